@@ -1,0 +1,35 @@
+"""Settings shared by all tests: deterministic property tests, and paths."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile(
+    "sample",
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("soak", deadline=None, max_examples=5000, print_blob=True)
+settings.load_profile(os.environ.get("VAULT_HYPOTHESIS", "sample"))
+
+
+@pytest.fixture
+def repo_root() -> Path:
+    return ROOT
+
+
+@pytest.fixture
+def shared_dir() -> Path:
+    """Reference data that does not travel with the project; tests that need it skip without it."""
+    path = Path(os.environ.get("VAULT_SHARED", ROOT.parent / "shared"))
+    if not path.is_dir():
+        pytest.skip(f"reference data not present at {path}")
+    return path

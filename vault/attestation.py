@@ -1,0 +1,167 @@
+"""Statements signed by a device and verified offline: policy versions, address books, approvals.
+
+A statement is short 7-bit text that a person reads on the device's screen; the signature is the
+device's Bitcoin message signature with a p2wpkh key at 84'/coin'/100'/0/0. Verification rebuilds the
+text from parsed fields, checks header, low s and the recovered key against a PINNED key, and never
+uses a key that comes with what is verified.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from vault.errors import AttestationError
+
+# The reserved account of attestation keys; it must never be used as a wallet account.
+ATTESTATION_ACCOUNT: Final = 100
+KINDS: Final = ("policy", "address-book", "approval")
+MAX_TEXT: Final = 4096  # what a person can be expected to page through on a device
+
+_MAGIC: Final = b"\x18Bitcoin Signed Message:\n"
+_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_LABEL = re.compile(r"[a-z][a-z0-9 ]{0,31}")
+_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def attestation_path(coin_type: int) -> tuple[int, ...]:
+    """BIP32 path of the attestation key, hardened steps with the top bit set."""
+    hard = 0x80000000
+    return (84 | hard, coin_type | hard, ATTESTATION_ACCOUNT | hard, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a device signs: kind, whose treasury, and the labelled facts a person must judge."""
+
+    kind: str
+    treasury_id: str
+    network: str
+    fields: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise AttestationError("unknown_kind", f"expected one of {', '.join(KINDS)}, found {self.kind!r}")
+        for what, value in (("treasury id", self.treasury_id), ("network", self.network)):
+            if not _IDENTIFIER.fullmatch(value):
+                raise AttestationError(
+                    "bad_field", f"{what}: expected letters, digits, . _ or -, found {value!r}"
+                )
+        labels = [label for label, _ in self.fields]
+        if len(set(labels)) != len(labels):
+            raise AttestationError("bad_field", "expected each label once")
+        for label, value in self.fields:
+            if not _LABEL.fullmatch(label) or not _VALUE.fullmatch(value):
+                raise AttestationError(
+                    "bad_field", f"expected one line of 7-bit text, found {label!r}: {value!r}"
+                )
+        if len(self.text()) > MAX_TEXT:
+            raise AttestationError(
+                "too_long", f"expected at most {MAX_TEXT} characters, found {len(self.text())}"
+            )
+
+    def text(self) -> str:
+        """The exact text that is signed: a title and one ``label: value`` a line."""
+        lines = [f"vault {self.kind} v1", f"treasury: {self.treasury_id}", f"network: {self.network}"]
+        return "\n".join(lines + [f"{label}: {value}" for label, value in self.fields])
+
+    def field(self, label: str) -> str:
+        """The value of a label. Raises `AttestationError` when it is absent."""
+        for name, value in self.fields:
+            if name == label:
+                return value
+        raise AttestationError("missing_field", f"the {self.kind} statement has no {label!r}")
+
+    @classmethod
+    def parse(cls, text: str) -> Statement:
+        """Read a statement's text; anything that does not rebuild to the same text is refused."""
+        lines = text.split("\n")
+        title = re.fullmatch(r"vault ([a-z-]+) v1", lines[0])
+        pairs = [tuple(line.split(": ", 1)) for line in lines[1:]]
+        if not title or len(text) > MAX_TEXT or any(len(pair) != 2 for pair in pairs) or len(pairs) < 2:
+            raise AttestationError(
+                "not_a_statement", "expected the text of a statement, found something else"
+            )
+        if pairs[0][0] != "treasury" or pairs[1][0] != "network":
+            raise AttestationError("not_a_statement", "expected treasury and network first")
+        fields = tuple((pair[0], pair[1]) for pair in pairs[2:])
+        statement = cls(title[1], pairs[0][1], pairs[1][1], fields)
+        if statement.text() != text:
+            raise AttestationError("not_a_statement", "the text does not rebuild to itself")
+        return statement
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStatement:
+    """A statement with the base64 signature of the device of the attester named."""
+
+    statement: Statement
+    attester: str
+    signature: str
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "statement": self.statement.text().split("\n"),
+            "attester": self.attester,
+            "signature": self.signature,
+        }
+
+    @classmethod
+    def from_json(cls, value: object) -> SignedStatement:
+        """Read what `as_json` wrote. Raises `AttestationError`."""
+        if not isinstance(value, dict) or set(value) != {"statement", "attester", "signature"}:
+            raise AttestationError("not_signed", "expected statement, attester and signature")
+        lines, attester, signature = value["statement"], value["attester"], value["signature"]
+        if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+            raise AttestationError("not_a_statement", "expected the statement as a list of lines")
+        if not isinstance(attester, str) or not isinstance(signature, str):
+            raise AttestationError("not_signed", "expected attester and signature as strings")
+        return cls(Statement.parse("\n".join(lines)), attester, signature)
+
+
+def message_digest(text: str) -> bytes:
+    """The double SHA-256 that a device signs for a text message."""
+    data = text.encode("ascii")
+    size = len(data)
+    prefix = bytes([size]) if size < 253 else b"\xfd" + size.to_bytes(2, "little")
+    return hashlib.sha256(hashlib.sha256(_MAGIC + prefix + data).digest()).digest()
+
+
+def verify(signed: SignedStatement, public_key: str) -> Statement:
+    """Check the signature against the pinned compressed public key (66 hex digits).
+
+    The signature has 65 bytes, header 39 to 42 (p2wpkh), 0 < r < n and 0 < s <= n/2.
+    Raises `AttestationError`; returns the statement when it holds.
+    """
+    from coincurve import PublicKey
+
+    try:
+        raw = base64.b64decode(signed.signature, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != 65 or not 39 <= raw[0] <= 42 or base64.b64encode(raw).decode() != signed.signature:
+        raise AttestationError(
+            "bad_signature", "expected a 65-byte p2wpkh message signature (header 39 to 42) in base64"
+        )
+    r, s = int.from_bytes(raw[1:33], "big"), int.from_bytes(raw[33:], "big")
+    if not 0 < r < _ORDER or not 0 < s <= _ORDER // 2:
+        raise AttestationError("bad_signature", "r or s is out of range")
+    try:
+        recovered = PublicKey.from_signature_and_message(
+            raw[1:] + bytes([raw[0] - 39]), message_digest(signed.statement.text()), hasher=None
+        )
+        found = recovered.format(compressed=True).hex()
+    except Exception:  # noqa: BLE001 -- coincurve raises bare Exception for points that do not exist
+        found = ""
+    if found != public_key:
+        raise AttestationError(
+            "wrong_signer",
+            f"the {signed.statement.kind} statement is not signed by the key pinned for {signed.attester!r}",
+            hint="Somebody altered the document or signed with another device. Do not go on.",
+        )
+    return signed.statement

@@ -1,0 +1,259 @@
+"""Shared value types of the pipeline: what is observed, assessed and decided.
+
+Pure data, frozen; money that moves is `Amount`, everything measured in a reference currency is an
+exact `Decimal` in USD. What a source did not say is None and named in `missing`, never zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from vault.money import Amount
+
+Action = Literal["sweep", "evacuate", "top_up"]
+"""sweep: venue account to cold; evacuate: staging wallet to cold; top_up: cold to venue account."""
+
+ACTIONS: tuple[Action, ...] = ("sweep", "evacuate", "top_up")
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """One notional tier of maintenance margin: MM = notional * rate - cum, in quote units.
+
+    `cum` keeps MM continuous: cum_n = floor_n * (rate_n - rate_{n-1}) + cum_{n-1} (Binance
+    "Leverage and Margin of USD-M Futures").
+    """
+
+    floor: Decimal
+    cap: Decimal | None
+    rate: Decimal
+    cum: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """An open position; `size` > 0 in base units whatever the side, prices in quote units."""
+
+    symbol: str
+    base: str
+    side: Literal["long", "short"]
+    size: Decimal
+    entry_price: Decimal
+    mark_price: Decimal
+    isolated: bool
+    brackets: tuple[Bracket, ...]
+    venue_liquidation_price: Decimal | None
+    venue_maintenance_margin: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Collateral:
+    """One asset in a margin account: balance in the asset, USD index price, collateral ratio 0..1."""
+
+    asset: str
+    balance: Decimal
+    price: Decimal
+    ratio: Decimal
+    max_withdraw: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class MarginAccount:
+    """A venue account as the venue's raw strings say, in USD unless an asset is named.
+
+    `equity` is the venue's margin balance (haircut collateral plus unrealised profit). `observed_at`
+    is when the venue says the numbers were true, `received_at` when they arrived here.
+    `flags` names numbers that contradict each other.
+    """
+
+    name: str
+    exchange: str
+    uid: str
+    equity: Decimal
+    initial_margin: Decimal
+    maintenance_margin: Decimal
+    available_to_withdraw: Decimal | None
+    collateral: tuple[Collateral, ...]
+    positions: tuple[Position, ...]
+    observed_at: datetime
+    received_at: datetime
+    clock_skew_ms: int
+    missing: tuple[str, ...]
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WalletBalance:
+    """A wallet on chain: `confirmed` can be spent, `pending` is seen but not confirmed."""
+
+    name: str
+    role: Literal["cold", "staging"]
+    confirmed: Amount
+    pending: Amount
+    tip_height: int
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MarketReading:
+    """Public market data of one contract at one venue; quantities in base units, prices in USD.
+
+    `funding_history` holds past rates per interval, oldest first. `depth_bid_1pct` is the quantity
+    bid within 1 % below the mid; `depth_history` and `oi_spot_history` are earlier readings of depth
+    and of open interest over spot volume, oldest first. None: the venue did not say.
+    """
+
+    venue: str
+    symbol: str
+    mark_price: Decimal | None
+    index_price: Decimal | None
+    funding_rate: Decimal | None
+    funding_interval_hours: int | None
+    funding_history: tuple[Decimal, ...]
+    open_interest: Decimal | None
+    spot_volume_24h: Decimal | None
+    perp_volume_24h: Decimal | None
+    depth_bid_10bp: Decimal | None
+    depth_bid_1pct: Decimal | None
+    spread: Decimal | None
+    depth_history: tuple[Decimal, ...]
+    oi_spot_history: tuple[Decimal, ...]
+    observed_at: datetime
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFailure:
+    """A source that could not be read: which, the error's code, and its message."""
+
+    source: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything observed at one moment, and what could not be observed."""
+
+    treasury_id: str
+    taken_at: datetime
+    accounts: tuple[MarginAccount, ...]
+    markets: tuple[MarketReading, ...]
+    wallets: tuple[WalletBalance, ...]
+    failures: tuple[SourceFailure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioResult:
+    """An account under one stress scenario, USD: `excess` = equity after haircuts - k * maintenance.
+
+    `unit_values` gives, per collateral asset, how much one whole unit adds to equity there.
+    """
+
+    scenario: str
+    equity: Decimal
+    maintenance_margin: Decimal
+    excess: Decimal
+    unit_values: tuple[tuple[str, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRisk:
+    """Margin risk of one account. `stress_excess` is the least excess over all scenarios (USD).
+
+    `joint_distance` is the common relative move of all prices at which equity meets maintenance
+    margin (negative: a fall), None when no move within (-100 %, +100 %) does it.
+    """
+
+    account: str
+    observed_at: datetime
+    equity: Decimal
+    maintenance_margin: Decimal
+    stress_excess: Decimal
+    binding_scenario: str
+    scenarios: tuple[ScenarioResult, ...]
+    joint_distance: Decimal | None
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """One fragility indicator: raw `value`, `score` 0 (calm) to 1, and what it rests on.
+
+    `score` is None when there is no usable input; None is never read as calm.
+    """
+
+    name: str
+    value: Decimal | None
+    unit: str
+    score: Decimal | None
+    observed_at: datetime | None
+    source: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What risk makes of a snapshot. `fragility` 0..1 over the indicators that had input.
+
+    `coverage` is the share of the indicators' weight that had input; `fragility_upper` counts every
+    missing indicator as 1. Fragility says how bad a shock would be, never that one comes.
+    """
+
+    snapshot_digest: str
+    treasury_id: str
+    taken_at: datetime
+    accounts: tuple[AccountRisk, ...]
+    indicators: tuple[Indicator, ...]
+    fragility: Decimal | None
+    fragility_upper: Decimal
+    coverage: Decimal
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """One thing the policy considered: a rule, band, limit or book entry; what it read; what it said."""
+
+    step: str
+    verdict: Literal["allow", "deny", "skip", "note"]
+    reason: str
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The policy's answer for one account or wallet.
+
+    outcome ``none``: nothing is called for; ``deny``: something is called for and refused;
+    ``allow``: `amount` may move from `source` to the address-book entry `destination`.
+    `decided_by` names the rule, band or limit that settled it.
+    """
+
+    action: Action
+    subject: str
+    outcome: Literal["allow", "deny", "none"]
+    amount: Amount | None
+    source: str
+    destination: str
+    decided_by: str
+    reason: str
+    policy_id: str
+    policy_version: int
+    policy_digest: str
+    trace: tuple[TraceStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outflow:
+    """A past or pending transfer, as limits count it (UNKNOWN counts as if it had happened)."""
+
+    at: datetime
+    action: Action
+    subject: str
+    destination: str
+    amount: Amount
+    state: str

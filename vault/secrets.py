@@ -1,0 +1,95 @@
+"""API keys in the operating system's keyring, and nowhere else.
+
+Refuses the keyring backends that keep no secret: ``fail``, any plaintext backend, and the chainer
+(which may silently pick one of them). Nothing read here is ever printed, logged or written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vault.errors import SecretError
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+# Backends whose module or class carries one of these words do not keep a secret.
+REFUSED_BACKENDS = ("fail", "null", "plaintext", "chainer")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret that does not print: only `reveal` gives the text."""
+
+    _text: str
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+
+def check_backend(backend: KeyringBackend) -> str:
+    """The backend's dotted name. Raises `SecretError` for one that is refused by name."""
+    name = f"{type(backend).__module__}.{type(backend).__name__}"
+    if any(word in name.lower() for word in REFUSED_BACKENDS):
+        raise SecretError(
+            "insecure_keyring",
+            f"the keyring backend {name} does not keep secrets",
+            hint="Unlock the desktop keyring, or set PYTHON_KEYRING_BACKEND="
+            "keyrings.cryptfile.cryptfile.CryptFileKeyring.",
+        )
+    return name
+
+
+def _keyring() -> KeyringBackend:
+    import keyring
+
+    backend = keyring.get_keyring()
+    check_backend(backend)
+    return backend
+
+
+def backend_name() -> str:
+    """The name of the keyring backend in use. Raises `SecretError` when it is refused."""
+    return check_backend(_keyring())
+
+
+def _service(treasury_id: str) -> str:
+    return f"vault:{treasury_id}"
+
+
+def venue_secret_names(venue: str, role: str) -> tuple[str, str]:
+    """Keyring names of a venue's API key and secret; `role` is ``read`` or ``withdraw``."""
+    return (f"venue/{venue}/{role}/key", f"venue/{venue}/{role}/secret")
+
+
+def read_secret(treasury_id: str, name: str) -> Secret:
+    """A secret by name. Raises `SecretError` when it is absent or the keyring is locked."""
+    from keyring.errors import KeyringError
+
+    try:
+        text = _keyring().get_password(_service(treasury_id), name)
+    except (KeyringError, ValueError) as error:
+        raise SecretError("locked", f"the keyring cannot be read ({type(error).__name__})") from None
+    if not text:
+        raise SecretError(
+            "missing",
+            f"the keyring holds no {name!r} for treasury {treasury_id!r}",
+            hint=f"Store it with `vault secret set {name}` (it is read from a prompt or from stdin).",
+        )
+    return Secret(text)
+
+
+def write_secret(treasury_id: str, name: str, secret: Secret) -> None:
+    """Store a secret under a name. Raises `SecretError`."""
+    from keyring.errors import KeyringError
+
+    try:
+        _keyring().set_password(_service(treasury_id), name, secret.reveal())
+    except (KeyringError, ValueError) as error:
+        raise SecretError("locked", f"the keyring cannot be written ({type(error).__name__})") from None

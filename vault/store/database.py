@@ -1,0 +1,184 @@
+"""Opens the store: SQLite in WAL mode, synced to disk at every commit, files readable by the owner only.
+
+Refuses a store of another schema version or another treasury. Every write happens in `Store.write`,
+which takes the write lock first, so that two processes never act on the same state.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, insert, select
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from vault.clock import Clock, to_iso
+from vault.errors import StoreError
+from vault.store import journal as chain
+from vault.store import schema
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+
+BUSY_SECONDS = 10  # how long a command waits for another one that is writing
+
+
+class Store:
+    """The treasury's memory. Use as a context manager, or call `close`."""
+
+    def __init__(self, engine: Engine, clock: Clock, head_path: Path | None) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._head_path = head_path
+
+    @classmethod
+    def open(cls, url: str, treasury_id: str, clock: Clock, *, create: bool = False) -> Store:
+        """Open (or with `create` make) the store at `url`.
+
+        Raises `StoreError` (``store.missing``, ``store.other_version``, ``store.other_treasury``).
+        """
+        path = sqlite_path(url)
+        if path is not None:
+            _prepare_file(path, create=create)
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if path else {})
+        if path is not None:
+            event.listen(engine, "connect", _configure_sqlite)
+            event.listen(engine, "begin", _begin_nothing)
+        store = cls(engine, clock, path.with_name("journal-head.json") if path else None)
+        try:
+            if create:
+                store._create(treasury_id)
+            store._check(treasury_id)
+        except DBAPIError as error:
+            store.close()
+            raise StoreError("unreadable", f"{url}: {error.orig}") from None
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view; nothing is written."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Writer]:
+        """One transaction with the write lock held from its start; synced to disk when it ends."""
+        with self._engine.connect() as connection:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE" if self._head_path else "BEGIN")
+            except OperationalError:
+                raise StoreError(
+                    "busy",
+                    f"another process has been writing for more than {BUSY_SECONDS} s",
+                    hint="Wait for the other `vault` command to end, then try again.",
+                ) from None
+            writer = Writer(connection, to_iso(self._clock.now()))
+            try:
+                yield writer
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+        if writer.head is not None and self._head_path is not None:
+            chain.write_head_file(self._head_path, writer.head)
+
+    def verify(self) -> chain.Head:
+        """Check the whole journal. Raises `AuditError`."""
+        outside = chain.read_head_file(self._head_path) if self._head_path else None
+        with self.read() as connection:
+            return chain.verify(connection, outside)
+
+    def _create(self, treasury_id: str) -> None:
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if self._head_path else "BEGIN")
+            schema.metadata.create_all(connection)
+            if connection.execute(select(schema.about.c.key)).first() is not None:
+                return
+            values = {"schema_version": str(schema.SCHEMA_VERSION), "treasury_id": treasury_id}
+            connection.execute(insert(schema.about), [{"key": k, "value": v} for k, v in values.items()])
+            head = chain.append(
+                connection, to_iso(self._clock.now()), "store_created", treasury_id, dict(values)
+            )
+        if self._head_path is not None:
+            chain.write_head_file(self._head_path, head)
+
+    def _check(self, treasury_id: str) -> None:
+        with self.read() as connection:
+            found = {row.key: row.value for row in connection.execute(select(schema.about))}
+        if found.get("schema_version") != str(schema.SCHEMA_VERSION):
+            raise StoreError(
+                "other_version",
+                f"expected schema version {schema.SCHEMA_VERSION}, found {found.get('schema_version')}",
+                hint="Use the version of vault that wrote this store.",
+            )
+        if found.get("treasury_id") != treasury_id:
+            raise StoreError(
+                "other_treasury",
+                f"expected the store of {treasury_id!r}, found that of {found.get('treasury_id')!r}",
+                hint="treasury.toml points at another treasury's store.",
+            )
+
+
+class Writer:
+    """A write transaction: SQL through `connection`, the journal through `journal`."""
+
+    def __init__(self, connection: Connection, at: str) -> None:
+        self.connection = connection
+        self.at = at
+        self.head: chain.Head | None = None
+
+    def journal(self, kind: str, subject: str, body: object) -> None:
+        """Append to the journal in this transaction."""
+        self.head = chain.append(self.connection, self.at, kind, subject, body)
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite URL; None for another database."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
+def _prepare_file(path: Path, *, create: bool) -> None:
+    if not create:
+        if not path.is_file():
+            raise StoreError("missing", f"{path}: no such store", hint="Run `vault init` first.")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    path.chmod(0o600)
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    # pysqlite must not open transactions by itself: BEGIN IMMEDIATE is ours.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_SECONDS}000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_nothing(_connection: Connection) -> None:
+    """SQLAlchemy's own BEGIN is a no-op: `read` and `write` say which kind of transaction they want."""

@@ -1,0 +1,148 @@
+"""The hash-chained journal: every step of the treasury, in order, each row bound to the one before.
+
+Refuses to go on from a broken chain: `verify` names the first altered row. The head is also kept in a
+file beside the store, so that a truncated or rolled-back store is seen.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select
+
+from vault.canonical import canonical_json, digest, read_json
+from vault.errors import AuditError, VaultError
+from vault.store.schema import journal
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One journal entry; `body` is canonical JSON text, `hash` binds all other columns."""
+
+    seq: int
+    at: str
+    kind: str
+    subject: str
+    body: str
+    previous: str
+    hash: str
+
+    def computed_hash(self) -> str:
+        return digest([self.seq, self.at, self.kind, self.subject, self.body, self.previous])
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "seq": self.seq,
+            "at": self.at,
+            "kind": self.kind,
+            "subject": self.subject,
+            "body": read_json(self.body),
+            "hash": self.hash,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the journal stands: number of rows and the hash of the last."""
+
+    seq: int
+    hash: str
+
+
+def head(connection: Connection) -> Head:
+    """The last row's number and hash; (0, zeros) for an empty journal."""
+    row = connection.execute(
+        select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1)
+    ).first()
+    return Head(row.seq, row.hash) if row else Head(0, GENESIS)
+
+
+def append(connection: Connection, at: str, kind: str, subject: str, body: object) -> Head:
+    """Add a row inside the caller's transaction and return the new head."""
+    last = head(connection)
+    row = JournalRow(last.seq + 1, at, kind, subject, canonical_json(body), last.hash, "")
+    hashed = row.computed_hash()
+    connection.execute(
+        insert(journal).values(
+            seq=row.seq,
+            at=at,
+            kind=kind,
+            subject=subject,
+            body=row.body,
+            previous=row.previous,
+            hash=hashed,
+        )
+    )
+    return Head(row.seq, hashed)
+
+
+def rows(connection: Connection, subject: str | None = None) -> list[JournalRow]:
+    """All rows in order, or those of one subject."""
+    query = select(journal).order_by(journal.c.seq)
+    if subject is not None:
+        query = query.where(journal.c.subject == subject)
+    return [JournalRow(*row) for row in connection.execute(query)]
+
+
+def verify(connection: Connection, outside: Head | None) -> Head:
+    """Walk the whole chain and compare it with the head held outside the store.
+
+    Raises `AuditError` naming the first row that was altered, removed or added out of order.
+    """
+    previous, count = GENESIS, 0
+    for row in rows(connection):
+        count += 1
+        if row.seq != count:
+            raise AuditError("row_missing", f"expected row {count}, found row {row.seq}", row=str(count))
+        if row.previous != previous or row.computed_hash() != row.hash:
+            raise AuditError(
+                "row_altered",
+                f"row {row.seq} ({row.kind} {row.subject}, {row.at}) was altered after it was written",
+                hint="Restore the store from a copy; compare with the other operators' journals.",
+                row=str(row.seq),
+            )
+        previous = row.hash
+        if outside and outside.seq == row.seq and outside.hash != row.hash:
+            raise AuditError(
+                "rewritten",
+                f"row {row.seq} differs from the head that was kept outside the store",
+                row=str(row.seq),
+            )
+    if outside and outside.seq > count:
+        raise AuditError(
+            "truncated",
+            f"expected at least {outside.seq} rows, found {count}: the end of the journal is missing",
+            hint="The store was rolled back or truncated. Do not send anything from it.",
+            row=str(count + 1),
+        )
+    return Head(count, previous)
+
+
+def read_head_file(path: Path) -> Head | None:
+    """The head kept outside the store; None when there is none yet. Raises `AuditError`."""
+    try:
+        value = read_json(path.read_text(encoding="utf-8"))
+        return Head(int(value["seq"]), str(value["hash"]))
+    except FileNotFoundError:
+        return None
+    except (VaultError, KeyError, TypeError, ValueError, OSError) as error:
+        raise AuditError("head_unreadable", f"{path}: not a journal head ({type(error).__name__})") from None
+
+
+def write_head_file(path: Path, value: Head) -> None:
+    """Replace the head file atomically (mode 0600)."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(canonical_json({"seq": value.seq, "hash": value.hash}) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    scratch.replace(path)

@@ -1,0 +1,107 @@
+"""Tables of the store and their version.
+
+Refuses a store written by another version; there is no silent migration. Amounts and documents are
+canonical JSON text, instants ISO 8601 text, so that SQLite and PostgreSQL hold the same bytes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+about = Table(
+    "about",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", String(24), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("subject", String(80), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Index("journal_by_subject", "subject", "seq"),
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("at", String(24), nullable=False),
+    Column("body", Text, nullable=False),
+    Index("document_by_kind", "kind", "at"),
+)
+
+plan = Table(
+    "plan",
+    metadata,
+    Column("plan_id", String(16), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("created_at", String(24), nullable=False),
+    Column("expires_at", String(24), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("body", Text, nullable=False),
+    CheckConstraint(
+        "state IN ('proposed','approved','sending','done','failed','frozen','cancelled')", name="plan_state"
+    ),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("plan_id", String(16), ForeignKey("plan.plan_id"), primary_key=True),
+    Column("attester", String(40), primary_key=True),
+    Column("at", String(24), nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+intent = Table(
+    "intent",
+    metadata,
+    Column("client_id", String(32), primary_key=True),
+    Column("plan_id", String(16), ForeignKey("plan.plan_id"), nullable=False),
+    Column("transfer", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("submitted_at", String(24)),
+    Column("updated_at", String(24), nullable=False),
+    Column("reference", String(80), nullable=False, server_default=""),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("plan_id", "transfer", "step"),
+    CheckConstraint(
+        "state IN ('planned','signing','signed','submitting','unknown','unsent','accepted','sent','done',"
+        "'refused','cancelled')",
+        name="intent_state",
+    ),
+)
+
+seen_version = Table(
+    "seen_version",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
+)

@@ -1,0 +1,152 @@
+"""Strict TOML documents: exact decimals, and errors that point at file, line and column.
+
+Refuses unknown keys and duplicates; the schema is a pydantic model with ``extra="forbid"`` and
+``strict=True``. Floats in the text are read as `Decimal`, so ``0.1`` stays one tenth.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from vault.errors import DocumentError, MoneyError
+from vault.money import exact_decimal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_BYTES = 1_000_000  # a configuration or a policy is text a person reads
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class StrictModel(BaseModel):
+    """Base of all documents: unknown keys refused, no type coercion, immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+
+
+def _decimal(value: object) -> Decimal:
+    try:
+        return exact_decimal(value)
+    except MoneyError as error:
+        raise ValueError(error.message) from None
+
+
+ExactDecimal = Annotated[Decimal, BeforeValidator(_decimal)]
+"""A decimal written as a TOML string, integer or number; exact, finite and bounded."""
+
+
+def read_toml(path: Path, model: type[Model]) -> Model:
+    """Read and validate a document. Raises `DocumentError` with ``file:line:column`` in the message."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DocumentError("too_large", f"{path}: expected at most {MAX_BYTES} bytes")
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DocumentError(
+            "missing_file", f"{path}: no such file", hint="Run `vault init` or give --config FILE."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError("unreadable", f"{path}: {error}") from None
+    return parse_toml(text, model, name=str(path))
+
+
+def parse_toml(text: str, model: type[Model], *, name: str) -> Model:
+    """Validate a document's text; `name` stands in messages where the file name would."""
+    try:
+        data = tomllib.loads(text, parse_float=_parse_float)
+    except tomllib.TOMLDecodeError as error:
+        line, column = _position_in(str(error))
+        raise DocumentError(
+            "not_toml", f"{name}:{line}:{column}: {_without_position(str(error))}", line=str(line)
+        ) from None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _located(error, text, name) from None
+
+
+def _parse_float(text: str) -> Decimal:
+    return Decimal(text.replace("_", ""))
+
+
+def _position_in(message: str) -> tuple[int, int]:
+    match = re.search(r"at line (\d+), column (\d+)", message)
+    return (int(match[1]), int(match[2])) if match else (1, 1)
+
+
+def _without_position(message: str) -> str:
+    return re.sub(r" \(at (line \d+, column \d+|end of document)\)", "", message)
+
+
+def _located(error: ValidationError, text: str, name: str) -> DocumentError:
+    problems = []
+    for item in error.errors(include_url=False, include_context=False):
+        line, column = locate(text, item["loc"])
+        dotted = ".".join(str(part) for part in item["loc"]) or "document"
+        found = "" if item["type"] in {"missing", "extra_forbidden"} else f", found {_shown(item['input'])}"
+        said = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
+        problems.append((line, column, f"{name}:{line}:{column}: {dotted}: {said}{found}"))
+    problems.sort(key=lambda problem: problem[:2])
+    first = problems[0]
+    return DocumentError(
+        "invalid",
+        "\n".join(problem[2] for problem in problems),
+        hint="Correct the lines named; nothing was changed.",
+        line=str(first[0]),
+        column=str(first[1]),
+    )
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."
+
+
+_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(
+    r"""^(\s*)((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
+)
+
+
+def _split(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in re.findall(r'"[^"]*"|\'[^\']*\'|[^.\s]+', dotted))
+
+
+def locate(text: str, where: Sequence[Any]) -> tuple[int, int]:
+    """Line and column (from 1) of the key at path `where`, or of the nearest table above it."""
+    index: dict[tuple[Any, ...], tuple[int, int]] = {(): (1, 1)}
+    counts: dict[tuple[Any, ...], int] = {}
+    table: tuple[Any, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            table = _table_path(_split(header[2]), header[1] == "[[", counts)
+            index.setdefault(table, (number, line.index("[") + 1))
+        elif key := _KEY.match(line):
+            path = table + _split(key[2])
+            index.setdefault(path, (number, len(key[1]) + 1))
+            for inner in re.finditer(r"[{,]\s*([A-Za-z0-9_-]+)\s*=", line[key.end() :]):
+                index.setdefault((*path, inner[1]), (number, key.end() + inner.start(1) + 1))
+    for length in range(len(where), -1, -1):
+        if (found := index.get(tuple(where[:length]))) is not None:
+            return found
+    return (1, 1)
+
+
+def _table_path(
+    parts: tuple[str, ...], is_array: bool, counts: dict[tuple[Any, ...], int]
+) -> tuple[Any, ...]:
+    path: tuple[Any, ...] = ()
+    for position, part in enumerate(parts):
+        path = (*path, part)
+        if is_array and position == len(parts) - 1:
+            counts[path] = counts.get(path, -1) + 1
+        if path in counts:
+            path = (*path, counts[path])
+    return path

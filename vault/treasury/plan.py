@@ -1,0 +1,166 @@
+"""The plan: exactly what will be done, as a file bound by hash to policy, book and snapshot.
+
+Refuses a file whose content does not hash to its digest, whose times are absurd, or that was written
+by another version. A plan never changes; a different wish is a different plan.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from vault.canonical import canonical_json, digest, read_json
+from vault.clock import to_iso
+from vault.codec import decode, encode
+from vault.errors import DocumentError, PlanError, VaultError
+from vault.model import Action, Decision
+from vault.money import Amount
+
+PLAN_SCHEMA = 1
+MAX_PLAN_BYTES = 8_000_000  # about 1,000 inputs with their previous transactions
+PLAN_ID_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One movement of coins.
+
+    `amount` is what arrives at `address`, `fee` what the network or venue keeps; `amount + fee`
+    leaves the source. A ``venue_withdrawal`` moves from the margin account through the venue's spot
+    wallet; a ``bitcoin_spend`` carries the unsigned PSBT (base64) and, for a top-up, the venue
+    account that is credited.
+    """
+
+    number: int
+    action: Action
+    kind: Literal["venue_withdrawal", "bitcoin_spend"]
+    source: str
+    venue_account: str
+    destination: str
+    address: str
+    network: str
+    venue_network: str
+    amount: Amount
+    fee: Amount
+    psbt: str
+    change_index: int | None
+
+    @property
+    def gross(self) -> Amount:
+        return self.amount + self.fee
+
+
+@dataclass(frozen=True, slots=True)
+class PlanBody:
+    """Everything the digest of a plan covers."""
+
+    schema_version: int
+    treasury_id: str
+    network: str
+    created_at: datetime
+    expires_at: datetime
+    policy_id: str
+    policy_version: int
+    policy_digest: str
+    book_version: int
+    book_digest: str
+    snapshot_digest: str
+    assessment_digest: str
+    approvals_required: int
+    decisions: tuple[Decision, ...]
+    transfers: tuple[Transfer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan body with its digest; `plan_id` is the digest's beginning."""
+
+    body: PlanBody
+    digest: str
+
+    @property
+    def plan_id(self) -> str:
+        return self.digest[:PLAN_ID_LENGTH]
+
+    @classmethod
+    def of(cls, body: PlanBody) -> Plan:
+        return cls(body, digest(encode(body)))
+
+    def client_id(self, transfer: Transfer, step: int) -> str:
+        """The id under which a step is sent, the same at every attempt: 32 letters and digits."""
+        return "v" + digest([self.digest, transfer.number, step])[:31]
+
+    def transfer(self, number: int) -> Transfer:
+        for transfer in self.body.transfers:
+            if transfer.number == number:
+                return transfer
+        raise PlanError("no_transfer", f"plan {self.plan_id} has no transfer {number}")
+
+    def text(self) -> str:
+        """The canonical text of the plan file."""
+        value = {"plan_id": self.plan_id, "digest": self.digest, "body": encode(self.body)}
+        return canonical_json(value)
+
+    def expired(self, at: datetime) -> bool:
+        return at >= self.body.expires_at
+
+
+def parse_plan(text: str, *, what: str = "plan") -> Plan:
+    """Read a plan's text. Raises `PlanError` (``plan.altered``, ``plan.unreadable``)."""
+    try:
+        value = read_json(text, what=what)
+        if not isinstance(value, dict) or set(value) != {"plan_id", "digest", "body"}:
+            raise DocumentError("not_a_plan", f"{what}: expected plan_id, digest and body")
+        if value["digest"] != digest(value["body"]):
+            raise PlanError(
+                "altered",
+                f"{what}: the content does not hash to the digest it carries",
+                hint="The file was edited or damaged. Make a new plan with `vault plan`.",
+            )
+        plan = Plan(decode(value["body"], PlanBody, what="plan"), str(value["digest"]))
+    except PlanError:
+        raise
+    except VaultError as error:
+        raise PlanError("unreadable", f"{what}: {error.message}", hint="Make a new plan.") from None
+    if value["plan_id"] != plan.plan_id or plan.body.schema_version != PLAN_SCHEMA:
+        raise PlanError("altered", f"{what}: its id or schema is not the one of its content")
+    if Plan.of(plan.body).digest != plan.digest:
+        raise PlanError("altered", f"{what}: the content does not read back to its digest")
+    return plan
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan file. Raises `PlanError`."""
+    try:
+        if path.stat().st_size > MAX_PLAN_BYTES:
+            raise PlanError("unreadable", f"{path}: expected at most {MAX_PLAN_BYTES} bytes")
+        return parse_plan(path.read_text(encoding="utf-8"), what=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError("unreadable", f"{path}: {error}", hint="Give a plan file or a plan id.") from None
+
+
+def write_plan(plan: Plan, folder: Path) -> Path:
+    """Write the plan file whole or not at all (mode 0600); returns its path."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"{plan.plan_id}.json"
+    scratch = folder / f".{plan.plan_id}.{os.getpid()}"
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(plan.text() + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    scratch.replace(path)
+    return path
+
+
+def require_live(plan: Plan, at: datetime) -> None:
+    """Raises `PlanError` (``plan.expired``) once the plan's time is over."""
+    if plan.expired(at):
+        raise PlanError(
+            "expired",
+            f"plan {plan.plan_id} expired at {to_iso(plan.body.expires_at)}; it is {to_iso(at)}",
+            hint="Make a new plan with `vault plan`; the market has moved on.",
+        )
