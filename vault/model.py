@@ -98,6 +98,16 @@ class WalletBalance:
 
 
 @dataclass(frozen=True, slots=True)
+class SpotHolding:
+    """What a venue's spot wallet holds of one asset: on the venue, but not margin."""
+
+    account: str
+    free: Amount
+    locked: Amount
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MarketReading:
     """Public market data of one contract at one venue; quantities in base units, prices in USD.
 
@@ -144,6 +154,7 @@ class Snapshot:
     markets: tuple[MarketReading, ...]
     wallets: tuple[WalletBalance, ...]
     failures: tuple[SourceFailure, ...]
+    spot: tuple[SpotHolding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

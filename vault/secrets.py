@@ -6,6 +6,8 @@ Refuses the keyring backends that keep no secret: ``fail``, any plaintext backen
 
 from __future__ import annotations
 
+import functools
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 # Backends whose module or class carries one of these words do not keep a secret.
 REFUSED_BACKENDS = ("fail", "null", "plaintext", "chainer")
+
+# Where the encrypted file backend (keyrings.cryptfile) takes its password from when nobody is there.
+CRYPTFILE_PASSWORD = "KEYRING_CRYPTFILE_PASSWORD"  # noqa: S105 -- the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,26 @@ def _keyring() -> KeyringBackend:
 
     backend = keyring.get_keyring()
     check_backend(backend)
+    try:
+        _unlock(backend)
+    except ValueError:
+        raise SecretError(
+            "locked",
+            f"the password in {CRYPTFILE_PASSWORD} does not open the keyring",
+            hint="Set the password of this keyring file.",
+        ) from None
     return backend
+
+
+@functools.cache
+def _unlock(backend: KeyringBackend) -> None:
+    """Give an encrypted file backend its password from the environment, once.
+
+    The backend itself reads the variable for an existing file only; for a new one it would prompt.
+    """
+    password = os.environ.get(CRYPTFILE_PASSWORD)
+    if password and hasattr(type(backend), "keyring_key"):
+        backend.keyring_key = password  # type: ignore[attr-defined]
 
 
 def backend_name() -> str:

@@ -46,7 +46,6 @@ class Store:
         engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if path else {})
         if path is not None:
             event.listen(engine, "connect", _configure_sqlite)
-            event.listen(engine, "begin", _begin_nothing)
         store = cls(engine, clock, path.with_name("journal-head.json") if path else None)
         try:
             if create:
@@ -178,7 +177,3 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _begin_nothing(_connection: Connection) -> None:
-    """SQLAlchemy's own BEGIN is a no-op: `read` and `write` say which kind of transaction they want."""

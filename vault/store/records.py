@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from vault.store.database import Writer
 
-# From each state of an intent, the states it may go to. Terminal states have none.
+# From each state of an intent, the states it may go to. Terminal states have none. A planned step may
+# become done at once when it is only observed (a venue's credit).
 TRANSITIONS: Final[dict[str, frozenset[str]]] = {
-    "planned": frozenset({"signing", "submitting", "cancelled"}),
+    "planned": frozenset({"signing", "submitting", "done", "cancelled"}),
     "signing": frozenset({"signing", "signed", "cancelled"}),
     "signed": frozenset({"submitting", "cancelled"}),
     "submitting": frozenset({"accepted", "unknown", "refused", "unsent", "sent", "done", "cancelled"}),
@@ -95,6 +96,13 @@ def latest_document(connection: Connection, kind: str) -> tuple[str, str, Any] |
         .limit(1)
     ).first()
     return (row.digest, row.at, read_json(row.body)) if row else None
+
+
+def documents(connection: Connection, kind: str) -> list[Any]:
+    """Bodies of all documents of a kind, oldest first."""
+    query = select(schema.document).where(schema.document.c.kind == kind)
+    rows = connection.execute(query.order_by(schema.document.c.at, schema.document.c.digest))
+    return [read_json(row.body) for row in rows]
 
 
 def document(connection: Connection, name: str) -> Any:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from vault.attestation import SignedStatement, Statement, verify
-from vault.canonical import canonical_json, digest_bytes, read_json
+from vault.canonical import canonical_json, read_json
 from vault.clock import to_iso
 from vault.config import AttesterSettings, Role, Treasury, TreasuryConfig
 from vault.errors import AttestationError, DeniedError, GuardError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 MAX_SIGNED_BYTES = 1_000_000
 SIGNATURE_SUFFIX = ".sig"
+BOOK_NAME = "address-book"
+DocumentKind = Literal["policy", "address-book"]
 
 _HINT = "This version is real but not yet safe for money: use the emulated world (`vault demo`)."
 
@@ -70,13 +73,15 @@ def _require_loopback(what: str, url: str) -> None:
 # -- statements --------------------------------------------------------------------------------------
 
 
-def document_statement(treasury: Treasury, kind: str, name: str, version: int, content: bytes) -> Statement:
+def document_statement(
+    treasury: Treasury, kind: DocumentKind, name: str, version: int, digest: str
+) -> Statement:
     """The statement that binds a policy or an address book to this treasury, its version and its hash."""
     return Statement(
         kind,
         treasury.config.treasury_id,
         treasury.config.bitcoin.network,
-        (("name", name), ("version", str(version)), ("sha256", digest_bytes(content))),
+        (("name", name), ("version", str(version)), ("sha256", digest)),
     )
 
 
@@ -124,24 +129,44 @@ class SignedBook:
 
 def load_policy(treasury: Treasury, store: Store) -> SignedPolicy:
     """The policy in force. Raises `AttestationError` or `DocumentError`; nothing unsigned is returned."""
+    policy, digest = read_policy(treasury)
+    attester = _check_document(treasury, "policy", policy.policy_id, policy.version, digest)
+    _accept_version(store, "policy", policy.policy_id, policy.version, digest)
+    return SignedPolicy(policy, digest, attester)
+
+
+def read_policy(treasury: Treasury) -> tuple[Policy, str]:
+    """The policy file as it stands, signed or not, with the digest of its bytes."""
     from vault.policy.document import parse_policy
 
-    content = _read(treasury.policy_path)
-    policy = parse_policy(content.decode("utf-8"), name=str(treasury.policy_path))
-    attester = _check_document(treasury, "policy", policy.policy_id, policy.version, content)
-    _accept_version(store, "policy", policy.policy_id, policy.version, digest_bytes(content))
-    return SignedPolicy(policy, digest_bytes(content), attester)
+    return parse_policy(_read(treasury.policy_path), name=str(treasury.policy_path))
 
 
-def load_book(treasury: Treasury, store: Store) -> SignedBook:
+def load_book(treasury: Treasury, store: Store, at: datetime) -> SignedBook:
     """The address book in force. Raises `AttestationError` or `DocumentError`."""
-    from vault.policy.book import parse_book
+    from vault.codec import decode, encode
+    from vault.policy.book import AddressBook, check_successor
 
-    content = _read(treasury.book_path)
-    book = parse_book(content.decode("utf-8"), name=str(treasury.book_path))
-    attester = _check_document(treasury, "address-book", "address-book", book.version, content)
-    _accept_version(store, "address-book", "address-book", book.version, digest_bytes(content))
-    return SignedBook(book, digest_bytes(content), attester)
+    book = read_book(treasury)
+    digest = book.digest()
+    attester = _check_document(treasury, "address-book", BOOK_NAME, book.version, digest)
+    with store.read() as connection:
+        seen = records.highest_version(connection, "address-book", BOOK_NAME)
+        before = records.document(connection, seen[1]) if seen and seen[0] < book.version else None
+    if before is not None:
+        check_successor(decode(before, AddressBook), book, at)
+    if seen is None or seen[0] < book.version:
+        with store.write() as writer:
+            records.save_document(writer, "address_book", encode(book))
+    _accept_version(store, "address-book", BOOK_NAME, book.version, digest)
+    return SignedBook(book, digest, attester)
+
+
+def read_book(treasury: Treasury) -> AddressBook:
+    """The address book file as it stands, signed or not."""
+    from vault.policy.book import load_book as parse
+
+    return parse(_text(treasury.book_path), what=str(treasury.book_path))
 
 
 def check_approval(treasury: Treasury, plan: Plan, signed: SignedStatement) -> str:
@@ -182,8 +207,8 @@ def _pinned(treasury: Treasury, name: str, role: Role) -> AttesterSettings:
     )
 
 
-def _check_document(treasury: Treasury, kind: Role, name: str, version: int, content: bytes) -> str:
-    path = treasury.policy_path if kind == "policy" else treasury.book_path
+def _check_document(treasury: Treasury, kind: DocumentKind, name: str, version: int, digest: str) -> str:
+    path = document_path(treasury, kind)
     signature_path = path.with_name(path.name + SIGNATURE_SUFFIX)
     if not signature_path.is_file():
         raise AttestationError(
@@ -191,9 +216,9 @@ def _check_document(treasury: Treasury, kind: Role, name: str, version: int, con
             f"{path} has no signature {signature_path.name}",
             hint=f"Run `vault {'policy' if kind == 'policy' else 'book'} sign` with an attester's device.",
         )
-    signed = SignedStatement.from_json(read_json(_read(signature_path).decode("utf-8", "replace")))
+    signed = SignedStatement.from_json(read_json(_text(signature_path), what=str(signature_path)))
     attester = _pinned(treasury, signed.attester, kind)
-    if verify(signed, attester.public_key) != document_statement(treasury, kind, name, version, content):
+    if verify(signed, attester.public_key) != document_statement(treasury, kind, name, version, digest):
         raise AttestationError(
             "other_document",
             f"{path} is not the document that {attester.name} signed",
@@ -201,6 +226,11 @@ def _check_document(treasury: Treasury, kind: Role, name: str, version: int, con
             "Look at the difference, raise its version, and sign it anew.",
         )
     return attester.name
+
+
+def document_path(treasury: Treasury, kind: DocumentKind) -> Path:
+    """Where the signed document of that kind lies; its signature lies beside it."""
+    return treasury.policy_path if kind == "policy" else treasury.book_path
 
 
 def _accept_version(store: Store, kind: str, name: str, version: int, content_digest: str) -> None:
@@ -224,6 +254,13 @@ def write_signature(path: Path, signed: SignedStatement) -> Path:
     target = path.with_name(path.name + SIGNATURE_SUFFIX)
     target.write_text(canonical_json(signed.as_json()) + "\n", encoding="utf-8")
     return target
+
+
+def _text(path: Path) -> str:
+    try:
+        return _read(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise AttestationError("unreadable", f"{path}: {error}") from None
 
 
 def _read(path: Path) -> bytes:

@@ -1,0 +1,233 @@
+"""Scenarios: market days as data. Values and the loader; playing one is the world's business.
+
+A file is refused unless every key is known, present and of its type, and its steps go forward in time.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from types import MappingProxyType
+
+from emulator.strict_toml import ScenarioError, Table, load_table
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+DEFAULT_SCENARIO = "2026-01-31"
+PHASES = frozenset({"calm", "warning", "fragile", "breach", "fall", "flush", "low", "recovery"})
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Stress excess in USD: below the floor top up to the target, above the ceiling sweep down to it."""
+
+    floor: Decimal
+    target: Decimal
+    ceiling: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class WalletFunding:
+    """BTC that each wallet starts with."""
+
+    cold: Decimal
+    staging: Decimal
+    venue: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePlan:
+    label: str
+    persona: str
+    mnemonic: str
+
+
+@dataclass(frozen=True, slots=True)
+class PositionPlan:
+    symbol: str
+    quantity: Decimal  # negative: short
+    entry_price: Decimal
+    leverage: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlan:
+    """A trading account at the venue: futures balances by asset, and one position."""
+
+    name: str
+    futures: Mapping[str, Decimal]
+    position: PositionPlan
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryDay:
+    date: datetime.date
+    mark: Decimal
+    funding_rate: Decimal  # per 8 hours
+    open_interest: Decimal  # BTC
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One moment of the day. Prices in USDT, rates per 8 hours, volumes and open interest in BTC."""
+
+    time: datetime.datetime
+    phase: str
+    label: str
+    narration: str
+    mark: Decimal
+    index: Decimal
+    funding_rate: Decimal
+    open_interest: Decimal
+    spot_volume_24h: Decimal
+    perp_volume_24h: Decimal
+    depth_scale: Decimal
+    liquidated_24h_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    name: str
+    title: str
+    symbol: str
+    levels: Levels
+    funding_of_wallets: WalletFunding
+    devices: tuple[DevicePlan, ...]
+    accounts: tuple[AccountPlan, ...]
+    history: tuple[HistoryDay, ...]
+    steps: tuple[Step, ...]
+
+    def account(self, name: str) -> AccountPlan:
+        """Raises KeyError."""
+        for account in self.accounts:
+            if account.name == name:
+                return account
+        raise KeyError(name)
+
+    def first(self, phase: str) -> Step:
+        """The first step of a phase. Raises KeyError."""
+        for step in self.steps:
+            if step.phase == phase:
+                return step
+        raise KeyError(phase)
+
+
+def scenario_path(name_or_path: str) -> Path:
+    """A file as given, or one of our own by name."""
+    given = Path(name_or_path)
+    if given.suffix == ".toml" or given.exists():
+        return given
+    return SCENARIOS / f"{name_or_path}.toml"
+
+
+def load_scenario(name_or_path: str = DEFAULT_SCENARIO) -> Scenario:
+    """Raises ScenarioError with the file and the key."""
+    path = scenario_path(name_or_path)
+    if not path.is_file():
+        known = ", ".join(sorted(each.stem for each in SCENARIOS.glob("*.toml")))
+        raise ScenarioError(f"{path}: no such scenario; our own are {known}")
+    top = load_table(path)
+    scenario = Scenario(
+        name=top.text("name"),
+        title=top.text("title"),
+        symbol=top.text("symbol"),
+        levels=_levels(top.table("levels")),
+        funding_of_wallets=_wallets(top.table("funding_of_wallets")),
+        devices=tuple(_device(table) for table in top.tables("devices")),
+        accounts=tuple(_account(table) for table in top.tables("accounts")),
+        history=tuple(_day(table) for table in top.tables("history")) if "history" in top else (),
+        steps=tuple(_step(table) for table in top.tables("steps")),
+    )
+    top.done()
+    _check(scenario, top)
+    return scenario
+
+
+def _levels(table: Table) -> Levels:
+    levels = Levels(table.decimal("floor"), table.decimal("target"), table.decimal("ceiling"))
+    table.done()
+    if not levels.floor < levels.target < levels.ceiling:
+        raise table.error("floor", "expected floor < target < ceiling")
+    return levels
+
+
+def _wallets(table: Table) -> WalletFunding:
+    wallets = WalletFunding(table.decimal("cold"), table.decimal("staging"), table.decimal("venue"))
+    table.done()
+    return wallets
+
+
+def _device(table: Table) -> DevicePlan:
+    device = DevicePlan(table.text("label"), table.text("persona"), table.text("mnemonic"))
+    table.done()
+    return device
+
+
+def _account(table: Table) -> AccountPlan:
+    held = table.table("position")
+    position = PositionPlan(
+        symbol=held.text("symbol"),
+        quantity=held.decimal("quantity", least=None),
+        entry_price=held.decimal("entry_price"),
+        leverage=held.integer("leverage", least=1),
+    )
+    held.done()
+    account = AccountPlan(table.text("name"), MappingProxyType(table.decimals("futures")), position)
+    table.done()
+    return account
+
+
+def _day(table: Table) -> HistoryDay:
+    day = HistoryDay(
+        date=table.day("date"),
+        mark=table.decimal("mark"),
+        funding_rate=table.decimal("funding_rate", least=None),
+        open_interest=table.decimal("open_interest"),
+    )
+    table.done()
+    return day
+
+
+def _step(table: Table) -> Step:
+    phase = table.text("phase")
+    if phase not in PHASES:
+        raise table.error("phase", f"expected one of {', '.join(sorted(PHASES))}, found {phase!r}")
+    optional = table.decimal("liquidated_24h_usd") if "liquidated_24h_usd" in table else Decimal(0)
+    step = Step(
+        time=table.moment("time"),
+        phase=phase,
+        label=table.text("label"),
+        narration=table.text("narration"),
+        mark=table.decimal("mark"),
+        index=table.decimal("index"),
+        funding_rate=table.decimal("funding_rate", least=None),
+        open_interest=table.decimal("open_interest"),
+        spot_volume_24h=table.decimal("spot_volume_24h"),
+        perp_volume_24h=table.decimal("perp_volume_24h"),
+        depth_scale=table.decimal("depth_scale"),
+        liquidated_24h_usd=optional,
+    )
+    table.done()
+    if not (step.mark and step.index):
+        raise table.error("mark", "expected mark and index above zero")
+    return step
+
+
+def _check(scenario: Scenario, top: Table) -> None:
+    times = [step.time for step in scenario.steps]
+    if any(later <= earlier for earlier, later in pairwise(times)):
+        raise top.error("steps", "expected each step later than the one before")
+    for key, names in (
+        ("accounts", [account.name for account in scenario.accounts]),
+        ("devices", [device.label for device in scenario.devices]),
+    ):
+        if len(set(names)) != len(names):
+            raise top.error(key, f"expected distinct names, found {', '.join(names)}")
+    for account in scenario.accounts:
+        if account.position.symbol != scenario.symbol:
+            raise top.error(
+                "accounts", f"expected positions in {scenario.symbol}, found {account.position.symbol}"
+            )

@@ -1,0 +1,86 @@
+"""Market data as Binance prints it, shared by the spot and the futures endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from emulator.venues.book import Book
+from emulator.venues.errors import VenueError, bad_symbol
+from emulator.venues.exact import ZERO, exact, fixed
+from emulator.venues.market import HOUR_MS, SymbolMarket
+from emulator.venues.routing import Call, within
+from emulator.venues.wire import Json
+
+DAY_MS = 24 * HOUR_MS
+INTERVALS = {"1h": HOUR_MS}
+HUNDRED = Decimal(100)
+
+
+def symbol_market(call: Call, name: str = "symbol") -> SymbolMarket:
+    """The market of the `symbol` parameter; raises VenueError -1102 or -1121."""
+    found = call.venue.market.symbols.get(call.need(name))
+    if found is None:
+        raise bad_symbol()
+    return found
+
+
+def depth_payload(book: Book, places: int) -> dict[str, Json]:
+    """Both sides as [price, quantity] strings; `places` 8 on spot, and as printed on futures."""
+    return {
+        "bids": [[fixed(level.price, places), fixed(level.quantity, places)] for level in book.bids],
+        "asks": [[fixed(level.price, places), fixed(level.quantity, places)] for level in book.asks],
+    }
+
+
+@exact
+def ticker_payload(market: SymbolMarket, volume: Decimal, now_ms: int, places: int) -> dict[str, Json]:
+    """The part of a 24 h ticker that spot and futures have in common."""
+    change = market.last - market.open_24h
+    middle = (market.high_24h + market.low_24h) / 2
+    return {
+        "symbol": market.symbol,
+        "priceChange": fixed(change, places),
+        "priceChangePercent": fixed(change / market.open_24h * HUNDRED, 3),
+        "weightedAvgPrice": fixed(middle, places),
+        "lastPrice": fixed(market.last, places),
+        "lastQty": fixed(market.step, places),
+        "openPrice": fixed(market.open_24h, places),
+        "highPrice": fixed(market.high_24h, places),
+        "lowPrice": fixed(market.low_24h, places),
+        "volume": fixed(volume, places),
+        "quoteVolume": fixed(volume * middle, places),
+        "openTime": now_ms - DAY_MS,
+        "closeTime": now_ms,
+        "firstId": 1,
+        "lastId": market.update_id,
+        "count": market.update_id,
+    }
+
+
+@exact
+def candle_rows(call: Call, market: SymbolMarket, show: Callable[[Decimal], str]) -> Json:
+    """The scenario's hourly candles; raises VenueError -1120 for any other interval."""
+    if call.need("interval") not in INTERVALS:
+        raise VenueError(-1120, "Invalid interval.")
+    window = call.window()
+    rows: list[Json] = [
+        [
+            candle.open_ms,
+            show(candle.open),
+            show(candle.high),
+            show(candle.low),
+            show(candle.close),
+            show(candle.volume),
+            candle.open_ms + HOUR_MS - 1,
+            fixed(candle.volume * candle.close),
+            1,
+            fixed(ZERO),
+            fixed(ZERO),
+            "0",
+        ]
+        for candle in market.candles
+        if within(candle.open_ms, window)
+    ]
+    limit = call.limit(500, 1500)
+    return rows[:limit] if window[0] is not None else rows[-limit:]

@@ -1,0 +1,236 @@
+"""Binance USDⓈ-M futures market data, `/fapi/v1` and `/futures/data`: everything that needs no key."""
+
+from __future__ import annotations
+
+from emulator.venues.binance.market_payloads import (
+    HUNDRED,
+    candle_rows,
+    depth_payload,
+    symbol_market,
+    ticker_payload,
+)
+from emulator.venues.binance.routes_api import ping, server_time
+from emulator.venues.errors import VenueError, bad_symbol
+from emulator.venues.exact import ONE, exact, fixed, plain
+from emulator.venues.margin import margin_rate
+from emulator.venues.market import SymbolMarket
+from emulator.venues.routing import Call, Route, within
+from emulator.venues.wire import Json
+
+PERPETUAL_DELIVERY_MS = 4_133_404_800_000
+ONBOARD_MS = 1_569_398_400_000
+DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
+PRICE_PLACES = 2
+PERIODS = {"5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"}
+
+
+def exchange_info(call: Call) -> Json:
+    return {
+        "timezone": "UTC",
+        "serverTime": call.venue.clock.announced_ms(),
+        "futuresType": "U_MARGINED",
+        "rateLimits": [
+            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400}
+        ],
+        "exchangeFilters": [],
+        "assets": [
+            {"asset": asset, "marginAvailable": True, "autoAssetExchange": "0"}
+            for asset in call.venue.asset_rules
+        ],
+        "symbols": [_symbol(market) for market in call.venue.market.symbols.values()],
+    }
+
+
+def _symbol(market: SymbolMarket) -> Json:
+    first = market.brackets.brackets[0]
+    return {
+        "symbol": market.symbol,
+        "pair": market.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": PERPETUAL_DELIVERY_MS,
+        "onboardDate": ONBOARD_MS,
+        "status": "TRADING",
+        "maintMarginPercent": fixed(first.rate * HUNDRED, 4),
+        "requiredMarginPercent": "5.0000",
+        "baseAsset": market.base,
+        "quoteAsset": market.quote,
+        "marginAsset": market.quote,
+        "pricePrecision": PRICE_PLACES,
+        "quantityPrecision": 3,
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": ["PoW"],
+        "triggerProtect": "0.0500",
+        "liquidationFee": fixed(market.liquidation_fee, 6),
+        "marketTakeBound": "0.05",
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": plain(market.tick),
+                "maxPrice": "4529764",
+                "tickSize": format(market.tick, "f"),
+            },
+            {"filterType": "LOT_SIZE", "minQty": "0.001", "maxQty": "1000", "stepSize": plain(market.step)},
+            {
+                "filterType": "MARKET_LOT_SIZE",
+                "minQty": "0.001",
+                "maxQty": "120",
+                "stepSize": plain(market.step),
+            },
+            {"filterType": "MIN_NOTIONAL", "notional": "100"},
+        ],
+        "orderTypes": ["LIMIT", "MARKET", "STOP", "STOP_MARKET"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+    }
+
+
+def premium_index(call: Call) -> Json:
+    if "symbol" in call.params:
+        return _premium(symbol_market(call), call)
+    return [_premium(market, call) for market in call.venue.market.symbols.values()]
+
+
+def _premium(market: SymbolMarket, call: Call) -> Json:
+    return {
+        "symbol": market.symbol,
+        "markPrice": fixed(market.mark),
+        "indexPrice": fixed(market.index),
+        "estimatedSettlePrice": fixed(market.index),
+        "lastFundingRate": fixed(market.funding_rate),
+        "interestRate": "0.00010000",
+        "nextFundingTime": market.next_funding_ms,
+        "time": call.venue.clock.now_ms(),
+    }
+
+
+def funding_rate(call: Call) -> Json:
+    """`GET /fapi/v1/fundingRate`, oldest first; without a start the newest `limit` points."""
+    wanted = [symbol_market(call)] if "symbol" in call.params else list(call.venue.market.symbols.values())
+    window, limit = call.window(), call.limit(100, 1000)
+    points = sorted(
+        (point.time_ms, market.symbol, point)
+        for market in wanted
+        for point in market.funding_history
+        if within(point.time_ms, window)
+    )
+    chosen = points[:limit] if window[0] is not None else points[-limit:]
+    return [
+        {
+            "symbol": symbol,
+            "fundingTime": moment,
+            "fundingRate": fixed(point.rate),
+            "markPrice": fixed(point.mark_price),
+        }
+        for moment, symbol, point in chosen
+    ]
+
+
+def funding_info(call: Call) -> Json:
+    return [
+        {
+            "symbol": market.symbol,
+            "adjustedFundingRateCap": "0.02000000",
+            "adjustedFundingRateFloor": "-0.02000000",
+            "fundingIntervalHours": market.funding_hours,
+            "disclaimer": False,
+        }
+        for market in call.venue.market.symbols.values()
+    ]
+
+
+def open_interest(call: Call) -> Json:
+    market = symbol_market(call)
+    return {
+        "symbol": market.symbol,
+        "openInterest": fixed(market.open_interest, 3),
+        "time": call.venue.clock.now_ms(),
+    }
+
+
+def open_interest_history(call: Call) -> Json:
+    """`GET /futures/data/openInterestHist`: the recorded points, whatever period is asked for."""
+    market = symbol_market(call)
+    if call.need("period") not in PERIODS:
+        raise VenueError(-1130, "Data sent for parameter 'period' is not valid.")
+    window = call.window()
+    points = [point for point in market.open_interest_history if within(point.time_ms, window)]
+    return [
+        {
+            "symbol": market.symbol,
+            "sumOpenInterest": fixed(point.contracts),
+            "sumOpenInterestValue": fixed(point.value),
+            "timestamp": point.time_ms,
+        }
+        for point in points[-call.limit(30, 500) :]
+    ]
+
+
+def depth(call: Call) -> Json:
+    market = symbol_market(call)
+    asked = call.limit(500, 1000)
+    if asked not in DEPTH_LIMITS:
+        raise VenueError(-4021, f"Depth limit must be one of {', '.join(map(str, DEPTH_LIMITS))}.")
+    now = call.venue.clock.now_ms()
+    book = market.order_book(asked)
+    return {"lastUpdateId": market.update_id, "E": now, "T": now, **depth_payload(book, 3)}
+
+
+def ticker_24h(call: Call) -> Json:
+    now = call.venue.clock.now_ms()
+    if "symbol" in call.params:
+        market = symbol_market(call)
+        return ticker_payload(market, market.perp_volume, now, PRICE_PLACES)
+    return [
+        ticker_payload(market, market.perp_volume, now, PRICE_PLACES)
+        for market in call.venue.market.symbols.values()
+    ]
+
+
+def klines(call: Call) -> Json:
+    return candle_rows(call, symbol_market(call), plain)
+
+
+@exact
+def asset_index(call: Call) -> Json:
+    """`GET /fapi/v1/assetIndex`: where the haircut of multi-asset mode is read from (bidBuffer)."""
+    rows: dict[str, Json] = {}
+    indexes = call.venue.market.indexes()
+    for asset, rule in call.venue.asset_rules.items():
+        index = indexes[asset]
+        bid, ask = margin_rate(index, rule.haircut, ONE), margin_rate(index, rule.haircut, -ONE)
+        rows[f"{asset}USD"] = {
+            "symbol": f"{asset}USD",
+            "time": call.venue.clock.now_ms(),
+            "index": fixed(index),
+            "bidBuffer": fixed(rule.haircut),
+            "askBuffer": fixed(rule.haircut),
+            "bidRate": fixed(bid),
+            "askRate": fixed(ask),
+            "autoExchangeBidBuffer": fixed(rule.haircut),
+            "autoExchangeAskBuffer": fixed(rule.haircut),
+            "autoExchangeBidRate": fixed(bid),
+            "autoExchangeAskRate": fixed(ask),
+        }
+    wanted = call.params.get("symbol")
+    if wanted is None:
+        return list(rows.values())
+    if wanted not in rows:
+        raise bad_symbol()
+    return rows[wanted]
+
+
+ROUTES = (
+    Route("GET", "/fapi/v1/ping", ping),
+    Route("GET", "/fapi/v1/time", server_time),
+    Route("GET", "/fapi/v1/exchangeInfo", exchange_info),
+    Route("GET", "/fapi/v1/premiumIndex", premium_index),
+    Route("GET", "/fapi/v1/fundingRate", funding_rate),
+    Route("GET", "/fapi/v1/fundingInfo", funding_info),
+    Route("GET", "/fapi/v1/openInterest", open_interest),
+    Route("GET", "/futures/data/openInterestHist", open_interest_history),
+    Route("GET", "/fapi/v1/depth", depth),
+    Route("GET", "/fapi/v1/ticker/24hr", ticker_24h),
+    Route("GET", "/fapi/v1/klines", klines),
+    Route("GET", "/fapi/v1/assetIndex", asset_index),
+)

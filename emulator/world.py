@@ -1,0 +1,172 @@
+"""The outside world in one process: chain, Esplora, venue with hot wallet and devices, as a scenario has it.
+
+Loopback only, free ports. A world never outlives its parent: it ends when its standard input does, or on a
+signal, and takes every socket and temporary file with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from emulator.chains.chain import BitcoinChain
+from emulator.chains.esplora import EsploraServer
+from emulator.chains.hot_wallet import HotWallet
+from emulator.device import terminal
+from emulator.device.control import ControlServer
+from emulator.device.screens import Screen
+from emulator.device.server import MODES, DeviceEmulator, Mode
+from emulator.lifetime import wait_for_end
+from emulator.scenario import DEFAULT_SCENARIO, DevicePlan, Scenario, load_scenario
+from emulator.scenario_player import OpenedAccount, apply_step, open_account, seed_history
+from emulator.strict_toml import ScenarioError
+from emulator.venues.control import VenueControl
+from emulator.venues.server import BinanceServer
+from emulator.world_report import DeviceReport, WorldReport
+
+SATOSHI_PER_BTC = 100_000_000
+EXIT_USAGE = 2
+REPORT_FILE = "world.json"
+
+
+class World:
+    """All emulators of a scenario, started on entering and stopped on leaving.
+
+    `tick_seconds` lets the venue's time work by itself; None leaves it to the scenario.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        directory: Path,
+        *,
+        device_mode: Mode = "auto",
+        tick_seconds: float | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.directory = directory
+        self._mode: Mode = device_mode
+        self._stack = ExitStack()
+        self.chain = self._stack.enter_context(BitcoinChain())
+        try:
+            self.esplora = self._stack.enter_context(EsploraServer(self.chain))
+            self.hot_wallet = HotWallet(self.chain, b"hot wallet of " + scenario.name.encode())
+            server = BinanceServer(chain=self.hot_wallet, tick_seconds=tick_seconds)
+            self.venue_server = self._stack.enter_context(server)
+            self.venue = VenueControl(self.venue_server.url)
+            self.devices = tuple(self._start_device(plan) for plan in scenario.devices)
+            self.accounts = self._set_the_scene()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_device(self, plan: DevicePlan) -> DeviceReport:
+        on_screen: Callable[[Screen], bool] | None = ask_on_terminal if self._mode == "interactive" else None
+        device = self._stack.enter_context(
+            DeviceEmulator(
+                mnemonic=plan.mnemonic,
+                persona=plan.persona,
+                mode=self._mode,
+                label=plan.label,
+                on_screen=on_screen,
+            )
+        )
+        control = ControlServer(device)
+        control.start()
+        self._stack.callback(control.stop)
+        fingerprint = device.root_fingerprint or ""
+        return DeviceReport(plan.label, plan.persona, device.path, control.url, fingerprint)
+
+    def _set_the_scene(self) -> tuple[OpenedAccount, ...]:
+        stock = self.scenario.funding_of_wallets.venue
+        if stock:
+            self.chain.fund(self.hot_wallet.funding_address, int(stock * SATOSHI_PER_BTC))
+        # The market comes first: an account opened at another price could be liquidated on the spot.
+        apply_step(self.venue, self.scenario, self.scenario.steps[0])
+        seed_history(self.venue, self.scenario, datetime.datetime.now(datetime.UTC))
+        return tuple(open_account(self.venue, plan) for plan in self.scenario.accounts)
+
+    def report(self) -> WorldReport:
+        return WorldReport(
+            pid=os.getpid(),
+            scenario=self.scenario.name,
+            directory=str(self.directory),
+            esplora=self.esplora.url,
+            venue=self.venue_server.url,
+            hot_wallet=self.hot_wallet.funding_address,
+            accounts=self.accounts,
+            devices=self.devices,
+        )
+
+    def stop(self) -> None:
+        """Stop everything, the last started first."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def ask_on_terminal(screen: Screen) -> bool:
+    """Show a device screen on the controlling terminal: standard input belongs to the parent."""
+    with (
+        Path("/dev/tty").open("r", encoding="utf-8") as keys,
+        Path("/dev/tty").open("w", encoding="utf-8") as out,
+    ):
+        out.write(f"\n{terminal.render(screen)}\n[y] {screen.confirm}   [n] {screen.cancel} > ")
+        out.flush()
+        return keys.readline().strip().lower() in ("y", "yes")
+
+
+def _write_report(report: WorldReport) -> None:
+    path = Path(report.directory) / REPORT_FILE
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(report.without_secrets() + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m emulator world", description=__doc__)
+    parser.add_argument(
+        "--scenario", default=DEFAULT_SCENARIO, help="a TOML file, or the name of one of our own"
+    )
+    parser.add_argument("--dir", type=Path, help="where world.json goes; default: a temporary directory")
+    parser.add_argument("--device-mode", choices=MODES, default="auto")
+    parser.add_argument("--tick-seconds", type=float, help="let the venue's time work by itself")
+    parser.add_argument("--forever", action="store_true", help="do not end when standard input ends")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run a world; 0 after a clean end, 2 when it cannot start."""
+    options = _parser().parse_args(argv)
+    with ExitStack() as stack:
+        directory = options.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="world-")))
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            scenario = load_scenario(options.scenario)
+            mode: Mode = options.device_mode
+            world = stack.enter_context(
+                World(scenario, directory, device_mode=mode, tick_seconds=options.tick_seconds)
+            )
+        except (ScenarioError, OSError) as error:
+            sys.stderr.write(f"cannot start the world: {error}\n")
+            return EXIT_USAGE
+        report = world.report()
+        _write_report(report)
+        sys.stdout.write(report.to_line() + "\n")
+        sys.stdout.flush()
+        wait_for_end(follow_stdin=not options.forever)
+    return 0

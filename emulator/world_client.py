@@ -1,0 +1,234 @@
+"""Starts a world as a process of its own, talks to its parts, and ends it. For the demo and for tests.
+
+Refuses to wait for ever: a world that is not ready in time is stopped and its log shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from emulator.chains.control import ChainControl
+from emulator.scenario import DEFAULT_SCENARIO, Scenario, Step, load_scenario
+from emulator.scenario_player import OpenedAccount, apply_step
+from emulator.venues.control import VenueControl
+from emulator.world_report import DeviceReport, WorldReport
+
+READY_SECONDS = 30.0
+STOP_SECONDS = 10.0
+LOG_FILE = "world.log"
+_LOG_TAIL = 2000
+_CHUNK = 65536
+
+
+class WorldError(RuntimeError):
+    """The world did not start, or a part of it refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenShown:
+    """A screen a device has shown, and how it was answered (empty while it is asked)."""
+
+    name: str
+    title: str
+    lines: tuple[str, ...]
+    answer: str
+
+
+class DeviceControl:
+    """The scenario's hand on one device: its screens, its buttons, its cable."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def screens(self) -> tuple[ScreenShown, ...]:
+        """Everything shown so far, oldest first."""
+        return tuple(
+            ScreenShown(each["name"], each["title"], tuple(each["lines"]), each["answer"])
+            for each in self._call("screens", None)
+        )
+
+    def press(self, *, yes: bool) -> None:
+        """Answer what is asked now."""
+        self._call("press", {"yes": yes})
+
+    def fault(self, **switches: object) -> None:
+        """Set fault switches, for example `unplugged=True` (see emulator.device.faults)."""
+        self._call("fault", switches)
+
+    def load_seed(self, mnemonic: str | None) -> None:
+        """Make it another device; None wipes it."""
+        self._call("seed", {"mnemonic": mnemonic})
+
+    def _call(self, name: str, body: Mapping[str, object] | None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self._url}/_emulator/{name}", data=data)  # noqa: S310  loopback http
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=STOP_SECONDS) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                raise WorldError(f"device {name}: {error.read().decode()}") from error
+        except OSError as error:
+            raise WorldError(f"device at {self._url}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class WorldDevice:
+    """A device of the world: `path` for trezorlib, `control` for the scenario."""
+
+    label: str
+    persona: str
+    path: str
+    root_fingerprint: str
+    control: DeviceControl
+
+    @classmethod
+    def of(cls, told: DeviceReport) -> WorldDevice:
+        return cls(told.label, told.persona, told.path, told.root_fingerprint, DeviceControl(told.control))
+
+
+class WorldProcess:
+    """`with WorldProcess.start() as world: world.venue, world.chain, world.devices`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], report: WorldReport, scenario: Scenario) -> None:
+        self._process = process
+        self.report = report
+        self.scenario = scenario
+        self.venue = VenueControl(report.venue)
+        self.chain = ChainControl(report.esplora)
+        self.devices = tuple(WorldDevice.of(told) for told in report.devices)
+        self.directory = Path(report.directory)
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        scenario: str = DEFAULT_SCENARIO,
+        directory: Path | None = None,
+        device_mode: str = "auto",
+        tick_seconds: str | None = None,
+        timeout: float = READY_SECONDS,
+    ) -> Self:
+        """Start a world and wait until all its parts answer.
+
+        Raises ScenarioError for a bad scenario, WorldError with the end of the log when it does not come up.
+        `directory` (default: a new temporary one) gets world.json and world.log and is left behind.
+        """
+        loaded = load_scenario(scenario)
+        place = directory or Path(tempfile.mkdtemp(prefix="world-"))
+        place.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "emulator", "world", "--scenario", scenario, "--dir", str(place)]
+        command += ["--device-mode", device_mode]
+        if tick_seconds is not None:
+            command += ["--tick-seconds", tick_seconds]
+        with (place / LOG_FILE).open("ab") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=_environment()
+            )
+        try:
+            line = _first_line(process, timeout)
+            return cls(process, WorldReport.from_line(line), loaded)
+        except (WorldError, ValueError) as error:
+            _end(process)
+            tail = (place / LOG_FILE).read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
+            raise WorldError(f"{error}; the end of {place / LOG_FILE}:\n{tail}") from error
+        except BaseException:
+            _end(process)
+            raise
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def esplora_url(self) -> str:
+        return self.report.esplora
+
+    @property
+    def venue_url(self) -> str:
+        return self.report.venue
+
+    def account(self, name: str) -> OpenedAccount:
+        """Keys and uid of an account. Raises KeyError."""
+        for account in self.report.accounts:
+            if account.name == name:
+                return account
+        raise KeyError(name)
+
+    def device(self, label: str) -> WorldDevice:
+        """Raises KeyError."""
+        for device in self.devices:
+            if device.label == label:
+                return device
+        raise KeyError(label)
+
+    def apply(self, step: Step) -> None:
+        """Move the market to a step of the scenario."""
+        apply_step(self.venue, self.scenario, step)
+
+    def stop(self) -> int:
+        """End the world and return its exit status; 0 is a clean end."""
+        return _end(self._process)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _environment() -> dict[str, str]:
+    """The child finds this very package, wherever it was started from."""
+    root = str(Path(__file__).resolve().parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": root if not inherited else os.pathsep.join([root, inherited])}
+
+
+def _first_line(process: subprocess.Popen[bytes], timeout: float) -> str:
+    stdout: IO[bytes] | None = process.stdout
+    if stdout is None:
+        raise WorldError("the world has no standard output")
+    deadline = time.monotonic() + timeout
+    received = b""
+    while b"\n" not in received:
+        ready, _, _ = select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise WorldError(f"the world was not ready within {timeout} s")
+        chunk = os.read(stdout.fileno(), _CHUNK)
+        if not chunk:
+            raise WorldError(f"the world ended before it was ready (status {process.wait(STOP_SECONDS)})")
+        received += chunk
+    return received.split(b"\n", 1)[0].decode()
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """Close its standard input, then ask, then insist: by the process id we started, nothing else."""
+    if process.stdin is not None and not process.stdin.closed:
+        process.stdin.close()
+    for insist in (process.terminate, process.kill):
+        try:
+            status = process.wait(STOP_SECONDS)
+            break
+        except subprocess.TimeoutExpired:
+            insist()
+    else:
+        status = process.wait(STOP_SECONDS)
+    if process.stdout is not None:
+        process.stdout.close()
+    return status

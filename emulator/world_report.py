@@ -1,0 +1,67 @@
+"""What a world tells whoever started it: one JSON line with every address and key. Both ends read it here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from emulator.scenario_player import KeyPair, OpenedAccount
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReport:
+    """`path` is for trezorlib, `control` the URL of the device's control server."""
+
+    label: str
+    persona: str
+    path: str
+    control: str
+    root_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorldReport:
+    pid: int
+    scenario: str
+    directory: str
+    esplora: str
+    venue: str
+    hot_wallet: str
+    accounts: tuple[OpenedAccount, ...]
+    devices: tuple[DeviceReport, ...]
+
+    def to_line(self) -> str:
+        return json.dumps({"ready": True, **asdict(self)})
+
+    def without_secrets(self) -> str:
+        """The same for a file that may be left behind."""
+        shown = asdict(self)
+        for account in shown["accounts"]:
+            del account["read"]["secret"], account["withdraw"]["secret"]
+        return json.dumps(shown, indent=2)
+
+    @classmethod
+    def from_line(cls, line: str) -> WorldReport:
+        """Raises ValueError for anything but a ready line."""
+        try:
+            told: Any = json.loads(line)
+            if told["ready"] is not True:
+                raise ValueError("not ready")
+            return cls(
+                pid=int(told["pid"]),
+                scenario=str(told["scenario"]),
+                directory=str(told["directory"]),
+                esplora=str(told["esplora"]),
+                venue=str(told["venue"]),
+                hot_wallet=str(told["hot_wallet"]),
+                accounts=tuple(_account(each) for each in told["accounts"]),
+                devices=tuple(DeviceReport(**each) for each in told["devices"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"expected a ready line, found {line[:200]!r}") from error
+
+
+def _account(told: Any) -> OpenedAccount:
+    read, withdraw = KeyPair(**told["read"]), KeyPair(**told["withdraw"])
+    return OpenedAccount(str(told["name"]), int(told["uid"]), read, withdraw)

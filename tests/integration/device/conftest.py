@@ -1,0 +1,175 @@
+"""A wallet that is derived by embit, spend requests for it, and independent verification of signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import pytest
+from coincurve import PublicKey, PublicKeyXOnly
+from embit import bip32, bip39, script
+from embit.networks import NETWORKS as EMBIT_NETWORKS
+from embit.transaction import Transaction, TransactionInput, TransactionOutput
+from emulator.device.server import DeviceEmulator
+
+from vault.address import NETWORKS
+from vault.device.request import KeyOrigin, SignedInputs, SpendInput, SpendOutput, SpendRequest
+
+MNEMONIC = "all all all all all all all all all all all all"
+OTHER_MNEMONIC = "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong"
+REGTEST = NETWORKS["regtest"]
+HARD = 0x80000000
+PERSONAS = {"trezor-core": "trezor", "onekey-classic1s": "onekey"}
+STRANGER = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # BIP173's example key
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """Keys of a mnemonic by embit, an implementation that the program does not use."""
+
+    root: Any
+
+    @property
+    def fingerprint(self) -> str:
+        return self.root.my_fingerprint.hex()
+
+    def path(self, kind: str, index: int, change: int = 0) -> tuple[int, ...]:
+        return ({"p2wpkh": 84, "p2tr": 86}[kind] | HARD, 1 | HARD, HARD, change, index)
+
+    def key(self, path: tuple[int, ...]) -> Any:
+        return self.root.derive(list(path))
+
+    def script(self, path: tuple[int, ...]) -> Any:
+        build = script.p2wpkh if path[0] == 84 | HARD else script.p2tr
+        return build(self.key(path).to_public().key)
+
+    def address(self, kind: str, index: int, change: int = 0) -> str:
+        return self.script(self.path(kind, index, change)).address(EMBIT_NETWORKS["regtest"])
+
+    def origin(self, path: tuple[int, ...]) -> KeyOrigin:
+        return KeyOrigin(self.fingerprint, path)
+
+    def input(self, kind: str, index: int, amount: int, **changes: Any) -> SpendInput:
+        """An input that spends output 1 of a funding transaction made up for it."""
+        path = self.path(kind, index)
+        funding = Transaction(
+            version=2,
+            vin=[TransactionInput(bytes([index + 1]) * 32, 7, sequence=0xFFFFFFFD)],
+            vout=[
+                TransactionOutput(1234, script.Script(bytes.fromhex("6a0401020304"))),
+                TransactionOutput(amount, self.script(path)),
+            ],
+            locktime=99,
+        )
+        facts: dict[str, Any] = {
+            "txid": funding.txid().hex(),
+            "vout": 1,
+            "sequence": 0xFFFFFFFD,
+            "amount_sat": amount,
+            "script_type": kind,
+            "origin": self.origin(path),
+            "prevtx": funding.serialize(),
+        }
+        return SpendInput(**(facts | changes))
+
+    def change(self, kind: str, index: int, amount: int) -> SpendOutput:
+        path = self.path(kind, index, 1)
+        return SpendOutput(amount, self.script(path).data, change=self.origin(path))
+
+    def request(self, *kinds: str, locktime: int = 0) -> SpendRequest:
+        """Inputs of those kinds, one payment to a stranger and one change output."""
+        inputs = tuple(self.input(kind, index, 100_000 + index) for index, kind in enumerate(kinds))
+        total = sum(item.amount_sat for item in inputs)
+        outputs = (payment(60_000), self.change(kinds[0], 3, total - 60_000 - 2_000))
+        return SpendRequest(2, locktime, inputs, outputs)
+
+
+def payment(amount: int, address: str = STRANGER) -> SpendOutput:
+    return SpendOutput(amount, script.address_to_scriptpubkey(address).data, address=address)
+
+
+def wallet_of(mnemonic: str) -> Wallet:
+    return Wallet(bip32.HDKey.from_seed(bip39.mnemonic_to_seed(mnemonic)))
+
+
+def unsigned(request: SpendRequest) -> Any:
+    return Transaction(
+        version=request.version,
+        vin=[
+            TransactionInput(bytes.fromhex(i.txid), i.vout, sequence=i.sequence) for i in request.inputs
+        ],
+        vout=[TransactionOutput(o.amount_sat, script.Script(o.script_pubkey)) for o in request.outputs],
+        locktime=request.locktime,
+    )
+
+
+def signatures_hold(wallet: Wallet, request: SpendRequest, signed: SignedInputs) -> bool:
+    """Whether every signature verifies over embit's sighash with embit's key."""
+    tx = unsigned(request)
+    spent = [wallet.script(i.origin.path) for i in request.inputs]
+    values = [i.amount_sat for i in request.inputs]
+    if [index for index, _ in signed.signatures] != list(range(len(request.inputs))):
+        return False
+    for index, signature in signed.signatures:
+        key = wallet.key(request.inputs[index].origin.path).to_public().key
+        if request.inputs[index].script_type == "p2tr":
+            digest = tx.sighash_taproot(index, spent, values)
+            xonly = PublicKeyXOnly(spent[index].data[2:])
+            good = xonly.verify(signature, digest)
+        else:
+            code = script.p2pkh(key)
+            digest = tx.sighash_segwit(index, code, values[index])
+            good = PublicKey(key.sec()).verify(signature, digest, hasher=None)
+        if not good:
+            return False
+    return True
+
+
+def parse(raw: bytes) -> Any:
+    return Transaction.read_from(BytesIO(raw))
+
+
+@pytest.fixture(scope="session")
+def wallet() -> Wallet:
+    return wallet_of(MNEMONIC)
+
+
+@pytest.fixture(scope="session")
+def other_wallet() -> Wallet:
+    return wallet_of(OTHER_MNEMONIC)
+
+
+@pytest.fixture(params=list(PERSONAS))
+def device(request: pytest.FixtureRequest) -> Iterator[DeviceEmulator]:
+    """A device of each make that confirms everything."""
+    with DeviceEmulator(mnemonic=MNEMONIC, persona=request.param, mode="auto") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def trezor() -> Iterator[DeviceEmulator]:
+    with DeviceEmulator(mnemonic=MNEMONIC, persona="trezor-core", mode="auto") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def opened() -> Callable[..., Any]:
+    """``open_device`` with what a test does not care about filled in."""
+    from vault.device.session import open_device
+
+    def open_it(emulator: DeviceEmulator, **changes: Any) -> Any:
+        facts: dict[str, Any] = {
+            "kind": PERSONAS[emulator.persona],
+            "expected_fingerprint": emulator.root_fingerprint,
+            "timeout_s": 10.0,
+        }
+        return open_device(emulator.path, **(facts | changes))
+
+    return open_it
+
+
+@pytest.fixture
+def verified() -> Callable[[Wallet, SpendRequest, SignedInputs], bool]:
+    return signatures_hold

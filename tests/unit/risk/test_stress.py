@@ -1,0 +1,195 @@
+"""Stress excess and joint distance: the worked example to the digit, and properties over random accounts."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vault.model import Bracket, Collateral, MarginAccount, Position
+from vault.risk.margin import equity, maintenance_margin
+from vault.risk.stress import Scenario, joint_distance, joint_scenarios, run_scenario
+
+D = Decimal
+AT = datetime(2026, 1, 31, tzinfo=UTC)
+BRACKETS = (
+    Bracket(D(0), D(50_000), D("0.004"), D(0)),
+    Bracket(D(50_000), D(250_000), D("0.005"), D(50)),
+    Bracket(D(250_000), D(3_000_000), D("0.01"), D(1_300)),
+    Bracket(D(3_000_000), D(20_000_000), D("0.025"), D(46_300)),
+    Bracket(D(20_000_000), None, D("0.05"), D(546_300)),
+)
+
+
+def account(positions: tuple[Position, ...], collateral: tuple[Collateral, ...]) -> MarginAccount:
+    return MarginAccount(
+        "a", "binance", "1", D(0), D(0), D(0), None, collateral, positions, AT, AT, 0, (), ()
+    )
+
+
+def worked_example() -> MarginAccount:
+    eth = (Bracket(D(0), None, D("0.1"), D(135_365)),)
+    btc = (Bracket(D(0), None, D("0.025"), D(16_300)),)
+    return account(
+        (
+            Position(
+                "ETHUSDT", "ETH", "long", D("3683.979"), D("1456.84"), D("1335.18"), False, eth, None, None
+            ),
+            Position(
+                "BTCUSDT", "BTC", "long", D("109.488"), D("32481.98"), D("31967.27"), False, btc, None, None
+            ),
+        ),
+        (Collateral("USDT", D("1535443.01"), D(1), D(1), None),),
+    )
+
+
+def eve_of_the_fall(coins: str, mark: str, index: str) -> MarginAccount:
+    """Long 50 BTC from 88,000 with `coins` BTC and 78,167 USDT, BTC counted at 95 %."""
+    held = (
+        Collateral("BTC", D(coins), D(index), D("0.95"), None),
+        Collateral("USDT", D(78_167), D(1), D(1), None),
+    )
+    long = Position("BTCUSDT", "BTC", "long", D(50), D(88_000), D(mark), False, BRACKETS, None, None)
+    return account((long,), held)
+
+
+def test_joint_distance_of_the_worked_example_is_minus_7_69_percent() -> None:
+    distance = joint_distance(worked_example())
+    assert distance is not None
+    assert (distance * 100).quantize(D("0.01")) == D("-7.69")
+
+
+def test_excess_of_the_worked_example_at_minus_10_percent() -> None:
+    result = run_scenario(worked_example(), Scenario("fall", D("-0.1")), D(1))
+    assert result.excess.quantize(D("0.01")) == D("-180760.69")
+
+
+def test_a_ratio_looks_healthy_where_equity_is_gone_and_excess_does_not() -> None:
+    result = run_scenario(worked_example(), Scenario("fall", D("-0.15")), D(1))
+    ratio = result.maintenance_margin / result.equity
+    assert ratio.quantize(D("0.01")) == D("-1.47")
+    assert ratio < D("0.5")
+    assert result.excess < D(-500_000)
+
+
+def test_stress_excess_of_the_eve_of_31_january_2026() -> None:
+    fall, rise = joint_scenarios(D("0.10"))
+    calm = run_scenario(eve_of_the_fall("14", "89240", "89200"), fall, D(1))
+    assert calm.excess == D(707_596)
+    assert dict(calm.unit_values)["BTC"] == D(76_266)
+    assert run_scenario(eve_of_the_fall("14", "89240", "89200"), rise, D(1)).excess > calm.excess
+    swept = run_scenario(eve_of_the_fall("8", "89240", "89200"), fall, D(1))
+    assert swept.excess == D(250_000)
+    at_the_open = run_scenario(eve_of_the_fall("8", "84100", "84128"), fall, D(1))
+    assert at_the_open.excess.quantize(D(1)) == D(-10_210)
+
+
+def test_scenarios_are_named_by_their_move() -> None:
+    assert [s.name for s in joint_scenarios(D("0.10"))] == ["joint -10 %", "joint +10 %"]
+    assert [s.shock for s in joint_scenarios(D("0.125"))] == [D("-0.125"), D("0.125")]
+
+
+def test_k_times_maintenance_margin_is_kept() -> None:
+    once = run_scenario(worked_example(), Scenario("x", D(0)), D(1))
+    twice = run_scenario(worked_example(), Scenario("x", D(0)), D(2))
+    assert once.excess - twice.excess == once.maintenance_margin
+
+
+def test_an_account_without_positions_has_no_distance() -> None:
+    assert joint_distance(account((), worked_example().collateral)) is None
+
+
+def test_an_account_that_is_under_water_now_is_at_distance_zero() -> None:
+    poor = dataclasses.replace(
+        worked_example(), collateral=(Collateral("USDT", D(100_000), D(1), D(1), None),)
+    )
+    assert joint_distance(poor) == 0
+
+
+def test_a_short_is_liquidated_by_a_rise() -> None:
+    one = Position("BTCUSDT", "BTC", "short", D(1), D(100_000), D(100_000), False, BRACKETS, None, None)
+    distance = joint_distance(account((one,), (Collateral("USDT", D(11_000), D(1), D(1), None),)))
+    # 11,000 - 100,000 x = 0.005 * 100,000 (1 + x) - 50
+    assert distance == (D(10_550) / D(100_500)).quantize(D("1e-12"))
+
+
+def test_coins_held_against_a_short_of_the_same_coins_move_together() -> None:
+    hedged = Position("BTCUSDT", "BTC", "short", D(1), D(100_000), D(100_000), False, BRACKETS, None, None)
+    held = (Collateral("BTC", D(2), D(100_000), D(1), None),)
+    assert joint_distance(account((hedged,), held)) is None
+
+
+positions = st.builds(
+    lambda symbol, side, size, entry, mark: Position(
+        f"{symbol}USDT", symbol, side, size, entry, mark, False, BRACKETS, None, None
+    ),
+    st.sampled_from(["BTC", "ETH"]),
+    st.sampled_from(["long", "short"]),
+    st.decimals("0.001", "200", places=3),
+    st.decimals("10000", "120000", places=1),
+    st.decimals("10000", "120000", places=1),
+)
+books = st.builds(
+    lambda ps, usdt, ratio, coins, price, haircut: account(
+        tuple(ps),
+        (
+            Collateral("USDT", usdt, D(1), ratio, None),
+            Collateral("BTC", coins, price, haircut, None),
+        ),
+    ),
+    st.lists(positions, min_size=1, max_size=3),
+    st.decimals("-100000", "3000000", places=2),
+    st.decimals("0.9", "1", places=2),
+    st.decimals("0", "50", places=8),
+    st.decimals("10000", "120000", places=2),
+    st.decimals("0.5", "1", places=2),
+)
+
+
+def headroom(book: MarginAccount, move: D) -> D:
+    return equity(book, move) - maintenance_margin(book, move)
+
+
+@given(books)
+def test_at_the_joint_distance_equity_meets_maintenance_margin(book: MarginAccount) -> None:
+    distance = joint_distance(book)
+    if distance is None or distance == 0:
+        return
+    gross = sum((p.size * p.mark_price for p in book.positions), D(1_000_000))
+    assert abs(headroom(book, distance)) < gross * D("1e-10")
+
+
+@given(books, st.decimals("0", "1", places=4))
+def test_no_smaller_joint_move_reaches_maintenance_margin(book: MarginAccount, share: D) -> None:
+    distance = joint_distance(book)
+    reach = D("0.999999") if distance is None else abs(distance) - D("1e-11")
+    if reach <= 0 or distance == 0:
+        return
+    for sign in (1, -1):
+        assert headroom(book, sign * reach * share) > D("-1e-4")
+
+
+@given(books, st.decimals("0.01", "0.5", places=2), st.decimals("-1", "1", places=3))
+def test_no_smaller_joint_move_leaves_less_than_the_worse_scenario(
+    book: MarginAccount, size: D, share: D
+) -> None:
+    worst = min(run_scenario(book, s, D(1)).excess for s in joint_scenarios(size))
+    inside = run_scenario(book, Scenario("inside", size * share), D(1)).excess
+    assert inside >= worst - D("1e-9")
+
+
+@given(books, st.decimals("0", "10", places=8))
+def test_a_coin_more_adds_exactly_its_unit_value_in_every_scenario(book: MarginAccount, coins: D) -> None:
+    more = dataclasses.replace(
+        book,
+        collateral=tuple(
+            dataclasses.replace(c, balance=c.balance + coins) if c.asset == "BTC" else c
+            for c in book.collateral
+        ),
+    )
+    for scenario in joint_scenarios(D("0.10")):
+        before, after = run_scenario(book, scenario, D(1)), run_scenario(more, scenario, D(1))
+        assert after.excess - before.excess == coins * dict(before.unit_values)["BTC"]

@@ -1,0 +1,163 @@
+"""Value types of a spend: what is expected, what was proven, and what may be broadcast.
+
+A `VerifiedSpend` is made by `verify.verify_psbt` only; a `FinalTransaction` by `verify_signed` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from vault.address import Network, address_of
+from vault.bitcoin.descriptor import Descriptor, path_text
+from vault.bitcoin.transaction import OutPoint, Transaction, TxOut
+from vault.errors import AddressError
+from vault.money import Amount
+
+# Replaceable (BIP125), no relative locktime (BIP68): the sequence this program builds with.
+RBF_SEQUENCE: Final = 0xFFFFFFFD
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedSpend:
+    """What the plan says. `payments` are (output script, amount), each to be found exactly once.
+
+    `change_gap`: the first change index that is too far to be believed. `inputs`: the exact coins to
+    be spent, in any order; None leaves the choice open (every coin must still be ours).
+    """
+
+    descriptor: Descriptor
+    payments: tuple[tuple[bytes, Amount], ...]
+    network: Network
+    change_gap: int = 1000
+    locktime: int = 0
+    sequence: int = RBF_SEQUENCE
+    version: int = 2
+    inputs: tuple[OutPoint, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeeLimits:
+    """Caps on the network fee: absolute, sat/vB at the worst-case size, and share of what is paid."""
+
+    max_fee: Amount
+    max_fee_rate: Decimal
+    max_fee_share: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedInput:
+    """A coin proven to be ours: value from its hashed previous transaction, script re-derived."""
+
+    outpoint: OutPoint
+    amount: Amount
+    script: bytes
+    sequence: int
+    change: bool
+    index: int
+    path: tuple[int, ...]
+    key: bytes
+    previous: bytes
+
+    @property
+    def spent(self) -> TxOut:
+        """The output it spends."""
+        return TxOut(self.amount.units, self.script)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedOutput:
+    """Output number `output`; `path` and `key` are set for change only, and were re-derived."""
+
+    output: int
+    script: bytes
+    amount: Amount
+    path: tuple[int, ...] = ()
+    key: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSpend:
+    """A PSBT that says what the plan says. `fee_rate` is sat/vB at `worst_vsize`."""
+
+    psbt: bytes
+    expected: ExpectedSpend
+    unsigned: Transaction
+    txid: str
+    inputs: tuple[VerifiedInput, ...]
+    payments: tuple[VerifiedOutput, ...]
+    change: VerifiedOutput | None
+    fee: Amount
+    worst_vsize: int
+    fee_rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FinalTransaction:
+    """A transaction whose every signature and script was checked; `raw` may be broadcast."""
+
+    raw: bytes
+    txid: str
+    wtxid: str
+    fee: Amount
+    vsize: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpendLine:
+    """One input, payment or change as shown to a person; `note` says how it was proven."""
+
+    what: str
+    amount: Amount
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpendDescription:
+    """A verified spend in words. Addresses are whole."""
+
+    txid: str
+    inputs: tuple[SpendLine, ...]
+    payments: tuple[SpendLine, ...]
+    change: SpendLine | None
+    fee: Amount
+    fee_rate: Decimal
+    worst_vsize: int
+    locktime: int
+    replaceable: bool
+
+
+def describe(verified: VerifiedSpend) -> SpendDescription:
+    """What a person should be shown before signing."""
+    network = verified.expected.network
+    change = verified.change
+    return SpendDescription(
+        txid=verified.txid,
+        inputs=tuple(
+            SpendLine(str(each.outpoint), each.amount, f"ours, at {path_text(each.path)}")
+            for each in verified.inputs
+        ),
+        payments=tuple(
+            SpendLine(_where(each.script, network), each.amount, "as planned") for each in verified.payments
+        ),
+        change=None
+        if change is None
+        else SpendLine(
+            _where(change.script, network),
+            change.amount,
+            f"derived again from our descriptor at {path_text(change.path)}",
+        ),
+        fee=verified.fee,
+        fee_rate=verified.fee_rate,
+        worst_vsize=verified.worst_vsize,
+        locktime=verified.unsigned.locktime,
+        replaceable=any(each.sequence <= RBF_SEQUENCE for each in verified.unsigned.inputs),
+    )
+
+
+def _where(script: bytes, network: Network) -> str:
+    try:
+        return address_of(script, network)
+    except AddressError:
+        return f"script {script.hex()}"

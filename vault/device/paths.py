@@ -1,0 +1,118 @@
+"""BIP32 paths and coin names as devices take them; which path may hold which script type.
+
+Devices accept 44', 49', 84' and 86' interchangeably and any coin type after a warning; here a path
+must fit its script type and network exactly, and the attestation account is never a wallet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from vault.address import NETWORKS, Network
+from vault.attestation import ATTESTATION_ACCOUNT
+from vault.errors import DeviceError
+
+HARDENED: Final = 0x80000000
+MAX_INDEX: Final = 1_000_000  # core firmware shows change above this index as a payment
+
+Path = tuple[int, ...]
+PathLike = str | Sequence[int]
+
+# Purposes of BIP84 and BIP86; other script types are refused until they are translated.
+PURPOSES: Final[dict[str, int]] = {"p2wpkh": 84, "p2tr": 86}
+
+# testnet4 and signet share prefixes and coin type with Testnet, the name that every firmware knows.
+_COIN_NAMES: Final[dict[str, str]] = {
+    "mainnet": "Bitcoin",
+    "testnet4": "Testnet",
+    "signet": "Testnet",
+    "regtest": "Regtest",
+}
+_STEP = re.compile(r"(0|[1-9][0-9]{0,9})(['hH]?)", re.ASCII)
+
+
+def coin_name(network: Network) -> str:
+    """The firmware's name of a network's coin."""
+    return _COIN_NAMES[network.name]
+
+
+def parse_path(path: PathLike) -> Path:
+    """Steps of ``m/84h/1h/0h`` (also ``'`` and without ``m/``) or of a sequence of integers.
+
+    Raises `DeviceError` (``device.bad_path``).
+    """
+    if not isinstance(path, str):
+        steps = tuple(path)
+        if any(type(step) is not int or not 0 <= step < 2**32 for step in steps) or len(steps) > 10:
+            raise DeviceError("bad_path", f"expected at most 10 steps of 32 bits, found {steps!r}")
+        return steps
+    text = path.removeprefix("m/") if path != "m" else ""
+    result: list[int] = []
+    for part in text.split("/") if text else []:
+        match = _STEP.fullmatch(part)
+        if not match or int(match[1]) >= HARDENED or len(result) == 10:
+            raise DeviceError("bad_path", f"expected a path such as m/84h/0h/0h, found {path!r}")
+        result.append(int(match[1]) + (HARDENED if match[2] else 0))
+    return tuple(result)
+
+
+def format_path(path: Sequence[int]) -> str:
+    """``m/84h/1h/0h`` notation."""
+    return "/".join(["m", *(f"{step - HARDENED}h" if step >= HARDENED else str(step) for step in path)])
+
+
+def check_account_path(path: Path) -> Network:
+    """A wallet's account path (purpose', coin', account'); returns a network of its coin type.
+
+    Raises `DeviceError` (``device.forbidden_path``).
+    """
+    coins = {network.coin_type | HARDENED: network for network in reversed(NETWORKS.values())}
+    purposes = {purpose | HARDENED for purpose in PURPOSES.values()}
+    if len(path) != 3 or path[0] not in purposes or path[1] not in coins or path[2] < HARDENED:
+        raise _forbidden(path, "an account path such as m/84h/0h/0h or m/86h/0h/0h")
+    _refuse_attestation_account(path)
+    return coins[path[1]]
+
+
+def check_wallet_path(path: Path, script_type: str, network: Network) -> None:
+    """An address path of a wallet that fits its script type and network.
+
+    Raises `DeviceError` (``device.unsupported_script_type``, ``device.forbidden_path``).
+    """
+    purpose = PURPOSES.get(script_type)
+    if purpose is None:
+        raise DeviceError(
+            "unsupported_script_type", f"expected {' or '.join(PURPOSES)}, found {script_type!r}"
+        )
+    expected = f"m/{purpose}h/{network.coin_type}h/account'/0 or 1/index for {script_type} on {network.name}"
+    if (
+        len(path) != 5
+        or path[:2] != (purpose | HARDENED, network.coin_type | HARDENED)
+        or path[2] < HARDENED
+        or path[3] not in {0, 1}
+        or path[4] > MAX_INDEX
+    ):
+        raise _forbidden(path, expected)
+    _refuse_attestation_account(path)
+
+
+def check_message_path(path: Path, network: Network) -> None:
+    """A p2wpkh address path, the attestation account included. Raises `DeviceError`."""
+    expected = (84 | HARDENED, network.coin_type | HARDENED)
+    if len(path) != 5 or path[:2] != expected or path[2] < HARDENED or max(path[3:]) >= HARDENED:
+        raise _forbidden(path, f"a p2wpkh path m/84h/{network.coin_type}h/account'/change/index")
+
+
+def _refuse_attestation_account(path: Path) -> None:
+    if path[2] == ATTESTATION_ACCOUNT | HARDENED:
+        raise _forbidden(path, f"any account but {ATTESTATION_ACCOUNT}h, which only signs statements")
+
+
+def _forbidden(path: Path, expected: str) -> DeviceError:
+    return DeviceError(
+        "forbidden_path",
+        f"expected {expected}, found {format_path(path)}",
+        hint="Check the wallet's descriptor; no device is asked for keys outside of it.",
+    )

@@ -1,0 +1,280 @@
+"""The policy document: TOML, strict, checked as a whole before one rule of it is used.
+
+Refuses unknown keys, floats that are not exact, absurd numbers, conditions that name no fact, and
+limits, rules or bands that contradict each other. The digest is over the file's bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from vault.canonical import digest_bytes
+from vault.errors import DocumentError, MoneyError, PolicyError
+from vault.model import ACTIONS, Action
+from vault.money import Amount, asset_of
+from vault.policy.expression import parse_expression
+from vault.policy.facts import FACTS_OF
+from vault.toml_strict import MAX_BYTES, ExactDecimal, StrictModel, parse_toml
+
+# A policy moves less than this in USD or in coins; a larger number is a slip of the keyboard.
+MAX_USD = Decimal(10) ** 12
+MAX_COINS = Decimal(21_000_000)
+# Longer than a month, a rolling window is a budget and wants another tool.
+MAX_WINDOW_HOURS = 24 * 31
+
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+def _identifier(value: str) -> str:
+    if not _IDENTIFIER.fullmatch(value):
+        raise ValueError("expected lower-case letters, digits and '-', at most 40")
+    return value
+
+
+def _account(value: str) -> str:
+    return value if value == "*" else _identifier(value)
+
+
+def _usd(value: Decimal) -> Decimal:
+    if not 0 <= value <= MAX_USD:
+        raise ValueError(f"expected USD between 0 and {MAX_USD:f}")
+    return value
+
+
+def _coins(value: Decimal) -> Decimal:
+    if not 0 < value <= MAX_COINS:
+        raise ValueError(f"expected more than 0 and at most {MAX_COINS} coins")
+    try:
+        Amount.from_decimal(value, asset_of("BTC"))
+    except MoneyError as error:
+        raise ValueError(error.message) from None
+    return value
+
+
+def _share(value: Decimal) -> Decimal:
+    if not 0 < value <= 1:
+        raise ValueError("expected a share above 0 and at most 1")
+    return value
+
+
+def _condition(value: str) -> str:
+    try:
+        parse_expression(value)
+    except PolicyError as error:
+        raise ValueError(error.message) from None
+    return value
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
+AccountName = Annotated[str, AfterValidator(_account)]
+Usd = Annotated[ExactDecimal, AfterValidator(_usd)]
+Coins = Annotated[ExactDecimal, AfterValidator(_coins)]
+Share = Annotated[ExactDecimal, AfterValidator(_share)]
+Condition = Annotated[str, AfterValidator(_condition)]
+# The only coin that has a chain and a device behind it in this version.
+MovableAsset = Literal["BTC"]
+
+
+class Freshness(StrictModel):
+    """How old a fact may be when it decides."""
+
+    max_age_seconds: int = Field(ge=1, le=3600)
+
+
+class PlanSettings(StrictModel):
+    """What a plan made under this policy needs."""
+
+    expires_minutes: int = Field(ge=1, le=24 * 60)
+    approvals_required: int = Field(ge=1, le=16)
+
+
+class Fees(StrictModel):
+    """Caps on what a Bitcoin transaction of ours may pay: BTC, satoshi per vbyte, share of the amount."""
+
+    max_fee: Coins
+    max_fee_rate: Annotated[ExactDecimal, Field(gt=0, le=10_000)]
+    max_fee_share: Share
+
+    @property
+    def max_fee_amount(self) -> Amount:
+        return Amount.from_decimal(self.max_fee, asset_of("BTC"))
+
+
+class AddressBookSettings(StrictModel):
+    """How long a new entry waits before money may go to it."""
+
+    cooling_hours: int = Field(ge=1, le=24 * 30)
+
+
+class Band(StrictModel):
+    """Floor, target and ceiling of an account's stress excess (USD), and where its coins go and come from."""
+
+    account: AccountName
+    asset: MovableAsset
+    venue_network: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
+    floor: Usd
+    target: Usd
+    ceiling: Usd
+    min_change: Coins
+    min_wait_minutes: int = Field(ge=0, le=24 * 60 * 7)
+    step: Coins | None = None
+    cold: Identifier
+    top_up_from: Identifier | None = None
+    top_up_to: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.floor < self.target < self.ceiling:
+            raise ValueError("expected floor < target < ceiling")
+        if (self.top_up_from is None) != (self.top_up_to is None):
+            raise ValueError("expected both top_up_from and top_up_to, or neither")
+        if self.account == "*" and self.top_up_to is not None:
+            raise ValueError('a deposit address belongs to one account: name the account instead of "*"')
+        return self
+
+    @property
+    def name(self) -> str:
+        return f"band:{self.account}"
+
+    def amount(self, number: Decimal) -> Amount:
+        return Amount.from_decimal(number, asset_of(self.asset))
+
+    @property
+    def step_amount(self) -> Amount:
+        asset = asset_of(self.asset)
+        return Amount(asset, 1) if self.step is None else Amount.from_decimal(self.step, asset)
+
+
+class Evacuation(StrictModel):
+    """A staging wallet that is emptied to a cold entry when its condition holds."""
+
+    wallet: Identifier
+    to: Identifier
+    asset: MovableAsset = "BTC"
+    when: Condition
+    min_change: Coins
+    min_wait_minutes: int = Field(default=0, ge=0, le=24 * 60 * 7)
+
+    @property
+    def name(self) -> str:
+        return f"evacuation:{self.wallet}"
+
+
+class Rule(StrictModel):
+    """Allows or denies one kind of transfer while a condition holds."""
+
+    id: Identifier
+    effect: Literal["allow", "deny"]
+    action: Literal["sweep", "evacuate", "top_up", "*"]
+    when: Condition
+
+    @property
+    def name(self) -> str:
+        return f"rule:{self.id}"
+
+    def covers(self, action: Action) -> bool:
+        return self.action in {"*", action}
+
+
+class Limit(StrictModel):
+    """The most that one transfer, and all transfers of a rolling window together, may move."""
+
+    id: Identifier
+    action: Literal["sweep", "evacuate", "top_up", "*"]
+    asset: MovableAsset
+    per_transfer: Coins
+    window_hours: int = Field(ge=1, le=MAX_WINDOW_HOURS)
+    window_amount: Coins
+
+    @property
+    def name(self) -> str:
+        return f"limit:{self.id}"
+
+    def covers(self, action: Action, asset: str) -> bool:
+        return self.action in {"*", action} and self.asset == asset
+
+
+class Policy(StrictModel):
+    """The whole document."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    policy_id: Identifier
+    version: int = Field(ge=1, le=1_000_000)
+    description: str = Field(min_length=1, max_length=500)
+    freshness: Freshness
+    plan: PlanSettings
+    fees: Fees
+    address_book: AddressBookSettings
+    band: tuple[Band, ...] = Field(default=(), max_length=50, strict=False)
+    evacuation: tuple[Evacuation, ...] = Field(default=(), max_length=50, strict=False)
+    rule: tuple[Rule, ...] = Field(min_length=1, max_length=200, strict=False)
+    limit: tuple[Limit, ...] = Field(min_length=1, max_length=100, strict=False)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for what, names in (
+            ("band", [band.account for band in self.band]),
+            ("evacuation", [item.wallet for item in self.evacuation]),
+            ("rule", [rule.id for rule in self.rule]),
+            ("limit", [limit.id for limit in self.limit]),
+        ):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{what}: expected each once, found twice: {', '.join(twice)}")
+        for rule in self.rule:
+            _check_facts(rule.name, rule.when, rule.action)
+        for item in self.evacuation:
+            _check_facts(item.name, item.when, "trigger")
+        for action in self.actions():
+            if not any(limit.covers(action, "BTC") for limit in self.limit):
+                raise ValueError(f"no limit covers {action}: every kind of transfer needs one")
+        return self
+
+    def actions(self) -> tuple[Action, ...]:
+        """The kinds of transfer this policy can call for."""
+        wanted = {
+            "sweep": bool(self.band),
+            "evacuate": bool(self.evacuation),
+            "top_up": any(band.top_up_from for band in self.band),
+        }
+        return tuple(action for action in ACTIONS if wanted[action])
+
+    def band_of(self, account: str) -> Band | None:
+        """The account's own band, else the one for ``*``, else None."""
+        named = {band.account: band for band in self.band}
+        return named.get(account) or named.get("*")
+
+
+def _check_facts(name: str, when: str, action: str) -> None:
+    for fact in parse_expression(when).facts:
+        if fact not in FACTS_OF[action]:
+            known = ", ".join(sorted(FACTS_OF[action]))
+            raise ValueError(f"{name}: {fact} is no fact of {action!r}; expected one of {known}")
+
+
+def parse_policy(data: bytes, *, name: str) -> tuple[Policy, str]:
+    """Policy and digest of a document's bytes. Raises `DocumentError` with line and column."""
+    if len(data) > MAX_BYTES:
+        raise DocumentError("too_large", f"{name}: expected at most {MAX_BYTES} bytes, found {len(data)}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DocumentError("unreadable", f"{name}: {error}") from None
+    return parse_toml(text, Policy, name=name), digest_bytes(data)
+
+
+def load_policy(path: Path) -> tuple[Policy, str]:
+    """Policy and digest of a file; the bytes that are hashed are the bytes that are parsed."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise DocumentError(
+            "missing_file", f"{path}: no such policy", hint="Name the file under `policy` in treasury.toml."
+        ) from None
+    except OSError as error:
+        raise DocumentError("unreadable", f"{path}: {error.strerror}") from None
+    return parse_policy(data, name=str(path))

@@ -1,0 +1,292 @@
+"""Decides: for every band direction and every evacuation, allow, deny or nothing, with the whole trace.
+
+Default deny, deny overrides; an error, a missing or a stale fact is a deny. Every check is made and
+recorded even after a denial, so that the trace shows all that would have to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from vault.canonical import digest
+from vault.codec import encode
+from vault.errors import PolicyError, VaultError
+from vault.model import Outflow
+from vault.policy.bands import Call, evacuation_call, sweep_call, top_up_call
+from vault.policy.expression import parse_expression
+from vault.policy.facts import (
+    Facts,
+    account_facts,
+    age_problem,
+    market_facts,
+    time_facts,
+    transfer_facts,
+    wallet_facts,
+)
+from vault.policy.limits import check_limits
+from vault.policy.trail import Stamp, Trail
+
+if TYPE_CHECKING:
+    from vault.model import AccountRisk, Action, Assessment, Decision, MarginAccount, Snapshot, WalletBalance
+    from vault.money import Amount
+    from vault.policy.book import AddressBook
+    from vault.policy.document import Band, Evacuation, Policy
+
+# States of a past transfer that is not over: another on the same subject waits for it.
+OPEN_STATES: Final = frozenset({"pending", "unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Everything one round of decisions is judged on; `history` grows by what the round allows."""
+
+    policy: Policy
+    stamp: Stamp
+    assessment: Assessment
+    snapshot: Snapshot
+    book: AddressBook
+    history: tuple[Outflow, ...]
+    in_flight: frozenset[str]
+    at: datetime
+    fresh: Facts
+
+    @property
+    def max_age(self) -> timedelta:
+        return timedelta(seconds=self.policy.freshness.max_age_seconds)
+
+
+def decide(  # noqa: PLR0917 -- the whole of what a decision rests on, each named
+    policy: Policy,
+    policy_digest: str,
+    assessment: Assessment,
+    snapshot: Snapshot,
+    book: AddressBook,
+    history: tuple[Outflow, ...],
+    in_flight: Collection[str],
+    at: datetime,
+) -> tuple[Decision, ...]:
+    """One decision per account and direction, then one per evacuation, in a fixed order.
+
+    `history` holds what moved or may have moved (pending and UNKNOWN included); `in_flight` the names of
+    accounts and wallets with a transfer under way. Raises `PolicyError` when the assessment is of another
+    snapshot; everything else that is wrong is a deny.
+    """
+    if assessment.snapshot_digest != digest(encode(snapshot)):
+        raise PolicyError(
+            "other_snapshot",
+            f"expected an assessment of this snapshot, found one of {assessment.snapshot_digest}",
+            hint="Assess the snapshot again.",
+        )
+    max_age = timedelta(seconds=policy.freshness.max_age_seconds)
+    fresh = Facts((*market_facts(assessment), *time_facts(at)), at, max_age)
+    stamp = Stamp(policy.policy_id, policy.version, policy_digest)
+    state = _Round(policy, stamp, assessment, snapshot, book, history, frozenset(in_flight), at, fresh)
+    decisions: list[Decision] = []
+    for name in _account_names(policy, snapshot, assessment):
+        band = policy.band_of(name)
+        if band is not None:
+            for judge in (_sweep, _top_up):
+                decisions.append(judge(state, band, name))
+                state = _counting(state, decisions[-1])
+    for evacuation in policy.evacuation:
+        decisions.append(_evacuate(state, evacuation))
+        state = _counting(state, decisions[-1])
+    return tuple(decisions)
+
+
+def _account_names(policy: Policy, snapshot: Snapshot, assessment: Assessment) -> list[str]:
+    """Every account that was seen or that a band names: one that is gone must show as denied."""
+    names = [account.name for account in snapshot.accounts]
+    names += [risk.account for risk in assessment.accounts]
+    names += [band.account for band in policy.band if band.account != "*"]
+    return sorted(set(names))
+
+
+def _counting(state: _Round, decision: Decision) -> _Round:
+    """The round with an allowed decision counted toward limits, waits and the wallet's balance."""
+    if decision.outcome != "allow" or decision.amount is None:
+        return state
+    outflow = Outflow(
+        state.at, decision.action, decision.subject, decision.destination, decision.amount, "decided"
+    )
+    wallets = tuple(
+        replace(wallet, confirmed=wallet.confirmed - decision.amount)
+        if wallet.name == decision.source and decision.amount <= wallet.confirmed
+        else wallet
+        for wallet in state.snapshot.wallets
+    )
+    return replace(
+        state,
+        history=(*state.history, outflow),
+        snapshot=replace(state.snapshot, wallets=wallets),
+    )
+
+
+def _sweep(state: _Round, band: Band, name: str) -> Decision:
+    trail = Trail("sweep", name, name, band.cold, state.stamp)
+    account, risk = _account(state, trail, name)
+    if account is None or risk is None:
+        return trail.settle(None)
+    call = sweep_call(band, risk, account)
+    if call.amount is None and call.problem is None:
+        return trail.nothing(band.name, call.reason, call.facts)
+    facts = replace(state.fresh, facts=(*state.fresh.facts, *account_facts(risk)))
+    wait = timedelta(minutes=band.min_wait_minutes)
+    _check_wait(state, trail, wait, ("sweep", "top_up"))
+    return _judge(state, trail, call, band.name, facts, venue=None)
+
+
+def _top_up(state: _Round, band: Band, name: str) -> Decision:
+    trail = Trail("top_up", name, band.top_up_from or "", band.top_up_to or "", state.stamp)
+    account, risk = _account(state, trail, name)
+    if account is None or risk is None:
+        return trail.settle(None)
+    wallet = _wallet(state, band.top_up_from)
+    call = top_up_call(band, risk, wallet, state.policy.fees.max_fee_amount)
+    if call.amount is None and call.problem is None:
+        return trail.nothing(band.name, call.reason, call.facts)
+    facts = state.fresh.with_facts(*account_facts(risk))
+    if wallet is not None:
+        facts = facts.with_facts(*wallet_facts(wallet))
+        if problem := age_problem(wallet.observed_at, state.at, state.max_age):
+            trail.deny(f"wallet:{wallet.name}", f"the balance is {problem}")
+        if wallet.role != "cold":
+            trail.deny(f"wallet:{wallet.name}", f"expected a cold wallet, found a {wallet.role} one")
+    _check_wait(state, trail, timedelta(minutes=band.min_wait_minutes), ("top_up",))
+    return _judge(state, trail, call, band.name, facts, venue=name)
+
+
+def _evacuate(state: _Round, evacuation: Evacuation) -> Decision:
+    trail = Trail("evacuate", evacuation.wallet, evacuation.wallet, evacuation.to, state.stamp)
+    wallet = _wallet(state, evacuation.wallet)
+    if wallet is None:
+        trail.deny(f"wallet:{evacuation.wallet}", "its balance is not known")
+        return trail.settle(None)
+    facts = state.fresh.with_facts(*wallet_facts(wallet))
+    condition = parse_expression(evacuation.when)
+    shown = facts.shown(condition)
+    try:
+        if not condition.holds(facts.read):
+            return trail.nothing(evacuation.name, f"not called for: {condition.text} is false", shown)
+        trail.note(evacuation.name, f"called for: {condition.text}", shown)
+    except VaultError as error:
+        trail.deny(evacuation.name, f"{error.code}: {error.message}", shown)
+    if problem := age_problem(wallet.observed_at, state.at, state.max_age):
+        trail.deny(f"wallet:{wallet.name}", f"the balance is {problem}")
+    if wallet.role != "staging":
+        trail.deny(f"wallet:{wallet.name}", f"expected a staging wallet, found a {wallet.role} one")
+    call = evacuation_call(evacuation, wallet)
+    if call.amount is None:
+        return trail.nothing(evacuation.name, call.reason, call.facts)
+    _check_wait(state, trail, timedelta(minutes=evacuation.min_wait_minutes), ("evacuate",))
+    return _judge(state, trail, call, evacuation.name, facts, venue=None)
+
+
+def _account(state: _Round, trail: Trail, name: str) -> tuple[MarginAccount | None, AccountRisk | None]:
+    """The account and its risk, checked for age, contradictions and agreement; denies what is wrong."""
+    step = f"account:{name}"
+    accounts = [account for account in state.snapshot.accounts if account.name == name]
+    risks = [risk for risk in state.assessment.accounts if risk.account == name]
+    if len(accounts) != 1 or len(risks) != 1:
+        lines = [line for line in state.assessment.missing if line.startswith(f"account.{name}:")]
+        trail.deny(step, "; ".join(lines) or "the account was not read or could not be assessed")
+        return None, None
+    account, risk = accounts[0], risks[0]
+    oldest = min(account.observed_at, risk.observed_at)
+    for seen in (oldest, account.received_at, state.assessment.taken_at):
+        if problem := age_problem(seen, state.at, state.max_age):
+            trail.deny(step, f"the account is {problem}")
+            break
+    if flags := sorted({*account.flags, *risk.flags}):
+        trail.deny(step, "its numbers contradict each other: " + ", ".join(flags))
+    return account, risk
+
+
+def _wallet(state: _Round, name: str | None) -> WalletBalance | None:
+    found = [wallet for wallet in state.snapshot.wallets if wallet.name == name]
+    return found[0] if len(found) == 1 else None
+
+
+def _check_wait(state: _Round, trail: Trail, wait: timedelta, after: tuple[Action, ...]) -> None:
+    """Deny while a transfer on the subject is under way, or too soon after the last of those in `after`.
+
+    A sweep waits for both directions, so that it does not undo a top-up; a top-up waits only for a
+    top-up, because a fall right after a sweep must be answered.
+    """
+    past = [outflow for outflow in state.history if outflow.subject == trail.subject]
+    open_ones = [outflow for outflow in past if outflow.state.casefold() in OPEN_STATES]
+    if trail.subject in state.in_flight or open_ones:
+        trail.deny("in_flight", f"a transfer on {trail.subject} is under way or its result is not known")
+    moments = [outflow.at for outflow in past if outflow.action in after]
+    if moments and state.at - max(moments) < wait:
+        minutes = int(wait.total_seconds()) // 60
+        trail.deny("min_wait", f"the last one was at {max(moments)}, {minutes} minutes must pass")
+
+
+def _judge(
+    state: _Round, trail: Trail, call: Call, step: str, facts: Facts, *, venue: str | None
+) -> Decision:
+    """Destination, rules and limits for a transfer that is called for."""
+    if call.problem is not None:
+        trail.deny(step, call.problem, call.facts)
+    else:
+        trail.note(step, call.reason, call.facts)
+    _check_entry(state, trail, call, venue)
+    if call.amount is not None:
+        facts = facts.with_facts(*transfer_facts(call.amount, trail.action, state.at))
+    _check_rules(state, trail, facts)
+    if call.amount is not None:
+        _check_limits(state, trail, call.amount)
+    return trail.settle(call.amount)
+
+
+def _check_entry(state: _Round, trail: Trail, call: Call, venue: str | None) -> None:
+    step = f"book:{trail.destination}"
+    cooling = state.policy.address_book.cooling_hours
+    try:
+        entry = state.book.active(trail.destination, state.at, cooling)
+    except VaultError as error:
+        trail.deny(step, f"{error.code}: {error.message}")
+        return
+    purpose = "cold" if venue is None else "venue_deposit"
+    if entry.purpose != purpose or entry.venue != venue:
+        wanted = "a cold address" if venue is None else f"the deposit address of {venue}"
+        trail.deny(step, f"expected {wanted}, found {entry.purpose} {entry.venue or ''}".strip())
+    elif call.amount is not None and entry.asset != call.amount.asset.symbol:
+        trail.deny(step, f"expected an address for {call.amount.asset}, found one for {entry.asset}")
+    else:
+        trail.note(step, f"active: {entry.address} on {entry.network}")
+
+
+def _check_rules(state: _Round, trail: Trail, facts: Facts) -> None:
+    """Every rule that covers the action; an error in any of them, also in an allow rule, denies."""
+    for rule in state.policy.rule:
+        if not rule.covers(trail.action):
+            continue
+        condition = parse_expression(rule.when)
+        shown = facts.shown(condition)
+        try:
+            holds = condition.holds(facts.read)
+        except VaultError as error:
+            trail.deny(rule.name, f"{error.code}: {error.message}", shown)
+            continue
+        if not holds:
+            trail.skip(rule.name, f"does not apply: {condition.text}", shown)
+        elif rule.effect == "deny":
+            trail.deny(rule.name, f"denied while {condition.text}", shown)
+        else:
+            trail.allow(rule.name, f"allowed while {condition.text}", shown)
+
+
+def _check_limits(state: _Round, trail: Trail, amount: Amount) -> None:
+    results = check_limits(state.policy, trail.action, amount, state.history, state.at)
+    if not results:
+        trail.deny("limits", "no limit covers this transfer")
+    for result in results:
+        if result.within:
+            trail.note(result.name, result.reason, result.facts)
+        else:
+            trail.deny(result.name, result.reason, result.facts)

@@ -1,0 +1,299 @@
+"""Tests beside a policy: facts in, decision out. `default.toml` is tested by `default.test.toml`.
+
+Builds an assessment, a snapshot and an address book from each case and asks the real engine. Refuses
+a test file that tests another policy's names: what a case does not say is absent, not invented.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field
+
+from vault.address import segwit_encode
+from vault.canonical import digest
+from vault.codec import encode
+from vault.errors import VaultError
+from vault.model import (
+    AccountRisk,
+    Action,
+    Assessment,
+    Collateral,
+    Decision,
+    MarginAccount,
+    Outflow,
+    ScenarioResult,
+    Snapshot,
+    WalletBalance,
+)
+from vault.money import CONTEXT, Amount, asset_of
+from vault.policy.book import AddressBook, Entry
+from vault.policy.document import Policy, load_policy
+from vault.policy.engine import decide
+from vault.toml_strict import ExactDecimal, StrictModel, read_toml
+
+# Every case is judged at this instant; ages are given relative to it.
+AT: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+NETWORK: Final = "bitcoin:regtest"
+EntryState = Literal["proposed", "cooling", "active", "retired", "absent"]
+
+
+class AccountCase(StrictModel):
+    """An account as risk assessed it; `fall` and `rise` are the stress excess in the two joint scenarios."""
+
+    name: str
+    equity: ExactDecimal
+    maintenance_margin: ExactDecimal
+    distance: ExactDecimal | None = None
+    fall: ExactDecimal
+    rise: ExactDecimal
+    shock: ExactDecimal = Field(default=Decimal("0.10"))
+    price: ExactDecimal
+    ratio: ExactDecimal
+    balance: ExactDecimal
+    max_withdraw: ExactDecimal | None = None
+    age_seconds: int = 0
+    flags: tuple[str, ...] = Field(default=(), strict=False)
+
+
+class MarketCase(StrictModel):
+    """Fragility over the indicators present, its upper value, and the share that was present."""
+
+    fragility: ExactDecimal | None = None
+    fragility_upper: ExactDecimal = Field(default=Decimal(1))
+    coverage: ExactDecimal = Field(default=Decimal(0))
+
+
+class WalletCase(StrictModel):
+    name: str
+    role: Literal["cold", "staging"]
+    confirmed: ExactDecimal
+    age_seconds: int = 0
+
+
+class PastCase(StrictModel):
+    action: Literal["sweep", "evacuate", "top_up"]
+    subject: str
+    amount: ExactDecimal
+    minutes_ago: int
+    state: str = "settled"
+
+
+class ExpectCase(StrictModel):
+    """What must come out; `amount` and `decided_by` are checked where they are given."""
+
+    action: Literal["sweep", "evacuate", "top_up"]
+    subject: str
+    outcome: Literal["allow", "deny", "none"]
+    amount: ExactDecimal | None = None
+    decided_by: str | None = None
+
+
+class EntryCase(StrictModel):
+    """An entry of the policy in another state than active."""
+
+    id: str
+    state: EntryState
+
+
+class Case(StrictModel):
+    name: str = Field(min_length=1)
+    account: tuple[AccountCase, ...] = Field(default=(), strict=False)
+    market: MarketCase = MarketCase()
+    wallet: tuple[WalletCase, ...] = Field(default=(), strict=False)
+    past: tuple[PastCase, ...] = Field(default=(), strict=False)
+    entry: tuple[EntryCase, ...] = Field(default=(), strict=False)
+    in_flight: tuple[str, ...] = Field(default=(), strict=False)
+    expect: tuple[ExpectCase, ...] = Field(min_length=1, strict=False)
+
+
+class CaseFile(StrictModel):
+    schema_version: Literal[1] = Field(alias="schema")
+    test: tuple[Case, ...] = Field(min_length=1, strict=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One case: passed, or what differed; `decisions` are there to be explained."""
+
+    name: str
+    passed: bool
+    problems: tuple[str, ...]
+    decisions: tuple[Decision, ...]
+
+
+def tests_path(policy_path: Path) -> Path:
+    """default.toml is tested by default.test.toml in the same folder."""
+    return policy_path.with_name(f"{policy_path.stem}.test.toml")
+
+
+def run_policy_tests(policy_path: Path) -> tuple[TestResult, ...]:
+    """Run every case. Raises `DocumentError` when policy or tests cannot be read."""
+    policy, digest_of_policy = load_policy(policy_path)
+    cases = read_toml(tests_path(policy_path), CaseFile)
+    return tuple(_run(policy, digest_of_policy, case) for case in cases.test)
+
+
+def _run(policy: Policy, policy_digest: str, case: Case) -> TestResult:
+    try:
+        snapshot = _snapshot(case)
+        decisions = decide(
+            policy,
+            policy_digest,
+            _assessment(case, snapshot),
+            snapshot,
+            _book(policy, case),
+            tuple(_outflow(past) for past in case.past),
+            case.in_flight,
+            AT,
+        )
+    except VaultError as error:
+        return TestResult(case.name, False, (f"{error.code}: {error.message}",), ())
+    problems: list[str] = []
+    for expected in case.expect:
+        problems += _differences(expected, decisions)
+    return TestResult(case.name, not problems, tuple(problems), decisions)
+
+
+def _differences(expected: ExpectCase, decisions: tuple[Decision, ...]) -> list[str]:
+    what = f"{expected.action} {expected.subject}"
+    found = [d for d in decisions if d.action == expected.action and d.subject == expected.subject]
+    if len(found) != 1:
+        return [f"{what}: expected one decision, found {len(found)}"]
+    decision, problems = found[0], []
+    if decision.outcome != expected.outcome:
+        problems.append(
+            f"{what}: expected {expected.outcome}, found {decision.outcome}"
+            f" by {decision.decided_by}: {decision.reason}"
+        )
+    if expected.amount is not None:
+        amount = decision.amount.to_decimal() if decision.amount is not None else None
+        if amount != expected.amount:
+            problems.append(f"{what}: expected {expected.amount:f}, found {decision.amount}")
+    if expected.decided_by is not None and decision.decided_by != expected.decided_by:
+        problems.append(
+            f"{what}: expected to be decided by {expected.decided_by}, found {decision.decided_by}"
+        )
+    return problems
+
+
+def _ago(seconds: int) -> datetime:
+    return AT - timedelta(seconds=seconds)
+
+
+def _snapshot(case: Case) -> Snapshot:
+    wallets = tuple(
+        WalletBalance(
+            wallet.name,
+            wallet.role,
+            Amount.parse(wallet.confirmed, asset_of("BTC")),
+            Amount.zero(asset_of("BTC")),
+            1,
+            _ago(wallet.age_seconds),
+        )
+        for wallet in case.wallet
+    )
+    return Snapshot("policy-test", AT, tuple(_account(a) for a in case.account), (), wallets, ())
+
+
+def _account(case: AccountCase) -> MarginAccount:
+    held = Collateral("BTC", case.balance, case.price, case.ratio, case.max_withdraw)
+    seen = _ago(case.age_seconds)
+    return MarginAccount(
+        name=case.name,
+        exchange="binance",
+        uid="1",
+        equity=case.equity,
+        initial_margin=Decimal(0),
+        maintenance_margin=case.maintenance_margin,
+        available_to_withdraw=None,
+        collateral=(held,),
+        positions=(),
+        observed_at=seen,
+        received_at=seen,
+        clock_skew_ms=0,
+        missing=(),
+        flags=case.flags,
+    )
+
+
+def _risk(case: AccountCase) -> AccountRisk:
+    scenarios = []
+    for name, excess, shock in (
+        ("joint fall", case.fall, -case.shock),
+        ("joint rise", case.rise, case.shock),
+    ):
+        with localcontext(CONTEXT):
+            value = case.price * (1 + shock) * case.ratio
+            equity = excess + case.maintenance_margin
+        scenarios.append(ScenarioResult(name, equity, case.maintenance_margin, excess, (("BTC", value),)))
+    worst = min(scenarios, key=lambda result: result.excess)
+    return AccountRisk(
+        account=case.name,
+        observed_at=_ago(case.age_seconds),
+        equity=case.equity,
+        maintenance_margin=case.maintenance_margin,
+        stress_excess=worst.excess,
+        binding_scenario=worst.scenario,
+        scenarios=tuple(scenarios),
+        joint_distance=case.distance,
+        flags=(),
+    )
+
+
+def _assessment(case: Case, snapshot: Snapshot) -> Assessment:
+    return Assessment(
+        snapshot_digest=digest(encode(snapshot)),
+        treasury_id=snapshot.treasury_id,
+        taken_at=AT,
+        accounts=tuple(_risk(account) for account in case.account),
+        indicators=(),
+        fragility=case.market.fragility,
+        fragility_upper=case.market.fragility_upper,
+        coverage=case.market.coverage,
+        missing=(),
+    )
+
+
+def _outflow(past: PastCase) -> Outflow:
+    action: Action = past.action
+    moment = AT - timedelta(minutes=past.minutes_ago)
+    return Outflow(moment, action, past.subject, "", Amount.parse(past.amount, asset_of("BTC")), past.state)
+
+
+def _book(policy: Policy, case: Case) -> AddressBook:
+    """Every entry the policy names, active unless the case says otherwise, at addresses of its own."""
+    states: dict[str, EntryState] = {entry.id: entry.state for entry in case.entry}
+    purposes: dict[str, str | None] = {item.to: None for item in policy.evacuation}
+    purposes.update({band.cold: None for band in policy.band})
+    purposes.update({band.top_up_to: band.account for band in policy.band if band.top_up_to})
+    cooling = timedelta(hours=policy.address_book.cooling_hours)
+    added = {"proposed": AT + cooling, "cooling": AT - cooling / 2}
+    entries = []
+    for index, (entry_id, venue) in enumerate(sorted(purposes.items())):
+        state = states.get(entry_id, "active")
+        if state == "absent":
+            continue
+        program = hashlib.sha256(entry_id.encode()).digest()[:20]
+        entries.append(
+            Entry(
+                id=entry_id,
+                asset="BTC",
+                network=NETWORK,
+                address=segwit_encode("bcrt", 0, program),
+                memo=None,
+                purpose="cold" if venue is None else "venue_deposit",
+                wallet="cold" if venue is None else None,
+                index=index if venue is None else None,
+                venue=venue,
+                added_at=added.get(state, AT - 2 * cooling),
+                in_first_version=False,
+                retired_at=AT if state == "retired" else None,
+            )
+        )
+    return AddressBook(2, tuple(entries))

@@ -1,0 +1,264 @@
+"""Sends an approved plan, each step at most once: journal first, send once, record the answer.
+
+Refuses a plan that was begun before unless it is resumed by a person, and any step whose earlier
+attempt is not settled. What is not known is ``unknown``, never failed; `reconcile` settles it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from vault.clock import to_iso
+from vault.errors import DeniedError, OutcomeUnknownError, PlanError, VaultError, VenueError
+from vault.money import Amount
+from vault.store import records
+from vault.treasury import authority, preconditions, reconcile
+from vault.treasury.plan import require_live
+from vault.treasury.steps import INTERNAL, OUTWARD, ensure_intents, next_step, settled
+
+if TYPE_CHECKING:
+    from vault.store.records import IntentRow
+    from vault.treasury.desk import Desk
+    from vault.treasury.plan import Plan, Transfer
+
+# How long after its journal entry a request may still leave this machine. Together with the venue's
+# receive window it bounds when a request can still be accepted, and so when absence is proof.
+SUBMIT_SECONDS: Final = 5
+# An internal move is accepted first and done a moment later; longer than this is for `reconcile`.
+CONFIRM_ATTEMPTS: Final = 5
+CONFIRM_SECONDS: Final = 0.5
+
+
+def send(desk: Desk, plan: Plan, *, resume: bool = False) -> list[IntentRow]:
+    """Send every step of the plan that is ready; returns the plan's intents as they now stand.
+
+    Raises `PlanError` (``plan.already_sent``, ``plan.expired``, …), `DeniedError`, `VenueError`,
+    `ChainError`, and `OutcomeUnknownError` when an answer is missing.
+    """
+    require_recorded(desk, plan)
+    with desk.store.read() as connection:
+        authority.require_approvals(desk.treasury, plan, connection)
+    fresh = begin(desk, plan, resume=resume)
+    for transfer in plan.body.transfers:
+        _advance(desk, plan, transfer, checked=fresh and transfer is plan.body.transfers[0])
+    return _close(desk, plan)
+
+
+def require_recorded(desk: Desk, plan: Plan) -> records.PlanRow:
+    """The store's row of exactly this plan. Raises `PlanError` for a plan the store never made."""
+    with desk.store.read() as connection:
+        row = records.find_plan(connection, plan.plan_id)
+    if row is None or row.digest != plan.digest:
+        raise PlanError(
+            "unknown",
+            f"the store has not recorded plan {plan.plan_id} with digest {plan.digest}",
+            hint="Only plans made by `vault plan` in this treasury are carried out.",
+        )
+    return row
+
+
+def begin(desk: Desk, plan: Plan, *, resume: bool) -> bool:
+    """Take the plan from approved to sending (True), or let a person resume it (False).
+
+    The first transfer is checked before the plan's state changes, so that a plan whose time has not
+    come stays approved.
+    """
+    row = require_recorded(desk, plan)
+    if row.state == "approved":
+        require_live(plan, desk.clock.now())
+        first = plan.body.transfers[0]
+        preconditions.check_transfer(desk, plan, first, leaving=first.gross)
+        _require_signed(ensure_intents(desk.store, plan))
+        with desk.store.write() as writer:
+            records.set_plan_state(writer, plan.plan_id, frozenset({"approved"}), "sending", "send")
+        return True
+    if row.state == "sending" and resume:
+        reconcile.settle_plan(desk, plan)
+        return False
+    if row.state in {"sending", "done"}:
+        raise PlanError(
+            "already_sent",
+            f"plan {plan.plan_id} was sent before (it is {row.state})",
+            hint="Run `vault reconcile`; then `vault send --resume` continues what was never sent."
+            if row.state == "sending"
+            else "Nothing is sent twice. For another transfer make another plan.",
+        )
+    raise PlanError(
+        "not_approved" if row.state == "proposed" else row.state,
+        f"expected an approved plan, found plan {plan.plan_id} {row.state}",
+        hint=f"Run `vault approve {plan.plan_id}`." if row.state == "proposed" else "Make a new plan.",
+    )
+
+
+def _require_signed(intents: list[IntentRow]) -> None:
+    for intent in intents:
+        if intent.kind == "spend" and intent.state in {"planned", "signing"}:
+            raise PlanError(
+                "not_signed",
+                f"transfer {intent.transfer} of plan {intent.plan_id} is not signed",
+                hint=f"Run `vault sign {intent.plan_id}` with the wallet's device.",
+            )
+
+
+def _advance(desk: Desk, plan: Plan, transfer: Transfer, *, checked: bool) -> None:
+    """Send the transfer's steps in order until one has to be waited for.
+
+    Preconditions are checked before every step by which coins leave, save a first one just `checked`.
+    """
+    while True:
+        with desk.store.read() as connection:
+            step = next_step(records.intents(connection, plan.plan_id), transfer.number)
+        if step is None or step.kind == "credit":
+            return
+        if step.state in {"accepted", "sent"}:
+            if step.kind not in INTERNAL or not _confirmed(desk, plan, step):
+                return
+            continue
+        if step.state in {"submitting", "unknown"}:
+            raise OutcomeUnknownError(
+                "unsettled",
+                f"step {step.step} of transfer {step.transfer} ({step.kind}) was sent and never answered",
+                hint="Run `vault reconcile` until it is settled. Nothing is sent again before that.",
+            )
+        if step.state in {"refused", "cancelled"}:
+            return
+        if step.kind in OUTWARD:
+            require_live(plan, desk.clock.now())
+            if not checked:
+                # Once the coins are in the spot wallet they count as margin no more.
+                leaving = transfer.gross if step.kind == "to_spot" else Amount.zero(transfer.amount.asset)
+                preconditions.check_transfer(desk, plan, transfer, leaving=leaving)
+            checked = False
+        if step.kind == "spend":
+            _require_signed([step])
+        _SENDERS[step.kind](desk, plan, transfer, step)
+
+
+def _confirmed(desk: Desk, plan: Plan, step: IntentRow) -> bool:
+    """Ask the venue's history, a few times, whether an accepted internal move was done."""
+    for attempt in range(CONFIRM_ATTEMPTS):
+        if attempt:
+            desk.clock.sleep(CONFIRM_SECONDS)
+        reconcile.settle_plan(desk, plan)
+        with desk.store.read() as connection:
+            if records.find_intent(connection, step.client_id).state == "done":
+                return True
+    return False
+
+
+def _submitting(desk: Desk, step: IntentRow) -> IntentRow:
+    now = desk.clock.now()
+    with desk.store.write() as writer:
+        return records.move_intent(
+            writer,
+            step,
+            "submitting",
+            submitted_at=to_iso(now),
+            not_after=to_iso(now + timedelta(seconds=SUBMIT_SECONDS)),
+        )
+
+
+def _record(desk: Desk, step: IntentRow, state: str, reference: str | None = None, **facts: str) -> IntentRow:
+    with desk.store.write() as writer:
+        return records.move_intent(writer, step, state, reference=reference, **facts)
+
+
+def _record_failure(desk: Desk, plan: Plan, step: IntentRow, error: VaultError) -> None:
+    """Unknown stays unknown; a venue's refusal ends the plan; what never left is unsent."""
+    if isinstance(error, OutcomeUnknownError):
+        state = "unknown"
+    elif isinstance(error, VenueError) and error.code == "venue.refused":
+        state = "refused"
+    else:
+        state = "unsent"
+    _record(desk, step, state, error=error.code, message=error.message[:500])
+    if state == "refused":
+        with desk.store.write() as writer:
+            records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), "failed", error.code)
+
+
+def _send_internal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
+    from vault.treasury.venue_requests import internal_transfer
+
+    step = _submitting(desk, step)
+    desk.progress(f"{step.kind.replace('_', ' ')}: {transfer.venue_account}")
+    try:
+        receipt = desk.venues.transfer_internal(transfer.venue_account, internal_transfer(transfer, step))
+    except VaultError as error:
+        _record_failure(desk, plan, step, error)
+        raise
+    # A receipt says that it was accepted; only the history says that it was done.
+    state = "done" if receipt.state == "confirmed" else "accepted"
+    _record(desk, step, state, receipt.venue_id)
+
+
+def _send_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
+    from vault.treasury.venue_requests import withdraw_request
+
+    step = _submitting(desk, step)
+    desk.progress(f"withdraw: {transfer.gross} from {transfer.venue_account} to {transfer.address}")
+    try:
+        receipt = desk.venues.withdraw(transfer.venue_account, withdraw_request(desk, transfer, step))
+    except VaultError as error:
+        _record_failure(desk, plan, step, error)
+        raise
+    _record(desk, step, "accepted", receipt.venue_id)
+
+
+def _send_spend(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
+    raw = bytes.fromhex(step.facts["raw"])
+    txid = step.facts["txid"]
+    step = _submitting(desk, step)
+    desk.progress(f"broadcast: {txid}")
+    try:
+        answered = desk.backend().broadcast(raw)
+    except VaultError as error:
+        _record_failure(desk, plan, step, error)
+        raise
+    if answered != txid:
+        odd = OutcomeUnknownError("other_txid", f"expected txid {txid}, the backend answered {answered}")
+        _record_failure(desk, plan, step, odd)
+        raise odd
+    _record(desk, step, "accepted", txid)
+
+
+_SENDERS = {
+    "to_spot": _send_internal,
+    "to_margin": _send_internal,
+    "withdraw": _send_withdrawal,
+    "spend": _send_spend,
+}
+
+
+def _close(desk: Desk, plan: Plan) -> list[IntentRow]:
+    with desk.store.write() as writer:
+        intents = records.intents(writer.connection, plan.plan_id)
+        row = records.find_plan(writer.connection, plan.plan_id)
+        if row is not None and row.state == "sending" and settled(intents):
+            records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), "done", "all steps done")
+    return intents
+
+
+def cancel(desk: Desk, plan: Plan, reason: str) -> list[IntentRow]:
+    """Give up what was never sent. Refused while a step is unsettled or on its way.
+
+    A signed but unsent transaction stays valid as long as its inputs are unspent; it is kept in the
+    journal and nowhere else.
+    """
+    require_recorded(desk, plan)
+    with desk.store.write() as writer:
+        intents = records.intents(writer.connection, plan.plan_id)
+        moving = [i for i in intents if i.state in {"submitting", "unknown", "accepted", "sent"}]
+        if moving:
+            raise DeniedError(
+                "in_flight",
+                f"transfer {moving[0].transfer} of plan {plan.plan_id} is {moving[0].state}",
+                hint="Run `vault reconcile` first.",
+            )
+        states = frozenset({"proposed", "approved", "sending", "frozen", "failed"})
+        records.set_plan_state(writer, plan.plan_id, states, "cancelled", reason)
+        for intent in intents:
+            if intent.state not in records.TERMINAL:
+                records.move_intent(writer, intent, "cancelled")
+        return records.intents(writer.connection, plan.plan_id)

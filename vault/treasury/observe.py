@@ -1,0 +1,149 @@
+"""Takes the snapshot: every venue account, market and wallet, all at once, each with its own failure.
+
+Refuses nothing but a broken store: a source that fails is named in the snapshot, and what it would
+have said is missing, never zero.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from vault.codec import encode
+from vault.errors import VaultError, VenueError
+from vault.model import Assessment, MarketReading, Snapshot, SourceFailure, SpotHolding
+from vault.store import records
+
+if TYPE_CHECKING:
+    from vault.config import VenueSettings
+    from vault.model import AccountRisk, MarginAccount, WalletBalance
+    from vault.treasury.desk import Desk
+
+Result = TypeVar("Result")
+
+# The assets whose spot holdings a snapshot shows.
+SPOT_ASSETS = ("BTC", "USDT")
+MAX_WORKERS = 16
+
+
+def take_snapshot(desk: Desk) -> Snapshot:
+    """Observe everything that is configured and keep the snapshot in the store."""
+    failures: list[SourceFailure] = []
+
+    def settle(source: str, future: Future[Result]) -> Result | None:
+        try:
+            return future.result()
+        except VaultError as error:
+            failures.append(SourceFailure(source, error.code, error.message[:500]))
+            return None
+
+    config = desk.treasury.config
+    with ThreadPoolExecutor(MAX_WORKERS) as pool:
+        accounts = {v.name: pool.submit(_account, desk, v) for v in config.venue}
+        spot = {
+            (v.name, asset): pool.submit(_spot, desk, v.name, asset)
+            for v in config.venue
+            for asset in SPOT_ASSETS
+        }
+        markets = {
+            (v.name, contract): pool.submit(_market, desk, v, contract)
+            for v in config.venue
+            for contract in v.contracts
+        }
+        # Wallet state is a SQLite file each and not shared between threads: one thread for all of them.
+        wallets = pool.submit(_wallets, desk)
+        snapshot = Snapshot(
+            treasury_id=config.treasury_id,
+            taken_at=desk.clock.now(),
+            accounts=_present(settle(f"venue:{name}", job) for name, job in accounts.items()),
+            markets=_present(settle(f"market:{v}:{contract}", job) for (v, contract), job in markets.items()),
+            wallets=_present(_settle_wallets(wallets, failures)),
+            spot=_present(settle(f"spot:{name}:{asset}", job) for (name, asset), job in spot.items()),
+            failures=(),
+        )
+    snapshot = Snapshot(
+        snapshot.treasury_id,
+        snapshot.taken_at,
+        snapshot.accounts,
+        snapshot.markets,
+        snapshot.wallets,
+        tuple(failures),
+        snapshot.spot,
+    )
+    with desk.store.write() as writer:
+        records.save_document(writer, "snapshot", encode(snapshot))
+    return snapshot
+
+
+def _present(items: Iterable[Result | None]) -> tuple[Result, ...]:
+    return tuple(item for item in items if item is not None)
+
+
+def _account(desk: Desk, settings: VenueSettings) -> MarginAccount:
+    desk.progress(f"reading {settings.name}")
+    return desk.venues.read_account(settings.name)
+
+
+def _spot(desk: Desk, name: str, asset: str) -> SpotHolding:
+    balance = desk.venues.spot_balance(name, asset)
+    return SpotHolding(name, balance.free, balance.locked, balance.observed_at)
+
+
+def _market(desk: Desk, settings: VenueSettings, contract: str) -> MarketReading:
+    from vault.markets.binance import read_market
+
+    ask = functools.partial(desk.venues.public, settings.name)
+    return read_market(ask, settings.name, contract, desk.clock.now())
+
+
+def _wallets(desk: Desk) -> list[tuple[str, WalletBalance | VaultError]]:
+    found: list[tuple[str, WalletBalance | VaultError]] = []
+    for settings in desk.treasury.config.wallet:
+        desk.progress(f"syncing {settings.name}")
+        try:
+            wallet = desk.wallet(settings.name)
+            wallet.sync()
+            found.append((settings.name, wallet.balance(desk.clock.now())))
+        except VaultError as error:
+            found.append((settings.name, error))
+    return found
+
+
+def _settle_wallets(
+    future: Future[list[tuple[str, WalletBalance | VaultError]]], failures: list[SourceFailure]
+) -> list[WalletBalance]:
+    balances = []
+    for name, answer in future.result():
+        if isinstance(answer, VaultError):
+            failures.append(SourceFailure(f"wallet:{name}", answer.code, answer.message[:500]))
+        else:
+            balances.append(answer)
+    return balances
+
+
+def assess_snapshot(desk: Desk, snapshot: Snapshot) -> Assessment:
+    """Assess a snapshot under the treasury's parameters, and keep the assessment."""
+    from vault.risk.assess import assess
+
+    assessment = assess(snapshot, desk.risk_parameters(), desk.clock.now())
+    with desk.store.write() as writer:
+        records.save_document(writer, "assessment", encode(assessment))
+    return assessment
+
+
+def assess_account(desk: Desk, name: str) -> AccountRisk:
+    """Read one account afresh and assess its margin. Raises `VenueError` when it cannot be used."""
+    from vault.risk.assess import assess
+
+    now = desk.clock.now()
+    account = desk.venues.read_account(name)
+    snapshot = Snapshot(desk.treasury.config.treasury_id, now, (account,), (), (), ())
+    parameters = desk.risk_parameters()
+    for risk in assess(snapshot, parameters, now).accounts:
+        age = (now - risk.observed_at).total_seconds()
+        if age <= parameters.max_age_seconds:
+            return risk
+        raise VenueError("stale", f"{name}: the account's numbers are {int(age)} s old")
+    raise VenueError("unusable", f"{name}: the account's numbers cannot be used")

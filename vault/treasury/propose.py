@@ -1,0 +1,231 @@
+"""From observation to plan: snapshot, assessment, decisions, and a plan of what the policy allows.
+
+Refuses nothing itself: what the policy denies is recorded with its trace and does not become a
+transfer. A transfer that cannot be built as decided becomes a named problem, not a smaller transfer.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from vault.codec import encode
+from vault.errors import DeniedError, VaultError
+from vault.money import Amount
+from vault.store import records
+from vault.store.records import PlanRow
+from vault.treasury import books, history, observe
+from vault.treasury.plan import PLAN_SCHEMA, Plan, PlanBody, Transfer, write_plan
+from vault.treasury.spending import verify_transfer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vault.model import Assessment, Decision, Snapshot
+    from vault.policy.book import Entry
+    from vault.policy.document import Policy
+    from vault.treasury.desk import Desk
+
+# A sweep or an evacuation should confirm within this many blocks.
+FEE_TARGET_BLOCKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A decision that was allowed and could not be turned into a transfer."""
+
+    decision: Decision
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One round of the pipeline up to the plan; `plan` is None when nothing is to be done."""
+
+    snapshot: Snapshot
+    assessment: Assessment
+    decisions: tuple[Decision, ...]
+    decision_digests: tuple[str, ...]
+    plan: Plan | None
+    path: Path | None
+    problems: tuple[Problem, ...]
+
+
+def look(desk: Desk) -> Proposal:
+    """Observe, assess and decide, without making a plan (what `vault check` does)."""
+    snapshot = observe.take_snapshot(desk)
+    books.open_books(desk, snapshot)
+    assessment = observe.assess_snapshot(desk, snapshot)
+    decisions = _decide(desk, snapshot, assessment)
+    with desk.store.write() as writer:
+        names = tuple(records.save_document(writer, "decision", encode(each)) for each in decisions)
+        records.save_document(
+            writer, "round", {"at": writer.at, "assessment": assessment.snapshot_digest, "decisions": names}
+        )
+    return Proposal(snapshot, assessment, decisions, names, None, None, ())
+
+
+def propose(desk: Desk) -> Proposal:
+    """The whole round; the plan is recorded in the store and written as a file.
+
+    Raises `VaultError` only for what concerns the treasury as a whole (signatures, store, guard).
+    """
+    found = look(desk)
+    transfers: list[Transfer] = []
+    problems: list[Problem] = []
+    used: list[Decision] = []
+    for decision in found.decisions:
+        if decision.outcome != "allow" or decision.amount is None:
+            continue
+        try:
+            transfers.append(_transfer(desk, decision, len(transfers) + 1))
+            used.append(decision)
+        except VaultError as error:
+            problems.append(Problem(decision, error.code, error.message))
+    if not transfers:
+        return _with(found, None, None, tuple(problems))
+    plan = Plan.of(_body(desk, found, tuple(used), tuple(transfers)))
+    with desk.store.write() as writer:
+        records.save_plan(writer, _row(plan))
+    return _with(found, plan, write_plan(plan, desk.treasury.plans_path), tuple(problems))
+
+
+def _decide(desk: Desk, snapshot: Snapshot, assessment: Assessment) -> tuple[Decision, ...]:
+    from vault.policy.engine import decide
+
+    policy, book = desk.policy(), desk.book()
+    with desk.store.read() as connection:
+        past = history.outflows(connection)
+        busy = history.in_flight(connection)
+    return decide(policy.policy, policy.digest, assessment, snapshot, book.book, past, busy, desk.clock.now())
+
+
+def _body(
+    desk: Desk, found: Proposal, decisions: tuple[Decision, ...], transfers: tuple[Transfer, ...]
+) -> PlanBody:
+    policy, book = desk.policy(), desk.book()
+    now = desk.clock.now()
+    return PlanBody(
+        schema_version=PLAN_SCHEMA,
+        treasury_id=desk.treasury.config.treasury_id,
+        network=desk.treasury.config.bitcoin.network,
+        created_at=now,
+        expires_at=now + timedelta(minutes=policy.policy.plan.expires_minutes),
+        policy_id=policy.policy.policy_id,
+        policy_version=policy.policy.version,
+        policy_digest=policy.digest,
+        book_version=book.book.version,
+        book_digest=book.digest,
+        snapshot_digest=found.assessment.snapshot_digest,
+        assessment_digest=_assessment_digest(found.assessment),
+        approvals_required=policy.policy.plan.approvals_required,
+        decisions=decisions,
+        transfers=transfers,
+    )
+
+
+def _assessment_digest(assessment: Assessment) -> str:
+    from vault.canonical import digest
+
+    return digest(encode(assessment))
+
+
+def _row(plan: Plan) -> PlanRow:
+    from vault.canonical import canonical_json
+    from vault.clock import to_iso
+
+    return PlanRow(
+        plan.plan_id,
+        plan.digest,
+        to_iso(plan.body.created_at),
+        to_iso(plan.body.expires_at),
+        "proposed",
+        canonical_json(encode(plan.body)),
+    )
+
+
+def _with(found: Proposal, plan: Plan | None, path: Path | None, problems: tuple[Problem, ...]) -> Proposal:
+    return Proposal(
+        found.snapshot, found.assessment, found.decisions, found.decision_digests, plan, path, problems
+    )
+
+
+# -- transfers ---------------------------------------------------------------------------------------
+
+
+def _transfer(desk: Desk, decision: Decision, number: int) -> Transfer:
+    policy = desk.policy().policy
+    entry = desk.book().book.active(decision.destination, desk.clock.now(), policy.address_book.cooling_hours)
+    if decision.action == "sweep":
+        return _withdrawal(desk, policy, decision, entry, number)
+    transfer = _spend(desk, policy, decision, entry, number)
+    verify_transfer(desk, transfer)
+    return transfer
+
+
+def _withdrawal(desk: Desk, policy: Policy, decision: Decision, entry: Entry, number: int) -> Transfer:
+    """A sweep: the decided amount leaves the account, the venue's fee comes out of it."""
+    band = policy.band_of(decision.subject)
+    if decision.amount is None or band is None:
+        raise DeniedError("no_amount", f"{decision.subject}: the decision names no amount or band")
+    info = desk.venues.network_info(decision.subject, decision.amount.asset.symbol, band.venue_network)
+    if not info.enabled:
+        raise DeniedError(
+            "withdrawals_suspended", f"{decision.subject}: withdrawals on {info.network} are suspended"
+        )
+    gross = decision.amount.quantise_down(info.step)
+    if gross < info.minimum or gross <= info.fee:
+        raise DeniedError(
+            "below_minimum", f"{gross} is below the venue's minimum of {info.minimum} (fee {info.fee})"
+        )
+    return Transfer(
+        number=number,
+        action="sweep",
+        kind="venue_withdrawal",
+        source=decision.source,
+        venue_account=decision.subject,
+        destination=entry.id,
+        address=entry.address,
+        network=entry.network,
+        venue_network=band.venue_network,
+        amount=gross - info.fee,
+        fee=info.fee,
+        psbt="",
+        change_index=None,
+    )
+
+
+def _spend(desk: Desk, policy: Policy, decision: Decision, entry: Entry, number: int) -> Transfer:
+    """An evacuation empties its wallet; a top-up sends exactly the decided amount."""
+    from vault.address import script_pubkey
+
+    if decision.amount is None:
+        raise DeniedError("no_amount", f"{decision.subject}: the decision names no amount")
+    drain = decision.action == "evacuate"
+    script = script_pubkey(entry.address, desk.network)
+    wanted = Amount.zero(decision.amount.asset) if drain else decision.amount
+    rate = min(desk.backend().fee_rate(FEE_TARGET_BLOCKS), policy.fees.max_fee_rate)
+    built = desk.wallet(decision.source).build_spend(((script, wanted),), rate, drain=drain)
+    paid = sum(amount.units for target, amount in built.payments if target == script)
+    if drain and Amount(decision.amount.asset, paid) + built.fee > decision.amount:
+        raise DeniedError("balance_moved", f"{decision.source} holds more than was decided on; decide anew")
+    account = decision.subject if decision.action == "top_up" else ""
+    band = policy.band_of(account) if account else None
+    return Transfer(
+        number=number,
+        action=decision.action,
+        kind="bitcoin_spend",
+        source=decision.source,
+        venue_account=account,
+        destination=entry.id,
+        address=entry.address,
+        network=entry.network,
+        venue_network=band.venue_network if band else "",
+        amount=Amount(decision.amount.asset, paid),
+        fee=built.fee,
+        psbt=base64.b64encode(built.psbt).decode(),
+        change_index=built.change_index,
+    )

@@ -1,0 +1,274 @@
+"""Settles what was sent by asking the venue and the chain, and follows it until it is final.
+
+Never sends anything. The chain is the authority: a withdrawal is done when its transaction pays the
+planned address the planned amount and is confirmed deep enough, whatever the venue's status says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from vault.clock import from_iso, to_iso
+from vault.errors import BooksError, VaultError
+from vault.store import records
+from vault.treasury.history import stored_plan
+from vault.treasury.steps import settled
+
+if TYPE_CHECKING:
+    from vault.store.records import IntentRow
+    from vault.treasury.desk import Desk
+    from vault.treasury.plan import Plan, Transfer
+
+# How far back in a venue's history an intent is looked for, before the moment it was submitted:
+# covers the difference between the two clocks.
+LOOK_BACK = timedelta(minutes=5)
+_OPEN = frozenset({"submitting", "unknown", "unsent", "accepted", "sent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What reconciliation found out about one step."""
+
+    plan_id: str
+    client_id: str
+    transfer: int
+    step: int
+    kind: str
+    before: str
+    state: str
+    reference: str
+    note: str
+
+
+def reconcile(desk: Desk) -> list[Settlement]:
+    """Settle every open step of every plan that was begun; sources that fail are reported, not raised."""
+    with desk.store.read() as connection:
+        rows = records.all_plans(connection, frozenset({"sending", "failed"}))
+    found: list[Settlement] = []
+    for row in rows:
+        found += settle_plan(desk, stored_plan(row))
+    return found
+
+
+def settle_plan(desk: Desk, plan: Plan) -> list[Settlement]:
+    """Settle one plan's open steps, and close the plan when all are done."""
+    with desk.store.read() as connection:
+        intents = records.intents(connection, plan.plan_id)
+    found = []
+    for number, intent in enumerate(intents):
+        earlier_done = all(
+            other.state == "done" for other in intents[:number] if other.transfer == intent.transfer
+        )
+        awaited = intent.kind == "credit" and intent.state == "planned" and earlier_done
+        if intent.state not in _OPEN and not awaited:
+            continue
+        note = ""
+        try:
+            after = _SETTLERS[intent.kind](desk, plan, plan.transfer(intent.transfer), intent)
+        except VaultError as error:
+            after, note = intent, f"{error.code}: {error.message}"
+        with desk.store.read() as connection:
+            intents = records.intents(connection, plan.plan_id)
+        found.append(
+            Settlement(
+                plan.plan_id,
+                intent.client_id,
+                intent.transfer,
+                intent.step,
+                intent.kind,
+                intent.state,
+                after.state,
+                after.reference,
+                note,
+            )
+        )
+    _close(desk, plan)
+    return found
+
+
+def _close(desk: Desk, plan: Plan) -> None:
+    with desk.store.write() as writer:
+        row = records.find_plan(writer.connection, plan.plan_id)
+        intents = records.intents(writer.connection, plan.plan_id)
+        if row is None or row.state != "sending":
+            return
+        if settled(intents):
+            records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), "done", "all steps done")
+        elif any(intent.state == "refused" for intent in intents):
+            records.set_plan_state(
+                writer, plan.plan_id, frozenset({"sending"}), "failed", "a step was refused"
+            )
+
+
+def _move(desk: Desk, intent: IntentRow, state: str, reference: str | None = None, **facts: str) -> IntentRow:
+    if state == intent.state:
+        return intent
+    with desk.store.write() as writer:
+        return records.move_intent(writer, intent, state, reference=reference, **facts)
+
+
+# -- moves inside the venue --------------------------------------------------------------------------
+
+
+def _settle_internal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
+    from vault.treasury.venue_requests import internal_transfer
+
+    if intent.state == "unsent":
+        return intent
+    request = internal_transfer(transfer, intent)
+    submitted = from_iso(intent.submitted_at or intent.updated_at)
+    search = desk.venues.find_internal_transfer(transfer.venue_account, request, submitted - LOOK_BACK)
+    skew = timedelta(milliseconds=desk.treasury.venue(transfer.venue_account).max_clock_skew_ms)
+    taken = _references_of_others(desk, intent)
+    ours = [
+        receipt
+        for receipt in search.found
+        if receipt.venue_id not in taken and receipt.at >= submitted - skew
+    ]
+    if ours:
+        state = {"confirmed": "done", "pending": "accepted", "failed": "refused"}[ours[0].state]
+        return _move(desk, intent, state, ours[0].venue_id)
+    if request.not_after < search.covers_until:
+        return _move(desk, intent, "unsent", proved_absent_at=to_iso(search.answered_at))
+    return _move(desk, intent, "unknown") if intent.state == "submitting" else intent
+
+
+def _references_of_others(desk: Desk, intent: IntentRow) -> frozenset[str]:
+    """Venue ids that already belong to other intents: one record never settles two."""
+    with desk.store.read() as connection:
+        return frozenset(
+            other.reference
+            for other in records.intents(connection)
+            if other.reference and other.client_id != intent.client_id
+        )
+
+
+# -- withdrawals -------------------------------------------------------------------------------------
+
+
+def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
+    submitted = from_iso(intent.submitted_at or intent.updated_at)
+    search = desk.venues.search_withdrawal(transfer.venue_account, intent.client_id, submitted - LOOK_BACK)
+    status = search.found
+    if status is None:
+        if intent.state in {"submitting", "unknown"}:
+            if search.proves_absence(from_iso(intent.facts["not_after"])):
+                return _move(desk, intent, "unsent", proved_absent_at=to_iso(search.answered_at))
+            return _move(desk, intent, "unknown")
+        return intent
+    if status.gross != transfer.gross or status.address != transfer.address:
+        raise BooksError(
+            "withdrawal_differs",
+            f"expected {transfer.gross} to {transfer.address}, the venue recorded {status.gross} "
+            f"to {status.address}",
+            hint="Freeze the venue account and ask the venue. Nothing was closed.",
+        )
+    if status.state in {"refused", "cancelled"} and status.txid is None:
+        return _move(desk, intent, status.state, status.venue_id, venue_status=status.raw_status)
+    if status.txid is None:
+        return _move(desk, intent, "accepted", status.venue_id)
+    return _follow_payment(desk, transfer, intent, status.txid)
+
+
+def _follow_payment(desk: Desk, transfer: Transfer, intent: IntentRow, txid: str) -> IntentRow:
+    """Check on chain that the transaction pays what was planned, and wait until it is deep enough."""
+    from vault.address import network_of, script_pubkey
+    from vault.bitcoin.transaction import Transaction
+
+    backend = desk.backend()
+    status = backend.transaction_status(txid)
+    if not status.found:
+        return _move(desk, intent, "accepted") if intent.state in {"submitting", "unknown"} else intent
+    script = script_pubkey(transfer.address, network_of(desk.treasury.config.bitcoin.network))
+    raw = backend.raw_transaction(txid)
+    if raw is None:
+        return intent
+    transaction = Transaction.parse(raw)
+    paid = [out.value for out in transaction.outputs if out.script == script]
+    claimed = _claims(desk, intent, txid)
+    if transaction.txid != txid or paid.count(transfer.amount.units) <= claimed:
+        raise BooksError(
+            "payment_differs",
+            f"expected {transfer.amount} to {transfer.address} in {txid}, found {paid} satoshi",
+            hint="The chain says something else than the plan. Nothing was closed.",
+        )
+    if status.confirmations < desk.treasury.config.bitcoin.confirmations:
+        return _move(desk, intent, "sent", txid)
+    if intent.state == "submitting":
+        intent = _move(desk, intent, "sent", txid)
+    return _move(desk, intent, "done", txid, confirmations=str(status.confirmations))
+
+
+def _claims(desk: Desk, intent: IntentRow, txid: str) -> int:
+    """How many other withdrawals of the same amount that transaction already paid (venues batch)."""
+    with desk.store.read() as connection:
+        return sum(
+            other.reference == txid
+            and other.kind == "withdraw"
+            and other.client_id != intent.client_id
+            and other.facts["amount"] == intent.facts["amount"]
+            and other.facts["address"] == intent.facts["address"]
+            for other in records.intents(connection)
+        )
+
+
+# -- spends and credits ------------------------------------------------------------------------------
+
+
+def _settle_spend(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
+    from vault.treasury.preconditions import spent_by_others
+
+    txid = intent.facts["txid"]
+    status = desk.backend().transaction_status(txid)
+    if status.found:
+        if status.confirmations >= desk.treasury.config.bitcoin.confirmations:
+            return _move(desk, intent, "done", txid, confirmations=str(status.confirmations))
+        return _move(desk, intent, "sent" if status.confirmed else "accepted", txid)
+    if rival := spent_by_others(desk, transfer, txid):
+        raise BooksError(
+            "conflicted",
+            f"an input of {txid} was spent by {rival}, which is not in the plan",
+            hint="Somebody else holds this key, or another plan spent the coin. Stop and look.",
+        )
+    if intent.state in {"submitting", "unknown"}:
+        # The same bytes have the same txid: sending them again cannot pay twice.
+        return _move(desk, intent, "unsent")
+    return intent
+
+
+def _settle_credit(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
+    with desk.store.read() as connection:
+        spend = next(
+            other
+            for other in records.intents(connection, plan.plan_id)
+            if other.transfer == transfer.number and other.kind == "spend"
+        )
+    since = from_iso(spend.submitted_at or spend.updated_at) - LOOK_BACK
+    deposit = desk.venues.find_deposit(
+        transfer.venue_account,
+        transfer.amount.asset.symbol,
+        transfer.venue_network,
+        spend.reference,
+        transfer.address,
+        since,
+    )
+    if deposit is None or deposit.state == "pending":
+        return intent
+    if deposit.state == "refused" or deposit.amount != transfer.amount:
+        raise BooksError(
+            "credit_differs",
+            f"expected a credit of {transfer.amount}, the venue says {deposit.state} {deposit.amount}",
+            hint="Ask the venue. Nothing was closed.",
+        )
+    return _move(desk, intent, "done", spend.reference)
+
+
+_SETTLERS = {
+    "to_spot": _settle_internal,
+    "to_margin": _settle_internal,
+    "withdraw": _settle_withdrawal,
+    "spend": _settle_spend,
+    "credit": _settle_credit,
+}

@@ -1,0 +1,339 @@
+"""The way to a venue from every other process: starts the worker, keeps it, asks it, typed.
+
+Refuses to ask anything twice. A worker that dies or stays silent is an error for a read, and an
+unknown outcome for a withdrawal or transfer that had been handed to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
+
+import vault
+from vault.codec import decode, encode
+from vault.errors import OutcomeUnknownError, VaultError, VenueError
+from vault.venues import protocol
+from vault.venues.protocol import CALLS, READY, error_of
+
+if TYPE_CHECKING:
+    from vault.config import VenueSettings
+    from vault.model import MarginAccount
+    from vault.venues.base import (
+        ClockReading,
+        DepositAddress,
+        DepositStatus,
+        InternalTransfer,
+        InternalTransferReceipt,
+        InternalTransferSearch,
+        KeyPermissions,
+        RawAnswer,
+        Role,
+        SpotBalance,
+        WithdrawalSearch,
+        WithdrawalStatus,
+        WithdrawNetwork,
+        WithdrawReceipt,
+        WithdrawRequest,
+    )
+
+START_SECONDS: Final = 60.0  # loading ccxt takes some seconds on a cold disk
+# Beyond the time of its requests a call may wait for ccxt's rate limit and for the keyring.
+SLACK_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 5.0
+
+
+@dataclass(slots=True)
+class _Process:
+    """One running worker with the answers that are still awaited from it."""
+
+    popen: subprocess.Popen[bytes]
+    stderr: IO[bytes]
+    ready: Future[None]
+    pending: dict[int, Future[dict[str, Any]]]
+    reader: threading.Thread | None = None
+
+
+class VenueClient:
+    """All venue accounts of one treasury, through one worker process. Thread safe.
+
+    Use as a context manager; the worker is started at the first call and ended at the exit.
+    """
+
+    def __init__(self, treasury_id: str, *settings: VenueSettings) -> None:
+        self._treasury_id = treasury_id
+        self._settings = {item.name: item for item in settings}
+        self._lock = threading.Lock()
+        self._number = 0
+        self._process: _Process | None = None
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The worker's process id, None while there is none."""
+        process = self._process
+        return None if process is None else process.popen.pid
+
+    def close(self) -> None:
+        """End the worker; what is still awaited fails as if it had died."""
+        with self._lock:
+            self._closed = True
+            process, self._process = self._process, None
+        if process is not None:
+            _end(process)
+
+    # Reads
+
+    def read_account(self, venue: str) -> MarginAccount:
+        """The margin account of a configured venue account. Raises `VenueError`."""
+        return cast("MarginAccount", self._call(venue, "read_account", protocol.NoArguments()))
+
+    def read_accounts(self, venues: tuple[str, ...]) -> dict[str, MarginAccount | VaultError]:
+        """All these accounts at once; each has its account or its own error."""
+        futures = {name: self._background(lambda name=name: self.read_account(name)) for name in venues}
+        results: dict[str, MarginAccount | VaultError] = {}
+        for name, future in futures.items():
+            try:
+                results[name] = future.result()
+            except VaultError as error:
+                results[name] = error
+        return results
+
+    def read_clock(self, venue: str) -> ClockReading:
+        """The venue's clock against ours; raises ``venue.clock_skew`` beyond the bound."""
+        return cast("ClockReading", self._call(venue, "read_clock", protocol.NoArguments()))
+
+    def permissions(self, venue: str, role: Role) -> KeyPermissions:
+        """What the key of that role may do."""
+        return cast("KeyPermissions", self._call(venue, "permissions", protocol.RoleArguments(role)))
+
+    def spot_balance(self, venue: str, asset: str) -> SpotBalance:
+        """What the spot wallet holds."""
+        return cast("SpotBalance", self._call(venue, "spot_balance", protocol.AssetArguments(asset)))
+
+    def network_info(self, venue: str, asset: str, network: str) -> WithdrawNetwork:
+        """Flags, fee, minimum and step of a network, live."""
+        arguments = protocol.NetworkArguments(asset, network)
+        return cast("WithdrawNetwork", self._call(venue, "network_info", arguments))
+
+    def deposit_address(self, venue: str, asset: str, network: str) -> DepositAddress:
+        """The venue's present deposit address."""
+        arguments = protocol.NetworkArguments(asset, network)
+        return cast("DepositAddress", self._call(venue, "deposit_address", arguments))
+
+    def find_deposit(  # noqa: PLR0917  a deposit is known by all of these
+        self, venue: str, asset: str, network: str, txid: str, address: str, since: datetime
+    ) -> DepositStatus | None:
+        """The venue's record of a deposit, None while it has none."""
+        arguments = protocol.DepositArguments(asset, network, txid, address, since)
+        return cast("protocol.FoundDeposit", self._call(venue, "find_deposit", arguments)).deposit
+
+    def search_withdrawal(self, venue: str, client_id: str, since: datetime) -> WithdrawalSearch:
+        """The history for one client id, with what it proves (`WithdrawalSearch.proves_absence`)."""
+        arguments = protocol.WithdrawalSearchArguments(client_id, since)
+        return cast("WithdrawalSearch", self._call(venue, "search_withdrawal", arguments))
+
+    def find_withdrawal(self, venue: str, client_id: str, since: datetime) -> WithdrawalStatus | None:
+        """The withdrawal of that client id; None says only that the history does not show it yet."""
+        return self.search_withdrawal(venue, client_id, since).found
+
+    def find_internal_transfer(
+        self, venue: str, transfer: InternalTransfer, since: datetime
+    ) -> InternalTransferSearch:
+        """Recorded transfers of that direction, asset and exact amount."""
+        arguments = protocol.TransferSearchArguments(transfer, since)
+        return cast("InternalTransferSearch", self._call(venue, "find_internal_transfer", arguments))
+
+    def public(self, venue: str, endpoint: str, parameters: tuple[tuple[str, str], ...] = ()) -> RawAnswer:
+        """The raw text of an allow-listed public endpoint, asked without keys."""
+        return cast("RawAnswer", self._call(venue, "public", protocol.PublicArguments(endpoint, parameters)))
+
+    # Sends, each at most once
+
+    def transfer_internal(self, venue: str, transfer: InternalTransfer) -> InternalTransferReceipt:
+        """Move between wallets. `VenueError`: nothing happened; `OutcomeUnknownError`: it may have."""
+        arguments = protocol.TransferArguments(transfer)
+        return cast("InternalTransferReceipt", self._call(venue, "transfer_internal", arguments))
+
+    def withdraw(self, venue: str, request: WithdrawRequest) -> WithdrawReceipt:
+        """Withdraw. `VenueError` and other errors: nothing happened; `OutcomeUnknownError`: it may have."""
+        return cast("WithdrawReceipt", self._call(venue, "withdraw", protocol.WithdrawArguments(request)))
+
+    # The worker
+
+    def _call(self, venue: str, name: str, arguments: object) -> object:
+        settings = self._settings.get(venue)
+        if settings is None:
+            known = ", ".join(self._settings) or "none"
+            raise VenueError(
+                "unknown_account", f"expected a configured venue account ({known}), found {venue!r}"
+            )
+        call = CALLS[name]
+        process = self._running()
+        future: Future[dict[str, Any]] = Future()
+        with self._lock:
+            self._number += 1
+            number = self._number
+            process.pending[number] = future
+        request = {
+            "id": number,
+            "call": name,
+            "treasury_id": self._treasury_id,
+            "venue": settings.model_dump(mode="json"),
+            "args": encode(arguments),
+        }
+        try:
+            self._write(process, json.dumps(request, separators=(",", ":")).encode() + b"\n")
+            # Connecting and reading each have their own timeout.
+            answer = future.result(2 * settings.timeout_seconds * call.requests + SLACK_SECONDS)
+        except FutureTimeoutError:
+            raise _lost(call, f"{venue}: {name}", "the worker did not answer in time") from None
+        except (OSError, ValueError):  # ValueError: its input was closed by `close`
+            raise _lost(call, f"{venue}: {name}", "the worker has ended") from None
+        finally:
+            process.pending.pop(number, None)
+        return _result(answer, call, f"{venue}: {name}")
+
+    def _write(self, process: _Process, line: bytes) -> None:
+        with self._lock:
+            assert process.popen.stdin is not None  # noqa: S101  opened with a pipe
+            process.popen.stdin.write(line)
+            process.popen.stdin.flush()
+
+    def _running(self) -> _Process:
+        """The worker, started when there is none; nothing has been sent when this raises."""
+        with self._lock:
+            if self._closed:
+                raise VenueError("closed", "expected an open client, this one was closed")
+            if self._process is not None and self._process.popen.poll() is not None:
+                _end(self._process)
+                self._process = None
+            self._process = self._process or _start()
+            process = self._process
+        try:
+            process.ready.result(START_SECONDS)
+        except (FutureTimeoutError, OSError):
+            said = _last_words(process)
+            _end(process)
+            raise VenueError(
+                "worker_start", f"the venue worker did not start: {said}", hint="Run `vault doctor`."
+            ) from None
+        return process
+
+    @staticmethod
+    def _background(work: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001  handed on to whoever waits
+                future.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        return future
+
+
+def _start() -> _Process:
+    environment = dict(os.environ)
+    root = str(Path(vault.__file__).resolve().parent.parent)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
+    stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
+    # -P: modules are never taken from the folder the program happens to be run in.
+    popen = subprocess.Popen(
+        [sys.executable, "-P", "-m", "vault.venues.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env=environment,
+    )
+    process = _Process(popen, stderr, Future(), {})
+    process.reader = threading.Thread(target=_read, args=(process,), daemon=True)
+    process.reader.start()
+    return process
+
+
+def _read(process: _Process) -> None:
+    """Hand out answers until the worker's output ends, then fail whatever is still awaited."""
+    assert process.popen.stdout is not None  # noqa: S101  opened with a pipe
+    for line in process.popen.stdout:
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            continue
+        if not isinstance(answer, dict):
+            continue
+        if READY in answer and not process.ready.done():
+            process.ready.set_result(None)
+            continue
+        future = process.pending.get(answer.get("id", -1))
+        if future is not None and not future.done():
+            future.set_result(answer)
+    process.popen.stdout.close()
+    ended = OSError("the worker has ended")
+    if not process.ready.done():
+        process.ready.set_exception(ended)
+    for future in list(process.pending.values()):
+        if not future.done():
+            future.set_exception(ended)
+
+
+def _end(process: _Process) -> None:
+    """Close the worker's input and wait for its end; kill one that does not end."""
+    assert process.popen.stdin is not None  # noqa: S101  opened with a pipe
+    with contextlib.suppress(OSError):  # it may have gone already
+        process.popen.stdin.close()
+    try:
+        process.popen.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.popen.kill()
+        process.popen.wait()
+    if process.reader is not None:
+        process.reader.join(STOP_SECONDS)
+    process.stderr.close()
+
+
+def _last_words(process: _Process) -> str:
+    """The last line a worker wrote before it was ready; until then it has read no key."""
+    process.stderr.seek(0)
+    lines = process.stderr.read(65_536).decode("utf-8", errors="replace").strip().splitlines()
+    return lines[-1][:200] if lines else "no message"
+
+
+def _lost(call: protocol.Call, what: str, why: str) -> VaultError:
+    if call.sends:
+        return OutcomeUnknownError(
+            "no_answer", f"{what}: {why}; it may have happened", hint="Run `vault reconcile`."
+        )
+    return VenueError("worker_lost", f"{what}: {why}", hint="Try again.")
+
+
+def _result(answer: dict[str, Any], call: protocol.Call, what: str) -> object:
+    if "error" in answer:
+        error = error_of(answer["error"])
+        if isinstance(error, OutcomeUnknownError) and not call.sends:
+            raise VenueError(error.code.split(".", maxsplit=1)[1], error.message, hint=error.hint)
+        raise error
+    try:
+        return decode(answer["ok"], call.result)
+    except (VaultError, KeyError):
+        raise _lost(call, what, "the worker's answer cannot be read") from None
