@@ -68,6 +68,7 @@ class HistoryDay:
     mark: Decimal
     funding_rate: Decimal  # per 8 hours
     open_interest: Decimal  # BTC
+    spot_volume: Decimal  # BTC in the 24 hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,7 @@ def _day(table: Table) -> HistoryDay:
         mark=table.decimal("mark"),
         funding_rate=table.decimal("funding_rate", least=None),
         open_interest=table.decimal("open_interest"),
+        spot_volume=table.decimal("spot_volume"),
     )
     table.done()
     return day

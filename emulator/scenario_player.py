@@ -8,11 +8,14 @@ from __future__ import annotations
 import datetime
 import secrets
 from dataclasses import dataclass, field
+from decimal import Decimal
 
-from emulator.scenario import AccountPlan, Scenario, Step
+from emulator.scenario import AccountPlan, HistoryDay, Scenario, Step
 from emulator.venues.control import VenueControl
 
 FUNDING_HOURS = (0, 8, 16)
+HOUR_MS = 3_600_000
+SATOSHI = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ def seed_history(venue: VenueControl, scenario: Scenario, now: datetime.datetime
     shift = now - scenario.steps[0].time
     funding: list[list[object]] = []
     interest: list[list[object]] = []
+    candles: list[list[object]] = []
     for day in scenario.history:
         midnight = datetime.datetime.combine(day.date, datetime.time(), datetime.UTC) + shift
         for hours in FUNDING_HOURS:
@@ -70,8 +74,16 @@ def seed_history(venue: VenueControl, scenario: Scenario, now: datetime.datetime
             funding.append([moment, str(day.funding_rate), str(day.mark)])
         value = day.open_interest * day.mark
         interest.append([_milliseconds(midnight), str(day.open_interest), str(value)])
+        candles += _hours(day, midnight)
     if scenario.history:
-        venue.history(scenario.symbol, funding=funding, open_interest=interest)
+        venue.history(scenario.symbol, funding=funding, open_interest=interest, candles=candles)
+
+
+def _hours(day: HistoryDay, midnight: datetime.datetime) -> list[list[object]]:
+    """A day's spot volume spread evenly over 24 candles that open on the hour."""
+    first = _milliseconds(midnight.replace(minute=0, second=0, microsecond=0))
+    price, volume = str(day.mark), str((day.spot_volume / 24).quantize(SATOSHI))
+    return [[first + hour * HOUR_MS, price, price, price, price, volume] for hour in range(24)]
 
 
 def _milliseconds(moment: datetime.datetime) -> int:

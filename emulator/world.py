@@ -24,7 +24,7 @@ from emulator.device import terminal
 from emulator.device.control import ControlServer
 from emulator.device.screens import Screen
 from emulator.device.server import MODES, DeviceEmulator, Mode
-from emulator.lifetime import wait_for_end
+from emulator.lifetime import EndSignals
 from emulator.scenario import DEFAULT_SCENARIO, DevicePlan, Scenario, load_scenario
 from emulator.scenario_player import OpenedAccount, apply_step, open_account, seed_history
 from emulator.strict_toml import ScenarioError
@@ -35,6 +35,7 @@ from emulator.world_report import DeviceReport, WorldReport
 SATOSHI_PER_BTC = 100_000_000
 EXIT_USAGE = 2
 REPORT_FILE = "world.json"
+TERMINAL = Path("/dev/tty")
 
 
 class World:
@@ -123,7 +124,7 @@ def ask_on_terminal(screen: Screen) -> bool:
     """Show a device screen on the controlling terminal: standard input belongs to the parent."""
     with (
         Path("/dev/tty").open("r", encoding="utf-8") as keys,
-        Path("/dev/tty").open("w", encoding="utf-8") as out,
+        TERMINAL.open("w", encoding="utf-8") as out,
     ):
         out.write(f"\n{terminal.render(screen)}\n[y] {screen.confirm}   [n] {screen.cancel} > ")
         out.flush()
@@ -152,11 +153,14 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Run a world; 0 after a clean end, 2 when it cannot start."""
     options = _parser().parse_args(argv)
+    signals = EndSignals()
     with ExitStack() as stack:
         directory = options.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="world-")))
         try:
             directory.mkdir(parents=True, exist_ok=True)
             scenario = load_scenario(options.scenario)
+            if options.device_mode == "interactive":
+                TERMINAL.open("rb").close()  # an OSError now, not at the first question
             mode: Mode = options.device_mode
             world = stack.enter_context(
                 World(scenario, directory, device_mode=mode, tick_seconds=options.tick_seconds)
@@ -168,5 +172,5 @@ def main(argv: Sequence[str]) -> int:
         _write_report(report)
         sys.stdout.write(report.to_line() + "\n")
         sys.stdout.flush()
-        wait_for_end(follow_stdin=not options.forever)
+        signals.wait(follow_stdin=not options.forever)
     return 0

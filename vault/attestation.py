@@ -52,7 +52,7 @@ class Statement:
                 raise AttestationError(
                     "bad_field", f"{what}: expected letters, digits, . _ or -, found {value!r}"
                 )
-        labels = [label for label, _ in self.fields]
+        labels = ["treasury", "network", *(label for label, _ in self.fields)]
         if len(set(labels)) != len(labels):
             raise AttestationError("bad_field", "expected each label once")
         for label, value in self.fields:
@@ -117,7 +117,9 @@ class SignedStatement:
         if not isinstance(value, dict) or set(value) != {"statement", "attester", "signature"}:
             raise AttestationError("not_signed", "expected statement, attester and signature")
         lines, attester, signature = value["statement"], value["attester"], value["signature"]
-        if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        if not isinstance(lines, list) or not all(
+            isinstance(line, str) and "\n" not in line for line in lines
+        ):
             raise AttestationError("not_a_statement", "expected the statement as a list of lines")
         if not isinstance(attester, str) or not isinstance(signature, str):
             raise AttestationError("not_signed", "expected attester and signature as strings")
@@ -155,10 +157,10 @@ def verify(signed: SignedStatement, public_key: str) -> Statement:
         recovered = PublicKey.from_signature_and_message(
             raw[1:] + bytes([raw[0] - 39]), message_digest(signed.statement.text()), hasher=None
         )
-        found = recovered.format(compressed=True).hex()
+        found: str | None = recovered.format(compressed=True).hex()
     except Exception:  # noqa: BLE001 -- coincurve raises bare Exception for points that do not exist
-        found = ""
-    if found != public_key:
+        found = None
+    if found is None or found != public_key:
         raise AttestationError(
             "wrong_signer",
             f"the {signed.statement.kind} statement is not signed by the key pinned for {signed.attester!r}",

@@ -14,17 +14,32 @@ from typing import Any
 from vault.errors import DocumentError
 
 MAX_DEPTH = 32  # deeper than any document of ours; bounds recursion on hostile input
+MAX_INTEGER_BITS = 4096  # Python refuses to print integers of more than 4300 digits
+
+
+def _check_text(text: str) -> None:
+    """Half a surrogate pair, as JSON can escape it, has no UTF-8 and so no hash."""
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise DocumentError(
+            "not_canonical", "expected text that has a UTF-8 form, found half a surrogate pair"
+        )
 
 
 def _check(value: object, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise DocumentError("too_deep", f"expected at most {MAX_DEPTH} levels of nesting")
-    if value is None or isinstance(value, (bool, int, str)):
+    if isinstance(value, str):
+        _check_text(value)
+        return
+    if isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
+        raise DocumentError("not_canonical", f"expected an integer of at most {MAX_INTEGER_BITS} bits")
+    if value is None or isinstance(value, int):
         return
     if isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):
                 raise DocumentError("bad_key", f"expected string keys, found {type(key).__name__}")
+            _check_text(key)
             _check(item, depth + 1)
         return
     if isinstance(value, (list, tuple)):

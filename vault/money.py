@@ -20,6 +20,8 @@ MAX_BASE_UNITS: Final = 10**36
 MAX_LITERAL: Final = 64
 
 _LITERAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
+# Venues also write an exponent, a leading point or a trailing one; nothing that only Python reads.
+_VENUE_LITERAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
 
 # All arithmetic on Decimals runs in this context: wide enough to be exact for products of amounts and
 # prices, and it raises instead of returning NaN or infinity.
@@ -82,6 +84,8 @@ def exact_decimal(text: object, *, what: str = "number") -> Decimal:
         if not text.is_finite():
             raise MoneyError("not_exact", f"{what}: expected a finite number, found {text}")
         return _bounded(text, what)
+    if isinstance(text, int) and text.bit_length() > 256:  # str() of such an integer may itself raise
+        raise MoneyError("out_of_range", f"{what}: expected a magnitude within 1e±36, found far more")
     literal = str(text)
     if len(literal) > MAX_LITERAL or not _LITERAL.fullmatch(literal):
         shown = literal if len(literal) <= MAX_LITERAL else literal[:MAX_LITERAL] + "…"
@@ -100,17 +104,17 @@ def venue_decimal(text: object, *, what: str = "number") -> Decimal:
     are NaN and infinity. Raises `MoneyError`.
     """
     if isinstance(text, str):
-        try:
-            number = Decimal(text) if len(text) <= MAX_LITERAL else Decimal("NaN")
-        except decimal.InvalidOperation:
-            number = Decimal("NaN")
-        if not number.is_finite():
+        if len(text) > MAX_LITERAL or not _VENUE_LITERAL.fullmatch(text):
             raise MoneyError("not_a_number", f"{what}: expected a number, found {text[:MAX_LITERAL]!r}")
-        return _bounded(number, what)
+        return _bounded(Decimal(text), what)
     return exact_decimal(text, what=what)
 
 
 def _bounded(number: Decimal, what: str) -> Decimal:
+    if not number and abs(number.adjusted()) > 36:
+        return Decimal(0)  # 0E-400 would print as four hundred zeros
+    if len(number.as_tuple().digits) > MAX_LITERAL:
+        raise MoneyError("out_of_range", f"{what}: expected at most {MAX_LITERAL} digits, found more")
     if number and (number.adjusted() > 36 or number.adjusted() < -36):
         raise MoneyError("out_of_range", f"{what}: expected a magnitude within 1e±36, found {number:.3e}")
     return number

@@ -66,6 +66,10 @@ def parse_toml(text: str, model: type[Model], *, name: str) -> Model:
         raise DocumentError(
             "not_toml", f"{name}:{line}:{column}: {_without_position(str(error))}", line=str(line)
         ) from None
+    except RecursionError:
+        raise DocumentError("not_toml", f"{name}:1:1: nested too deeply", line="1") from None
+    except (ValueError, ArithmeticError):
+        raise DocumentError("not_toml", f"{name}:1:1: a number or a date out of range", line="1") from None
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -90,7 +94,8 @@ def _located(error: ValidationError, text: str, name: str) -> DocumentError:
     for item in error.errors(include_url=False, include_context=False):
         line, column = locate(text, item["loc"])
         dotted = ".".join(str(part) for part in item["loc"]) or "document"
-        found = "" if item["type"] in {"missing", "extra_forbidden"} else f", found {_shown(item['input'])}"
+        whole = item["type"] in {"missing", "extra_forbidden"} or isinstance(item["input"], dict)
+        found = "" if whole else f", found {_shown(item['input'])}"
         said = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
         problems.append((line, column, f"{name}:{line}:{column}: {dotted}: {said}{found}"))
     problems.sort(key=lambda problem: problem[:2])

@@ -244,13 +244,14 @@ class BitcoinChain:
 
     def _follow(self, tip: Block) -> None:
         fork, path = self.index.path_to(tip)
+        reorganised = self.index.tip.height > fork
         dropped: list[Transaction] = []
         while self.index.tip.height > fork:
             dropped = [tx for tx in self.index.disconnect().transactions if not tx.is_coinbase] + dropped
         for block in path:
             self.index.connect(block)
             self.mempool.block_connected(block.transactions)
-        if dropped:
+        if reorganised:  # even with nothing dropped: a waiting transaction may spend a lost coinbase
             self.mempool.rebuild(dropped)
 
     def _output(self, outpoint: OutPoint) -> TxOut | None:

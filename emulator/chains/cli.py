@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from emulator.chains.chain import START_BLOCKS, BitcoinChain
 from emulator.chains.esplora import EsploraServer
-from emulator.lifetime import wait_for_end
+from emulator.lifetime import EndSignals
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,11 +23,12 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--forever", action="store_true", help="do not end when standard input ends")
     options = parser.parse_args(argv)
+    signals = EndSignals()
     with (
         BitcoinChain(start_blocks=options.start_blocks) as chain,
         EsploraServer(chain, options.port) as server,
     ):
         sys.stdout.write(json.dumps({"esplora": server.url, "height": chain.height}) + "\n")
         sys.stdout.flush()
-        wait_for_end(follow_stdin=not options.forever)
+        signals.wait(follow_stdin=not options.forever)
     return 0

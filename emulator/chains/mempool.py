@@ -6,7 +6,6 @@ refused with the string a node would give. Scripts are judged by the kernel.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -33,7 +32,6 @@ class MempoolEntry:
     tx: Transaction
     fee_sat: int
     spent: tuple[TxOut, ...]
-    arrived: int
 
     @property
     def fee_rate(self) -> Decimal:
@@ -114,7 +112,7 @@ class Mempool:
             detail = f"value in ({_coins(value_in)}) < value out ({_coins(tx.output_sum)})"
             raise TransactionRefusedError(Reject.IN_BELOW_OUT, detail)
         check_inputs_standard(tx, spent)
-        entry = MempoolEntry(tx, fee, tuple(spent), int(time.time()))
+        entry = MempoolEntry(tx, fee, tuple(spent))
         if not bypass_limits:
             self._check_fee_and_limits(tx, fee)
         evicted = self._check_replacement(entry, conflicts)

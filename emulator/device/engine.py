@@ -21,15 +21,16 @@ from .errors import ActionCancelled, DataError, DeviceFailure, UnexpectedMessage
 from .faults import Faults
 from .flow import Flow, Interrupted
 from .handlers import BY_WIRE_TYPE
-from .link import Link
+from .link import Address, Link
 from .personas import Persona
 from .proto import DecodeError, Message, MessageClass
 from .screens import Answer, Screen
 from .sessions import SessionStore
 from .state import DeviceState
-from .wire import Frame
+from .wire import Frame, WireError
 
 LOG = logging.getLogger(__name__)
+FIRMWARE_ERROR = 99
 COMMAND_TIMEOUT = 10.0  # a command from another thread waits at most for a signature or two
 
 Result = TypeVar("Result")
@@ -69,6 +70,7 @@ class Engine:
         self._stopping = False
         self._rebooting = False
         self._debug = DebugLink(link, self)
+        link.on_error = self._refuse_packet
         self._thread = threading.Thread(target=self._run, name=f"device-{link.port}", daemon=True)
 
     # For other threads
@@ -175,7 +177,7 @@ class Engine:
             raise
         except Exception:  # the firmware too answers a bug of its own with FirmwareError
             LOG.exception("workflow failed")
-            reply = proto.failure(99, "Firmware error")
+            reply = proto.failure(FIRMWARE_ERROR, "Firmware error")
         self._send(reply)
 
     def _dispatch(self, frame: Frame) -> Message:
@@ -209,6 +211,11 @@ class Engine:
                 self.set_unplugged(True)
                 raise _Rebooted
 
+    def _refuse_packet(self, error: WireError, peer: Address) -> None:
+        """Tell whoever sent a packet that is not of the protocol; nobody else hears of it."""
+        reply = proto.failure(FIRMWARE_ERROR, str(error))
+        self._link.send_to(Frame(proto.wire_type_of(reply), self._encode(reply)), peer)
+
     def _wait(self) -> None:
         """Wait for anything to happen; ends the workflow on power loss or shutdown."""
         self._link.wait()
@@ -219,10 +226,6 @@ class Engine:
 
     def _next_frame(self) -> Frame:
         while not self._link.frames:
-            if self._link.errors:
-                error = self._link.errors.popleft()
-                self._send(proto.failure(99, str(error)))
-                continue
             self._wait()
         return self._link.frames.popleft()
 

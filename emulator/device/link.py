@@ -72,8 +72,8 @@ class Link:
         self._selector.register(self._wake_in, selectors.EVENT_READ, None)
         self._work: deque[Callable[[], None]] = deque()
         self.frames: deque[Frame] = deque()
-        self.errors: deque[WireError] = deque()
         self.deaf = False
+        self.on_error: Callable[[WireError, Address], None] = lambda _error, _peer: None
         self.on_debug: Callable[[Frame, Address], None] = lambda _frame, _peer: None
 
     def submit(self, work: Callable[[], None]) -> None:
@@ -113,7 +113,7 @@ class Link:
                 frame = port.reassembler.feed(packet)
             except WireError as error:
                 if port is self._wire:
-                    self.errors.append(error)
+                    self.on_error(error, peer)
                 continue
             if frame is None:
                 continue
@@ -129,10 +129,15 @@ class Link:
 
     def send(self, frame: Frame) -> None:
         """Send a message to the host that last spoke on the wire port."""
-        if self._wire.peer is None or self.deaf:
+        if self._wire.peer is not None:
+            self.send_to(frame, self._wire.peer)
+
+    def send_to(self, frame: Frame, peer: Address) -> None:
+        """Send a message from the wire port to a certain host."""
+        if self.deaf:
             return
         for report in split(frame):
-            self._send(self._wire, self._wire.peer, report)
+            self._send(self._wire, peer, report)
 
     def send_debug(self, frame: Frame, peer: Address) -> None:
         if self.deaf:
@@ -143,7 +148,6 @@ class Link:
     def forget(self) -> None:
         """Drop everything half received or waiting (power loss)."""
         self.frames.clear()
-        self.errors.clear()
         self._wire.reassembler.reset()
         self._debug.reassembler.reset()
 

@@ -10,6 +10,7 @@ import http.client
 import json
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -131,7 +132,7 @@ class EsploraBackend:
         try:
             connection.request("POST", self._prefix + "/tx", raw.hex(), {"Content-Type": "text/plain"})
             response = connection.getresponse()
-            body = response.read(MAX_ANSWER)
+            body = self._body(response)
         except _NO_ANSWER as error:
             raise _unknown(txid, f"no answer came: {_reason(error)}") from None
         finally:
@@ -222,7 +223,7 @@ class EsploraBackend:
         try:
             connection.request("GET", self._prefix + path)
             response = connection.getresponse()
-            body = response.read(MAX_ANSWER + 1)
+            body = self._body(response)
         except _NO_ANSWER as error:
             raise ChainError(
                 "no_answer",
@@ -231,9 +232,18 @@ class EsploraBackend:
             ) from None
         finally:
             connection.close()
-        if len(body) > MAX_ANSWER:
-            raise ChainError("too_large", f"{path}: expected at most {MAX_ANSWER} bytes, found more")
         return response.status, body
+
+    def _body(self, response: http.client.HTTPResponse) -> bytes:
+        """The whole body, bounded in size and in time: a server that trickles is one that does not answer."""
+        deadline, body = time.monotonic() + self._timeout, bytearray()
+        while chunk := response.read1(1 << 16):
+            body += chunk
+            if len(body) > MAX_ANSWER or time.monotonic() > deadline:
+                raise TimeoutError(f"the answer was not complete after {self._timeout} s, {len(body)} bytes")
+        if response.length:
+            raise http.client.IncompleteRead(bytes(body), response.length)
+        return bytes(body)
 
     def _text(self, path: str) -> str:
         return self._read_text(*self._get(path))

@@ -70,7 +70,7 @@ class ExtendedKey:
 
     def child(self, change: int, index: int) -> bytes:
         """The 33-byte key two unhardened steps below this one."""
-        return _derive(*_derive(self.key, self.chain_code, change), index)[0]
+        return derive(*derive(self.key, self.chain_code, change), index)[0]
 
 
 def _is_point(key: bytes) -> bool:
@@ -84,8 +84,11 @@ def _is_point(key: bytes) -> bool:
 
 
 @functools.lru_cache(maxsize=8192)
-def _derive(key: bytes, chain_code: bytes, index: int) -> tuple[bytes, bytes]:
-    """BIP32 CKDpub. The invalid case (probability below 2^-127) is refused, as BIP32 says."""
+def derive(key: bytes, chain_code: bytes, index: int) -> tuple[bytes, bytes]:
+    """One unhardened step (BIP32 CKDpub): child key and chain code.
+
+    The invalid case (probability below 2^-127) is refused, as BIP32 says.
+    """
     from coincurve import PublicKey
 
     if not 0 <= index < HARDENED:

@@ -46,6 +46,10 @@ def require_consensus(raw: bytes, spent: Sequence[TxOut]) -> None:
     import pbk
     from pbk.script import PrecomputedTransactionData
 
+    # The kernel aborts the whole process when it is given another number of spent outputs than inputs.
+    inputs = len(Transaction.parse(raw).inputs)
+    if not inputs or inputs != len(spent):
+        raise PsbtError("consensus", f"expected {inputs} spent outputs, found {len(spent)}")
     try:
         transaction = pbk.Transaction(raw)
         outputs = [pbk.TransactionOutput(pbk.ScriptPubkey(each.script), each.value) for each in spent]

@@ -6,7 +6,7 @@ Only the whole-transaction forms exist here, SIGHASH_ALL and SIGHASH_DEFAULT: no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,11 +21,16 @@ SIGHASH_ALL: Final = 0x01
 
 @dataclass(frozen=True, slots=True)
 class SighashParts:
-    """The serialised parts that all inputs of one transaction share; hashed per input kind."""
+    """SHA-256 over what all inputs of one transaction share, computed once (BIP341 names them).
+
+    BIP143 hashes the same parts once more.
+    """
 
     transaction: Transaction
     spent: tuple[TxOut, ...]
-    outpoints: bytes
+    prevouts: bytes
+    amounts: bytes
+    scripts: bytes
     sequences: bytes
     outputs: bytes
 
@@ -37,9 +42,11 @@ class SighashParts:
         return cls(
             transaction,
             tuple(spent),
-            b"".join(each.outpoint.serialise() for each in transaction.inputs),
-            b"".join(each.sequence.to_bytes(4, "little") for each in transaction.inputs),
-            b"".join(each.serialise() for each in transaction.outputs),
+            _sha256(each.outpoint.serialise() for each in transaction.inputs),
+            _sha256(each.value.to_bytes(8, "little") for each in spent),
+            _sha256(counted(each.script) for each in spent),
+            _sha256(each.sequence.to_bytes(4, "little") for each in transaction.inputs),
+            _sha256(each.serialise() for each in transaction.outputs),
         )
 
     def p2wpkh(self, index: int) -> bytes:
@@ -48,13 +55,13 @@ class SighashParts:
         script_code = b"\x76\xa9\x14" + coin.script[2:22] + b"\x88\xac"
         return sha256d(
             tx.version.to_bytes(4, "little")
-            + sha256d(self.outpoints)
-            + sha256d(self.sequences)
+            + _again(self.prevouts)
+            + _again(self.sequences)
             + this.outpoint.serialise()
             + counted(script_code)
             + coin.value.to_bytes(8, "little")
             + this.sequence.to_bytes(4, "little")
-            + sha256d(self.outputs)
+            + _again(self.outputs)
             + tx.locktime.to_bytes(4, "little")
             + SIGHASH_ALL.to_bytes(4, "little")
         )
@@ -62,19 +69,17 @@ class SighashParts:
     def p2tr(self, index: int) -> bytes:
         """BIP341 digest of a key path input under SIGHASH_DEFAULT, without annex."""
         tx = self.transaction
-        amounts = b"".join(each.value.to_bytes(8, "little") for each in self.spent)
-        scripts = b"".join(counted(each.script) for each in self.spent)
         return tagged_hash(
             "TapSighash",
             b"\x00"  # epoch
             + bytes([SIGHASH_DEFAULT])
             + tx.version.to_bytes(4, "little")
             + tx.locktime.to_bytes(4, "little")
-            + _sha256(self.outpoints)
-            + _sha256(amounts)
-            + _sha256(scripts)
-            + _sha256(self.sequences)
-            + _sha256(self.outputs)
+            + self.prevouts
+            + self.amounts
+            + self.scripts
+            + self.sequences
+            + self.outputs
             + b"\x00"  # key path, no annex
             + index.to_bytes(4, "little"),
         )
@@ -84,5 +89,9 @@ class SighashParts:
         return self.p2tr(index) if self.spent[index].script[:2] == b"\x51\x20" else self.p2wpkh(index)
 
 
-def _sha256(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+def _sha256(parts: Iterable[bytes]) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def _again(digest: bytes) -> bytes:
+    return hashlib.sha256(digest).digest()

@@ -7,8 +7,11 @@ builds is a proposal: `verify.verify_psbt` decides whether it may be signed.
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
@@ -16,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from vault.address import Network
-from vault.bitcoin.backend import ReceivedOutput
+from vault.bitcoin.backend import EsploraBackend, ReceivedOutput
 from vault.bitcoin.descriptor import Descriptor
 from vault.bitcoin.finalise import worst_weight
 from vault.bitcoin.psbt import Psbt
@@ -92,10 +95,14 @@ class WatchWallet:
             raise StoreError(
                 "wallet_network", f"expected a descriptor of {network.name}, found {descriptor.network.name}"
             )
+        self._wallet: bdk.Wallet
+        self._persister: bdk.Persister
         self.name, self.role, self.descriptor, self.network = name, role, descriptor, network
         self._url, self._timeout = backend_url.rstrip("/"), timeout
         self._path = _private_file(state_dir, f"{name}.sqlite")
-        self._wallet, self._persister = self._open()
+        self._lock_path = _private_file(state_dir, f"{name}.lock")
+        with self._exclusive():
+            pass
 
     def sync(self, *, full: bool = True) -> int:
         """Bring the wallet up to the server's tip; returns its height. Raises `ChainError`.
@@ -105,7 +112,9 @@ class WatchWallet:
         """
         import bdkpython as bdk
 
-        # The client below has no timeout of its own but reads this variable at each request.
+        # bdk repeats what fails for a quarter of a minute; a server that is down is noticed here, at once.
+        EsploraBackend(self._url, self._timeout).tip_height()
+        # bdk's client has no timeout of its own but reads this variable at each request.
         os.environ["MINREQ_TIMEOUT"] = str(self._timeout)
         client = bdk.EsploraClient(self._url)
         try:
@@ -115,14 +124,14 @@ class WatchWallet:
             else:
                 known = self._wallet.start_sync_with_revealed_spks().build()
                 update = client.sync(known, PARALLEL_REQUESTS)
-            self._wallet.apply_update(update)
+            with self._exclusive():
+                self._wallet.apply_update(update)
         except (bdk.EsploraError, bdk.CannotConnectError) as error:
             raise ChainError(
                 "sync_failed",
                 f"wallet {self.name}: expected {self._url} to answer, found {error!r}",
                 hint="Nothing was changed. Check the server and its address in treasury.toml.",
             ) from None
-        self._persist()
         return self.tip_height()
 
     def tip_height(self) -> int:
@@ -154,8 +163,8 @@ class WatchWallet:
         """A receive address that was never handed out before, with its index. Written to disk first."""
         import bdkpython as bdk
 
-        index = int(self._wallet.reveal_next_address(bdk.KeychainKind.EXTERNAL).index)
-        self._persist()
+        with self._exclusive():
+            index = int(self._wallet.reveal_next_address(bdk.KeychainKind.EXTERNAL).index)
         return index, self.receive_address(index)
 
     def received(self, script: bytes) -> tuple[ReceivedOutput, ...]:
@@ -188,14 +197,18 @@ class WatchWallet:
         import bdkpython as bdk
 
         _check_payments(payments, drain=drain)
-        builder = self._builder(payments, fee_rate, drain, locktime)
-        try:
-            built = builder.finish(self._wallet)
-        except bdk.CreateTxError as error:
-            raise self._build_error(error) from None
-        parsed = self._with_previous(Psbt.parse(base64.b64decode(built.serialize())))
-        result = self._describe(parsed, payments, int(built.fee()), drain=drain)
-        self._release_change(result.change_index)
+        with self._exclusive():
+            builder = self._builder(payments, fee_rate, drain, locktime)
+            try:
+                built = builder.finish(self._wallet)
+            except bdk.CreateTxError as error:
+                raise self._build_error(error) from None
+            parsed = self._with_previous(Psbt.parse(base64.b64decode(built.serialize())))
+            result = self._describe(parsed, payments, int(built.fee()), drain=drain)
+            if result.change_index is not None:
+                # The next build may use the same change address until a transaction really uses it:
+                # plans that are never sent must not push change beyond the gap of a restored wallet.
+                self._wallet.unmark_used(bdk.KeychainKind.INTERNAL, result.change_index)
         return result
 
     def _builder(
@@ -270,17 +283,6 @@ class WatchWallet:
     def _kind_prefix(self) -> bytes:
         return self.descriptor.script_pubkey(False, 0)[:2]
 
-    def _release_change(self, index: int | None) -> None:
-        """Let the next build use the same change address until a transaction really uses it.
-
-        Otherwise plans that are never sent would push change beyond the gap of a restored wallet.
-        """
-        import bdkpython as bdk
-
-        if index is not None:
-            self._wallet.unmark_used(bdk.KeychainKind.INTERNAL, index)
-        self._persist()
-
     def _build_error(self, error: Exception) -> PsbtError:
         import bdkpython as bdk
 
@@ -327,8 +329,25 @@ class WatchWallet:
             )
         return wallet, persister
 
-    def _persist(self) -> None:
-        self._wallet.persist(self._persister)
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """The newest state, to be changed by this process alone; written when the block ends well.
+
+        Other processes hold the lock only between a read and a write of this file, never while asking
+        a server. Without it two of them would hand out one address twice.
+        """
+        import bdkpython as bdk
+
+        with self._lock_path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._wallet, self._persister = self._open()
+            yield
+            try:
+                self._wallet.persist(self._persister)
+            except bdk.PersistenceError as error:
+                raise StoreError(
+                    "wallet_state", f"wallet {self.name}: expected to write {self._path}, found {error!r}"
+                ) from None
 
 
 def _private_file(directory: Path, name: str) -> Path:

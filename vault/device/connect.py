@@ -39,8 +39,10 @@ def connect(path: str, limit_s: float) -> tuple[GuardedTransport, Any]:
     limit_s = min(limit_s, CONNECT_LIMIT_S)
     try:
         raw = _find(path, limit_s)
-    except Exception as error:  # noqa: BLE001 -- missing libusb and the like end as one typed error
-        raise failures.from_exception(error) from None
+    except DeviceError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- a missing libusb and the like, each with its own type
+        raise _not_found(path, type(error).__name__) from None
     line = GuardedTransport(raw, limit_s)
     line.open()
     try:
@@ -68,9 +70,11 @@ def _find(path: str, limit_s: float) -> Any:
     )
 
 
-def _not_found(path: str) -> DeviceError:
+def _not_found(path: str, why: str = "") -> DeviceError:
     return DeviceError(
-        "not_found", f"no device answers at {path}", hint="Connect it, switch it on and unlock it."
+        "not_found",
+        f"no device answers at {path}" + (f" ({why})" if why else ""),
+        hint="Connect it, switch it on and unlock it; `webusb:` needs libusb, `bridge:` a running bridge.",
     )
 
 
@@ -110,9 +114,7 @@ def _find_bridge(path: str, limit_s: float) -> Any:
         legacy = tuple(map(int, version.split("."))) < bridge.TREZORD_VERSION_MODERN
         found = bridge.call_bridge("enumerate", timeout=limit_s).json()
     except requests.RequestException as error:
-        raise DeviceError(
-            "not_found", f"no bridge answers ({type(error).__name__})", hint="Start Trezor Suite or trezord."
-        ) from None
+        raise _not_found(path, type(error).__name__) from None
     raws = [bridge.BridgeTransport(device, legacy) for device in found]
     raw = next((raw for raw in raws if raw.get_path() == path), None)
     if raw is None:

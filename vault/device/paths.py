@@ -48,9 +48,8 @@ def parse_path(path: PathLike) -> Path:
         if any(type(step) is not int or not 0 <= step < 2**32 for step in steps) or len(steps) > 10:
             raise DeviceError("bad_path", f"expected at most 10 steps of 32 bits, found {steps!r}")
         return steps
-    text = path.removeprefix("m/") if path != "m" else ""
     result: list[int] = []
-    for part in text.split("/") if text else []:
+    for part in path.removeprefix("m/").split("/") if path != "m" else []:
         match = _STEP.fullmatch(part)
         if not match or int(match[1]) >= HARDENED or len(result) == 10:
             raise DeviceError("bad_path", f"expected a path such as m/84h/0h/0h, found {path!r}")
@@ -68,6 +67,7 @@ def check_account_path(path: Path) -> Network:
 
     Raises `DeviceError` (``device.forbidden_path``).
     """
+    # Of the test networks the first is taken: their keys are written alike.
     coins = {network.coin_type | HARDENED: network for network in reversed(NETWORKS.values())}
     purposes = {purpose | HARDENED for purpose in PURPOSES.values()}
     if len(path) != 3 or path[0] not in purposes or path[1] not in coins or path[2] < HARDENED:

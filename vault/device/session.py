@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, Literal, TypeVar
@@ -353,7 +354,10 @@ def _begin(
         setting = PassphraseSetting.ON_DEVICE
     else:
         setting = PassphraseSetting.STANDARD_WALLET
-    session = DeviceSession(client.get_session(passphrase=setting), line, info, timeout_s, on_prompt)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # outdated firmware is an error here, not a warning
+        wallet_session = client.get_session(passphrase=setting)
+    session = DeviceSession(wallet_session, line, info, timeout_s, on_prompt)
     session._require_fingerprint(expected_fingerprint)
     require_in_step(line)
     return session

@@ -208,7 +208,7 @@ def describe(request: SpendRequest) -> tuple[str, ...]:
         if output.change is None:
             lines.append(f"pay {amount} to {output.address}")
         else:
-            lines.append(f"change {amount} to {format_path(output.change.path)} (not shown by the device)")
+            lines.append(f"change {amount} to {format_path(output.change.path)} (the device may not show it)")
     paid = sum(output.amount_sat for output in request.outputs if output.change is None)
     lines.append(f"fee {Amount(BTC, request.fee_sat)}")
     lines.append(f"total {Amount(BTC, paid + request.fee_sat)} (payments and fee)")

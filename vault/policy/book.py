@@ -23,8 +23,9 @@ State = Literal["proposed", "cooling", "active", "retired"]
 Purpose = Literal["cold", "venue_deposit"]
 
 MAX_ENTRIES: Final = 1000
-# Time between writing an entry and adopting it: long enough to carry a file to the signing device.
-MAX_BACKDATING: Final = timedelta(hours=1)
+# Time between writing an entry and adopting it: long enough to carry a file to the signing device and back,
+# and half of the default cooling, so that at least the other half passes in sight.
+MAX_BACKDATING: Final = timedelta(hours=12)
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _MEMO = re.compile(r"[\x21-\x7e]{1,100}")
 # Which chain an asset lives on. More come with their chains.

@@ -21,7 +21,7 @@ from vault.money import CONTEXT, exact_decimal
 
 # A condition is a line that a person reads and judges.
 MAX_LENGTH: Final = 500
-MAX_NODES: Final = 80
+MAX_NODES: Final = 60
 MAX_DEPTH: Final = 12
 # Intermediate results beyond this are a mistake; with only + - * / they cannot grow far anyway.
 MAX_MAGNITUDE: Final = Decimal(10) ** 40

@@ -118,7 +118,7 @@ class CaseFile(StrictModel):
 
 
 @dataclass(frozen=True, slots=True)
-class TestResult:
+class CaseResult:
     """One case: passed, or what differed; `decisions` are there to be explained."""
 
     name: str
@@ -127,19 +127,19 @@ class TestResult:
     decisions: tuple[Decision, ...]
 
 
-def tests_path(policy_path: Path) -> Path:
+def cases_path(policy_path: Path) -> Path:
     """default.toml is tested by default.test.toml in the same folder."""
     return policy_path.with_name(f"{policy_path.stem}.test.toml")
 
 
-def run_policy_tests(policy_path: Path) -> tuple[TestResult, ...]:
+def run_policy_tests(policy_path: Path) -> tuple[CaseResult, ...]:
     """Run every case. Raises `DocumentError` when policy or tests cannot be read."""
     policy, digest_of_policy = load_policy(policy_path)
-    cases = read_toml(tests_path(policy_path), CaseFile)
+    cases = read_toml(cases_path(policy_path), CaseFile)
     return tuple(_run(policy, digest_of_policy, case) for case in cases.test)
 
 
-def _run(policy: Policy, policy_digest: str, case: Case) -> TestResult:
+def _run(policy: Policy, policy_digest: str, case: Case) -> CaseResult:
     try:
         snapshot = _snapshot(case)
         decisions = decide(
@@ -153,11 +153,11 @@ def _run(policy: Policy, policy_digest: str, case: Case) -> TestResult:
             AT,
         )
     except VaultError as error:
-        return TestResult(case.name, False, (f"{error.code}: {error.message}",), ())
+        return CaseResult(case.name, False, (f"{error.code}: {error.message}",), ())
     problems: list[str] = []
     for expected in case.expect:
         problems += _differences(expected, decisions)
-    return TestResult(case.name, not problems, tuple(problems), decisions)
+    return CaseResult(case.name, not problems, tuple(problems), decisions)
 
 
 def _differences(expected: ExpectCase, decisions: tuple[Decision, ...]) -> list[str]:

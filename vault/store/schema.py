@@ -105,3 +105,13 @@ seen_version = Table(
     Column("version", Integer, nullable=False),
     Column("digest", String(64), nullable=False),
 )
+
+# The order book as it was seen: bids within 1 % of the mid, in base units.
+depth = Table(
+    "depth",
+    metadata,
+    Column("venue", String(40), primary_key=True),
+    Column("symbol", String(40), primary_key=True),
+    Column("at", String(24), primary_key=True),
+    Column("bid_1pct", String(64), nullable=False),
+)

@@ -18,6 +18,7 @@ from vault.treasury.steps import ensure_intents
 
 if TYPE_CHECKING:
     from vault.bitcoin.spend import FinalTransaction
+    from vault.device.session import DeviceSession
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Plan, Transfer
@@ -39,6 +40,7 @@ def approve(desk: Desk, plan: Plan, attester_name: str) -> int:
     attester = desk.treasury.attester(attester_name)
     try:
         with desk.device(attester.device) as session:
+            _show_destinations(desk, plan, session, attester.device)
             signed = sign_statement(
                 session, authority.approval_statement(plan), attester.name, attester.public_key, desk.network
             )
@@ -55,6 +57,23 @@ def approve(desk: Desk, plan: Plan, attester_name: str) -> int:
                 writer, plan.plan_id, frozenset({"proposed"}), "approved", f"{count} approvals"
             )
     return count
+
+
+def _show_destinations(desk: Desk, plan: Plan, session: DeviceSession, device: str) -> None:
+    """Our own receiving addresses, on the screen of the device that holds their keys, before approval.
+
+    Addresses of wallets on other devices were shown when they entered the address book.
+    """
+    book = desk.book().book
+    for transfer in plan.body.transfers:
+        entry = book.find(transfer.destination)
+        if entry.wallet is None or entry.index is None:
+            continue
+        if desk.treasury.wallet(entry.wallet).device != device:
+            continue
+        descriptor = desk.descriptor(entry.wallet)
+        path = descriptor.path(False, entry.index)
+        session.show_address(desk.network, path, descriptor.kind, expected=transfer.address)
 
 
 def sign(desk: Desk, plan: Plan) -> list[IntentRow]:

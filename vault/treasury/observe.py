@@ -6,6 +6,7 @@ have said is missing, never zero.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, TypeVar
 from vault.codec import encode
 from vault.errors import VaultError, VenueError
 from vault.model import Assessment, MarketReading, Snapshot, SourceFailure, SpotHolding
+from vault.money import plain, venue_decimal
 from vault.store import records
 
 if TYPE_CHECKING:
     from vault.config import VenueSettings
     from vault.model import AccountRisk, MarginAccount, WalletBalance
+    from vault.store.database import Writer
     from vault.treasury.desk import Desk
 
 Result = TypeVar("Result")
@@ -26,6 +29,8 @@ Result = TypeVar("Result")
 # The assets whose spot holdings a snapshot shows.
 SPOT_ASSETS = ("BTC", "USDT")
 MAX_WORKERS = 16
+# Readings of the order book that depth is compared with: a month of one every half hour.
+DEPTH_HISTORY = 1440
 
 
 def take_snapshot(desk: Desk) -> Snapshot:
@@ -74,6 +79,7 @@ def take_snapshot(desk: Desk) -> Snapshot:
     )
     with desk.store.write() as writer:
         records.save_document(writer, "snapshot", encode(snapshot))
+        _remember_depth(writer, snapshot.markets)
     return snapshot
 
 
@@ -95,7 +101,17 @@ def _market(desk: Desk, settings: VenueSettings, contract: str) -> MarketReading
     from vault.markets.binance import read_market
 
     ask = functools.partial(desk.venues.public, settings.name)
-    return read_market(ask, settings.name, contract, desk.clock.now())
+    reading = read_market(ask, settings.name, contract, desk.clock.now())
+    with desk.store.read() as connection:
+        past = records.past_depth(connection, settings.name, contract, DEPTH_HISTORY)
+    return dataclasses.replace(reading, depth_history=tuple(venue_decimal(depth) for depth in past))
+
+
+def _remember_depth(writer: Writer, markets: tuple[MarketReading, ...]) -> None:
+    """Venues keep no history of their books: the treasury keeps its own."""
+    for reading in markets:
+        if reading.depth_bid_1pct is not None:
+            records.save_depth(writer, reading.venue, reading.symbol, plain(reading.depth_bid_1pct))
 
 
 def _wallets(desk: Desk) -> list[tuple[str, WalletBalance | VaultError]]:

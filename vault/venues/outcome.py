@@ -28,6 +28,7 @@ class RequestEvidence(Protocol):
     status: int | None
     body: str | None
     timed_out: bool
+    not_connected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def read_failure(error: Exception, evidence: RequestEvidence, what: str) -> Vaul
     if (refusal := refusal_of(evidence)) is not None:
         return _refused(refusal, what)
     if not evidence.left:
-        return _unreachable(what)
+        return _not_sent(error, evidence, what)
     if evidence.timed_out:
         return VenueError("timeout", f"{what}: no answer in time", hint="Try again later.")
     if evidence.status is None:
@@ -70,7 +71,7 @@ def read_failure(error: Exception, evidence: RequestEvidence, what: str) -> Vaul
 def send_failure(error: Exception, evidence: RequestEvidence, what: str) -> VaultError:
     """The error of a failed send: `VenueError` when nothing was accepted, else `OutcomeUnknownError`."""
     if not evidence.left:
-        return error if isinstance(error, VaultError) else _unreachable(what)
+        return error if isinstance(error, VaultError) else _not_sent(error, evidence, what)
     refusal = refusal_of(evidence)
     definite = refusal is not None and evidence.status is not None and 400 <= evidence.status < 500
     if refusal is not None and definite and refusal.code not in UNCERTAIN_CODES:
@@ -102,7 +103,9 @@ def _refused(refusal: Refusal, what: str) -> VenueError:
     )
 
 
-def _unreachable(what: str) -> VenueError:
+def _not_sent(error: Exception, evidence: RequestEvidence, what: str) -> VenueError:
+    if not evidence.not_connected:
+        return VenueError("not_sent", f"{what}: the request could not be made ({type(error).__name__})")
     return VenueError(
         "unreachable",
         f"{what}: no connection could be made; nothing was sent",

@@ -113,7 +113,7 @@ class Call:
 
 
 CALLS: Final[dict[str, Call]] = {
-    "read_account": Call(NoArguments, MarginAccount, sends=False, requests=12),
+    "read_account": Call(NoArguments, MarginAccount, sends=False, requests=16),
     "read_clock": Call(NoArguments, ClockReading, sends=False, requests=1),
     "permissions": Call(RoleArguments, KeyPermissions, sends=False, requests=2),
     "spot_balance": Call(AssetArguments, SpotBalance, sends=False, requests=3),

@@ -29,6 +29,7 @@ class Evidence:
     status: int | None = None
     body: str | None = None
     timed_out: bool = False
+    not_connected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,12 @@ class GuardedAdapter(HTTPAdapter):
         except requests.exceptions.Timeout as error:
             self.evidence.timed_out = True
             # ConnectTimeout: no connection was made, so nothing has left.
-            self.evidence.left = not isinstance(error, requests.exceptions.ConnectTimeout)
+            self.evidence.not_connected = isinstance(error, requests.exceptions.ConnectTimeout)
+            self.evidence.left = not self.evidence.not_connected
             raise
         except requests.exceptions.ConnectionError as error:
-            self.evidence.left = not _never_connected(error)
+            self.evidence.not_connected = _never_connected(error)
+            self.evidence.left = not self.evidence.not_connected
             self.evidence.timed_out = "timed out" in str(error)
             raise
         self.evidence.body = body.decode("utf-8", errors="replace")

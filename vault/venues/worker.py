@@ -23,7 +23,7 @@ from vault.clock import Clock, SystemClock
 from vault.codec import decode, encode
 from vault.config import VenueSettings
 from vault.errors import OutcomeUnknownError, SecretError, VaultError, VenueError
-from vault.secrets import Secret, read_secret, venue_secret_names
+from vault.secrets import CRYPTFILE_PASSWORD, Secret, read_secret, venue_secret_names
 from vault.venues.base import Role, Venue
 from vault.venues.binance import Binance
 from vault.venues.connection import Connection
@@ -35,7 +35,6 @@ Lane = tuple[str, str, str]
 VENUES: Final = {"binance": Binance}
 # Connections of one account and role at once: enough for a collection, few enough for a hanging venue.
 MAX_BUSY: Final = 4
-PASSWORD_VARIABLE: Final = "KEYRING_CRYPTFILE_PASSWORD"  # noqa: S105  a name, not a password
 PARENT_CHECK_SECONDS: Final = 1.0
 
 
@@ -83,8 +82,6 @@ class Lanes:
         with self._keyring:
             if lane not in self._keys:
                 try:
-                    if not self._keys:
-                        _unlock_keyring()
                     key, secret = (read_secret(treasury_id, item) for item in venue_secret_names(name, role))
                 except VaultError:
                     raise
@@ -92,19 +89,10 @@ class Lanes:
                     raise SecretError(
                         "locked",
                         f"the keyring cannot be read ({type(error).__name__})",
-                        hint=f"Unlock it first; for an encrypted file set {PASSWORD_VARIABLE}.",
+                        hint=f"Unlock it first; for an encrypted file set {CRYPTFILE_PASSWORD}.",
                     ) from None
                 self._keys[lane] = (key, secret)
             return self._keys[lane]
-
-
-def _unlock_keyring() -> None:
-    """Give an encrypted file keyring its password from the environment; it would ask a terminal else."""
-    import keyring
-
-    password, backend = os.environ.get(PASSWORD_VARIABLE), keyring.get_keyring()
-    if password and type(backend).__module__.startswith("keyrings.cryptfile"):
-        backend.keyring_key = password  # type: ignore[attr-defined]
 
 
 class Worker:

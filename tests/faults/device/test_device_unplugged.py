@@ -7,9 +7,9 @@ import threading
 from typing import Any
 
 import pytest
+
 from emulator.device.screens import Answer
 from emulator.device.server import DeviceEmulator
-
 from vault.address import NETWORKS
 from vault.errors import DeviceError, DeviceRefusedError
 
@@ -88,10 +88,9 @@ def test_ctrl_c_cancels_on_the_device(opened: Any, wallet: Any) -> None:
             _thread.interrupt_main()
 
         thread = threading.Thread(target=interrupt)
-        with pytest.raises(KeyboardInterrupt):  # noqa: PT012 -- all of it may be interrupted
-            with opened(device) as session:
-                thread.start()
-                session.sign_transaction(wallet.request("p2wpkh"), REGTEST)
+        with pytest.raises(KeyboardInterrupt), opened(device) as session:
+            thread.start()
+            session.sign_transaction(wallet.request("p2wpkh"), REGTEST)
         thread.join()
         with opened(device) as session:
             assert device.screen_records[-1].answer is Answer.DROPPED
@@ -116,20 +115,19 @@ def test_a_prompt_that_fails_stops_before_the_device_is_asked(trezor: Any, opene
 
 def test_refusal_at_every_screen_gives_no_signature(opened: Any, wallet: Any) -> None:
     request = wallet.request("p2wpkh", "p2tr")
-    refused_at = -1
-    answers = {"count": 0}
+    answers = {"count": 0, "refuse": 0}
 
     def answer(_screen: object) -> bool:
         answers["count"] += 1
-        return answers["count"] != refused_at + 1
+        return answers["count"] != answers["refuse"]
 
     with DeviceEmulator(mnemonic=MNEMONIC, mode="interactive", on_screen=answer) as device:
         with opened(device) as session:
             session.sign_transaction(request, REGTEST)
         screens = answers["count"]
         assert screens >= 2
-        for refused_at in range(screens):
-            answers["count"] = 0
+        for refused in range(1, screens + 1):
+            answers.update(count=0, refuse=refused)
             with opened(device) as session, pytest.raises(DeviceRefusedError) as error:
                 session.sign_transaction(request, REGTEST)
             assert error.value.code == "device.refused_by_person"
@@ -144,7 +142,7 @@ def test_refusal_at_every_screen_gives_no_signature(opened: Any, wallet: Any) ->
 )
 @pytest.mark.parametrize("kind", ["p2wpkh", "p2tr"])
 def test_evil_answers_of_the_wrong_form_are_refused(
-    device: Any, opened: Any, wallet: Any, fault: str, code: str, kind: str
+    *, device: Any, opened: Any, wallet: Any, fault: str, code: str, kind: str
 ) -> None:
     device.set_faults({fault: True})
     with opened(device) as session, pytest.raises(DeviceError) as error:
@@ -155,7 +153,7 @@ def test_evil_answers_of_the_wrong_form_are_refused(
 @pytest.mark.parametrize("fault", ["wrong_key_signature", "sign_other_output"])
 @pytest.mark.parametrize("kind", ["p2wpkh", "p2tr"])
 def test_well_formed_lies_are_passed_on_and_do_not_verify(
-    device: Any, opened: Any, wallet: Any, verified: Any, fault: str, kind: str
+    *, device: Any, opened: Any, wallet: Any, verified: Any, fault: str, kind: str
 ) -> None:
     request = wallet.request(kind)
     device.set_faults({fault: True})

@@ -1,7 +1,10 @@
-"""Each fault on the wire while a withdrawal is sent: at most one is recorded, and the error says what is known."""
+"""Each fault on the wire while a withdrawal is sent: at most one is recorded, and the error is honest."""
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -142,8 +145,9 @@ def test_a_request_past_its_deadline_is_not_sent(world: Any) -> None:
 def test_a_deadline_that_passes_during_the_checks_stops_the_send(world: Any) -> None:
     world.client.read_clock(ACCOUNT)
     world.control.fault("hang", "capital/config/getall", seconds="0.9")
+    request = world.request(not_after=world.soon(0) + timedelta(milliseconds=700))
     with pytest.raises(VenueError) as caught:
-        world.client.withdraw(ACCOUNT, world.request(not_after=now() + timedelta(milliseconds=1)))
+        world.client.withdraw(ACCOUNT, request)
     assert caught.value.code == "venue.too_late"
     assert world.control.requests(method="POST") == []
 
@@ -175,10 +179,6 @@ def test_a_worker_killed_during_a_send_is_unknown_and_nothing_is_sent_again(worl
             world.client.withdraw(ACCOUNT, world.request())
         except OutcomeUnknownError as error:
             failures.append(error)
-
-    import os
-    import signal
-    import threading
 
     thread = threading.Thread(target=send)
     thread.start()

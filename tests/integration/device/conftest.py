@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from coincurve import PublicKey, PublicKeyXOnly
 from embit import bip32, bip39, script
 from embit.networks import NETWORKS as EMBIT_NETWORKS
 from embit.transaction import Transaction, TransactionInput, TransactionOutput
-from emulator.device.server import DeviceEmulator
 
+from emulator.device.server import DeviceEmulator
 from vault.address import NETWORKS
 from vault.device.request import KeyOrigin, SignedInputs, SpendInput, SpendOutput, SpendRequest
 
@@ -33,7 +32,7 @@ class Wallet:
 
     @property
     def fingerprint(self) -> str:
-        return self.root.my_fingerprint.hex()
+        return str(self.root.my_fingerprint.hex())
 
     def path(self, kind: str, index: int, change: int = 0) -> tuple[int, ...]:
         return ({"p2wpkh": 84, "p2tr": 86}[kind] | HARD, 1 | HARD, HARD, change, index)
@@ -46,7 +45,7 @@ class Wallet:
         return build(self.key(path).to_public().key)
 
     def address(self, kind: str, index: int, change: int = 0) -> str:
-        return self.script(self.path(kind, index, change)).address(EMBIT_NETWORKS["regtest"])
+        return str(self.script(self.path(kind, index, change)).address(EMBIT_NETWORKS["regtest"]))
 
     def origin(self, path: tuple[int, ...]) -> KeyOrigin:
         return KeyOrigin(self.fingerprint, path)
@@ -97,9 +96,7 @@ def wallet_of(mnemonic: str) -> Wallet:
 def unsigned(request: SpendRequest) -> Any:
     return Transaction(
         version=request.version,
-        vin=[
-            TransactionInput(bytes.fromhex(i.txid), i.vout, sequence=i.sequence) for i in request.inputs
-        ],
+        vin=[TransactionInput(bytes.fromhex(i.txid), i.vout, sequence=i.sequence) for i in request.inputs],
         vout=[TransactionOutput(o.amount_sat, script.Script(o.script_pubkey)) for o in request.outputs],
         locktime=request.locktime,
     )
@@ -125,10 +122,6 @@ def signatures_hold(wallet: Wallet, request: SpendRequest, signed: SignedInputs)
         if not good:
             return False
     return True
-
-
-def parse(raw: bytes) -> Any:
-    return Transaction.read_from(BytesIO(raw))
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,14 @@ import pbk
 import pytest
 from embit import script as embit_script
 from embit.transaction import Transaction, TransactionInput, TransactionOutput
-from emulator.device.server import DeviceEmulator
 from pbk.script import PrecomputedTransactionData
 from trezorlib import btc
 from trezorlib import client as trezor_client
 from trezorlib import messages as m
 from trezorlib.tools import parse_path
 from trezorlib.transport import get_transport
+
+from emulator.device.server import DeviceEmulator
 
 ABANDON = "abandon " * 11 + "about"
 ALL_FLAGS = 0
@@ -54,7 +55,7 @@ class Bench:
 
     def path(self, kind: Any, suffix: str = "0/0") -> list[int]:
         coin_type = 0 if self.coin == "Bitcoin" else 1
-        return parse_path(f"m/{PURPOSE_OF[kind]}h/{coin_type}h/0h/{suffix}")
+        return list(parse_path(f"m/{PURPOSE_OF[kind]}h/{coin_type}h/0h/{suffix}"))
 
     def address(self, kind: Any, suffix: str = "0/0", *, show: bool = False) -> str:
         return str(
@@ -82,13 +83,10 @@ class Bench:
             version=2,
             lock_time=number,
             inputs=[
-                m.TxInputType(
-                    prev_hash=prev.vin[0].txid, prev_index=7, script_sig=b"", sequence=0xFFFFFFFD
-                )
+                m.TxInputType(prev_hash=prev.vin[0].txid, prev_index=7, script_sig=b"", sequence=0xFFFFFFFD)
             ],
             bin_outputs=[
-                m.TxOutputBinType(amount=out.value, script_pubkey=out.script_pubkey.data)
-                for out in prev.vout
+                m.TxOutputBinType(amount=out.value, script_pubkey=out.script_pubkey.data) for out in prev.vout
             ],
         )
         self.spent[(tx_hash, 1)] = (script.data, amount)

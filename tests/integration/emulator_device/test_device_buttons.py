@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from emulator.device.screens import Answer, Screen
-from emulator.device.server import DeviceEmulator
-from trezorlib import btc, exceptions
+from trezorlib import btc, exceptions, mapping, models
 from trezorlib import messages as m
 from trezorlib.debuglink import DebugLink, LayoutContent, TrezorTestContext, load_device
 from trezorlib.tools import parse_path
 from trezorlib.transport.udp import UdpTransport
+
+from emulator.device.screens import Answer, Screen
+from emulator.device.server import DeviceEmulator
 
 ABANDON = "abandon " * 11 + "about"
 WITNESS = m.InputScriptType.SPENDWITNESS
@@ -147,15 +148,33 @@ def test_cancel_after_the_button_ack_ends_the_question(
     ("intruder", "reply"),
     [(m.GetFeatures(), m.Features), (m.Initialize(), m.Features), (m.Ping(message="x"), m.Success)],
 )
-def test_another_message_drops_the_workflow_and_is_answered(
-    bench: Any, intruder: Any, reply: Any
-) -> None:
+def test_another_message_drops_the_workflow_and_is_answered(bench: Any, intruder: Any, reply: Any) -> None:
     sign = m.SignTx(inputs_count=1, outputs_count=1, coin_name="Regtest")
     with bench.session:
         assert isinstance(bench.session.call_raw(sign), m.TxRequest)
         assert isinstance(bench.session.call_raw(intruder), reply)
         refused = bench.session.call_raw(m.TxAck(tx=m.TransactionType()))
     assert refused.code == m.FailureType.UnexpectedMessage
+
+
+def test_debuglink_stop_drops_the_question_without_an_answer(
+    scripted: DeviceEmulator, debug: Any, connected: Callable[..., Any]
+) -> None:
+    client = connected(scripted)
+    session = client.get_session("")
+    with session:
+        assert isinstance(ask_address(session), m.ButtonRequest)
+    debug._write(m.DebugLinkStop())
+    assert "Homescreen" in debug.read_layout().json_str
+    assert scripted.screen_records[-1].answer is Answer.DROPPED
+    assert client.ping("alive") == "alive"
+
+
+@pytest.mark.parametrize("message", [m.GetFeatures(), m.DebugLinkEraseSdCard(), m.DebugLinkReseedRandom()])
+def test_debuglink_answers_what_it_does_not_do(debug: Any, message: Any) -> None:
+    debug._write(message)
+    reply = debug._read(timeout=5)
+    assert isinstance(reply, m.Failure if isinstance(message, m.GetFeatures) else m.Success)
 
 
 def test_garbage_on_both_ports_does_not_disturb_the_device(bench: Any) -> None:
@@ -197,8 +216,6 @@ def test_a_callback_that_fails_confirms_nothing(connected: Callable[..., Any]) -
 
 
 def test_onekey_announces_a_transaction_once_per_output(connected: Callable[..., Any]) -> None:
-    from trezorlib import mapping, models
-
     model = models.TrezorModel("1", "ONEKEY", (0, 0, 0), ("onekey.so",), (), mapping.DEFAULT_MAPPING)
     with DeviceEmulator(mnemonic=ABANDON, mode="auto", persona="onekey-classic1s") as device:
         client = connected(device, model)

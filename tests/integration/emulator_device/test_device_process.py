@@ -20,6 +20,9 @@ from trezorlib import messages as m
 from trezorlib.tools import parse_path
 from trezorlib.transport import get_transport
 
+from emulator.device.control import ControlServer
+from emulator.device.server import DeviceEmulator
+
 ABANDON = "abandon " * 11 + "about"
 RUN = "import sys; from emulator.device.cli import main; sys.exit(main(sys.argv[1:]))"
 WITNESS = m.InputScriptType.SPENDWITNESS
@@ -125,9 +128,6 @@ def test_control_port_knows_no_other_resource(control_url: str) -> None:
 
 @pytest.fixture
 def control_url() -> Iterator[str]:
-    from emulator.device.control import ControlServer
-    from emulator.device.server import DeviceEmulator
-
     with DeviceEmulator(mnemonic=ABANDON, mode="auto") as device:
         control = ControlServer(device)
         control.start()

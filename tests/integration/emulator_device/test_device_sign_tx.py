@@ -198,10 +198,12 @@ def test_refuses_extra_data_in_a_previous_transaction(bench: Any) -> None:
     refuse(bench, "Extra data not enabled on this coin", [coin], [pay(90_000)])
 
 
-# Refusals: inputs and outputs
+# What is refused of inputs and of outputs
 
 
-@pytest.mark.parametrize("path", ["84h/0h/0h/0/0", "84h/2h/0h/0/0", "84h/1h/101h/0/0", "84h/1h/0h/2/0", "84h/1h/0h"])
+@pytest.mark.parametrize(
+    "path", ["84h/0h/0h/0/0", "84h/2h/0h/0/0", "84h/1h/101h/0/0", "84h/1h/0h/2/0", "84h/1h/0h"]
+)
 def test_refuses_a_forbidden_input_path(bench: Any, path: str) -> None:
     coin = bench.fund(WITNESS, 100_000)
     coin.address_n = parse_path("m/" + path)
@@ -303,12 +305,16 @@ class LyingHost:
         return self._last
 
     def write(self, session: Any, message: Any) -> None:
-        if isinstance(message, m.TxAck) and self._last.details.tx_hash is None:
-            if (self._last.request_type, self._last.details.request_index) == self._want:
-                self._left -= 1
-                if self._left == 0:
-                    message = self.changed(message)
+        if isinstance(message, m.TxAck) and self._asked() == self._want:
+            self._left -= 1
+            if self._left == 0:
+                message = self.changed(message)
         self._write(session, message)
+
+    def _asked(self) -> tuple[Any, int] | None:
+        """The piece of this transaction the device just asked for, None for a previous one's."""
+        details = self._last.details
+        return None if details.tx_hash else (self._last.request_type, details.request_index)
 
     def changed(self, message: Any) -> Any:
         message = deepcopy(message)

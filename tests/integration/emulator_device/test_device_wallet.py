@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from emulator.device.server import DeviceEmulator
 from trezorlib import btc, exceptions, mapping, models
 from trezorlib import messages as m
+from trezorlib.client import PassphraseSetting
+from trezorlib.protobuf import Field
 from trezorlib.tools import parse_path
+
+from emulator.device.server import DeviceEmulator
 
 ABANDON = "abandon " * 11 + "about"
 WITNESS, TAPROOT = m.InputScriptType.SPENDWITNESS, m.InputScriptType.SPENDTAPROOT
@@ -107,8 +110,6 @@ def test_onekey_persona_carries_its_own_feature_fields(connected: Callable[..., 
 
 
 def _field(name: str, proto_type: str) -> Any:
-    from trezorlib.protobuf import Field
-
     return Field(name, proto_type)
 
 
@@ -127,8 +128,6 @@ def test_a_passphrase_opens_another_wallet_and_the_first_stays_open(connected: C
 
 
 def test_a_passphrase_may_be_typed_on_the_device(connected: Callable[..., Any]) -> None:
-    from trezorlib.client import PassphraseSetting
-
     with DeviceEmulator(
         mnemonic=ABANDON, mode="auto", passphrase_protection=True, typed_passphrase="TREZOR"
     ) as device:
@@ -190,7 +189,9 @@ def test_refuses_to_load_a_mnemonic_with_a_wrong_checksum(connected: Callable[..
 
 
 @pytest.mark.parametrize("text", ["", "one line", "two\nlines", "Ünïcode", "x" * 3000])
-@pytest.mark.parametrize("kind", [WITNESS, m.InputScriptType.SPENDADDRESS, m.InputScriptType.SPENDP2SHWITNESS])
+@pytest.mark.parametrize(
+    "kind", [WITNESS, m.InputScriptType.SPENDADDRESS, m.InputScriptType.SPENDP2SHWITNESS]
+)
 def test_signed_messages_verify_and_name_their_script_type(bench: Any, text: str, kind: Any) -> None:
     signed = btc.sign_message(bench.session, "Regtest", bench.path(kind), text, script_type=kind)
     headers = {WITNESS: range(39, 43), m.InputScriptType.SPENDADDRESS: range(31, 35)}

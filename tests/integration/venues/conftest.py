@@ -1,10 +1,10 @@
-"""A world for the venue rooms: the emulated exchange, a fake chain, a real encrypted keyring, the real worker."""
+"""A world for the venue rooms: emulated exchange, fake chain, encrypted keyring, the real worker."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from vault.venues.base import WithdrawRequest
 from vault.venues.client import VenueClient
 
 TREASURY = "test-treasury"
+PASSWORD = "only for tests"
 READ_KEY, READ_SECRET = "read-key-5c1f0a", "read-secret-77aa01"
 WITHDRAW_KEY, WITHDRAW_SECRET = "withdraw-key-9b2e4d", "withdraw-secret-88bb02"
 SECRETS = (READ_KEY, READ_SECRET, WITHDRAW_KEY, WITHDRAW_SECRET)
@@ -59,6 +60,18 @@ class FakeChain:
         return self.depth.get(txid, 0)
 
 
+def fill(backend: Any) -> None:
+    """Store the keys of both accounts."""
+    backend.keyring_key = PASSWORD
+    for account in ("binance-main", "binance-second"):
+        for role, key, secret in (
+            ("read", READ_KEY, READ_SECRET),
+            ("withdraw", WITHDRAW_KEY, WITHDRAW_SECRET),
+        ):
+            backend.set_password(f"vault:{TREASURY}", f"venue/{account}/{role}/key", key)
+            backend.set_password(f"vault:{TREASURY}", f"venue/{account}/{role}/secret", secret)
+
+
 @dataclass
 class World:
     """One exchange with one account, and the client that talks to it."""
@@ -71,7 +84,8 @@ class World:
     client: VenueClient
     address: str = COLD_ADDRESS
     treasury: str = TREASURY
-    secrets: tuple[str, ...] = SECRETS
+    secrets: tuple[str, ...] = (*SECRETS, PASSWORD)
+    fill: Callable[[Any], None] = fill
     withdraw_key: str = WITHDRAW_KEY
 
     def soon(self, seconds: int = 60) -> datetime:
@@ -82,12 +96,12 @@ class World:
         return VenueClient(TREASURY, VenueSettings(**{**self.settings.model_dump(), **changes}))
 
     def request(
-        self, amount: str = "0.25", client_id: str = "intent-0001", **changes: Any
+        self, amount: str | Amount = "0.25", client_id: str = "intent-0001", **changes: Any
     ) -> WithdrawRequest:
         fields: dict[str, Any] = {
             "client_id": client_id,
             "asset": "BTC",
-            "amount": Amount.parse(amount, BTC),
+            "amount": amount if isinstance(amount, Amount) else Amount.parse(amount, BTC),
             "network": "BTC",
             "address": COLD_ADDRESS,
             "tag": "",
@@ -110,24 +124,17 @@ def soon(seconds: int = 60) -> datetime:
 def keyring_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An encrypted file keyring that the worker, a process of its own, opens too."""
     folder = tmp_path_factory.mktemp("keyring")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("PYTHON_KEYRING_BACKEND", "keyrings.cryptfile.cryptfile.CryptFileKeyring")
-    patch.setenv("KEYRING_CRYPTFILE_PASSWORD", "only for tests")
-    patch.setenv("XDG_DATA_HOME", str(folder))
-    patch.setenv("XDG_CONFIG_HOME", str(folder))
-    from keyrings.cryptfile.cryptfile import CryptFileKeyring
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KEYRING_CRYPTFILE_PASSWORD", PASSWORD)
+        patch.setenv("XDG_DATA_HOME", str(folder))
+        patch.setenv("XDG_CONFIG_HOME", str(folder))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        patch.setenv("PYTHON_KEYRING_BACKEND", "quick_keyring.QuickCryptFileKeyring")
+        patch.syspath_prepend(str(Path(__file__).parent))
+        from quick_keyring import QuickCryptFileKeyring
 
-    backend = CryptFileKeyring()
-    backend.keyring_key = "only for tests"
-    for account in ("binance-main", "binance-second"):
-        for role, key, secret in (
-            ("read", READ_KEY, READ_SECRET),
-            ("withdraw", WITHDRAW_KEY, WITHDRAW_SECRET),
-        ):
-            backend.set_password(f"vault:{TREASURY}", f"venue/{account}/{role}/key", key)
-            backend.set_password(f"vault:{TREASURY}", f"venue/{account}/{role}/secret", secret)
-    yield folder
-    patch.undo()
+        fill(QuickCryptFileKeyring())
+        yield folder
 
 
 @pytest.fixture

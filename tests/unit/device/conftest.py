@@ -92,7 +92,8 @@ class ScriptedTransport:
         except ValueError:
             return  # half of one message and half of another: no device makes sense of it
         self.sent.append(message)
-        for answer in self.rules.get(type(message), lambda _: [failure(1, "Unexpected message")])(message):
+        rule = self.rules.get(type(message), unexpected)
+        for answer in rule(message):
             self.say(answer)
 
     def say(self, answer: Any) -> None:
@@ -132,6 +133,10 @@ def number(tag: int, value: int) -> bytes:
 def failure(code: int, text: str | None) -> tuple[int, bytes]:
     kind, data = device_mapping().encode(messages.Failure(message=text))
     return kind, data + number(1, code)
+
+
+def unexpected(_message: Any) -> Answers:
+    return [failure(1, "Unexpected message")]
 
 
 def public_key(fingerprint: str = FINGERPRINT) -> Any:

@@ -109,9 +109,7 @@ def test_altered_inputs_and_outputs_are_refused(request_of_two: SpendRequest) ->
         dataclasses.replace(request_of_two, outputs=(change, pay)),
         dataclasses.replace(request_of_two, outputs=(pay,)),
         dataclasses.replace(request_of_two, outputs=(pay, change, change)),
-        dataclasses.replace(
-            request_of_two, outputs=(dataclasses.replace(pay, amount_sat=60_001), change)
-        ),
+        dataclasses.replace(request_of_two, outputs=(dataclasses.replace(pay, amount_sat=60_001), change)),
         dataclasses.replace(
             request_of_two, outputs=(dataclasses.replace(pay, script_pubkey=b"\x00\x14" + b"\7" * 20), change)
         ),

@@ -47,7 +47,7 @@ def sign_code(opened: Any) -> str:
         ({"major_version": 2, "minor_version": 2}, "device.outdated"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:Firmware is out of date")
+@pytest.mark.filterwarnings("error")
 def test_each_state_that_forbids_use_has_its_own_code(
     line: Any, opened: Any, features: dict[str, Any], code: str
 ) -> None:
@@ -79,6 +79,7 @@ def test_an_unknown_onekey_type_and_safety_level_are_read_not_crashed_on(
 
 def test_stock_definitions_are_left_as_they_are() -> None:
     from trezorlib.mapping import DEFAULT_MAPPING
+
     from vault.device.features import device_mapping
 
     assert device_mapping() is not DEFAULT_MAPPING
@@ -156,7 +157,7 @@ def test_a_device_that_locks_itself_in_between_is_reported_as_locked(line: Any, 
     ],
 )
 def test_each_failure_code_of_the_wire_has_its_own_error(
-    line: Any, opened: Any, fail: Any, number: int, text: str | None, code: str
+    *, line: Any, opened: Any, fail: Any, number: int, text: str | None, code: str
 ) -> None:
     line.rules[messages.SignMessage] = lambda _: [fail(number, text)]
     assert sign_code(opened) == code
@@ -343,6 +344,7 @@ def test_a_guarded_line_is_opened_once_only(line: Any) -> None:
 
 def test_a_usb_write_that_takes_nothing_is_given_up() -> None:
     from trezorlib.transport import Timeout
+
     from vault.device.connect import bounded_usb_write
 
     class USBErrorTimeout(Exception):  # noqa: N818 -- the library's name
@@ -357,3 +359,65 @@ def test_a_usb_write_that_takes_nothing_is_given_up() -> None:
 
     with pytest.raises(Timeout):
         bounded_usb_write(Raw(), 0.01)(b"?" * 64)
+
+
+class Moments:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
+    clock = Moments()
+    monkeypatch.setattr("vault.device.wire.time", clock)
+    return clock
+
+
+def test_the_limit_counts_anew_from_each_message_sent(line: Any, moments: Moments) -> None:
+    guard = GuardedTransport(line, 10.0)
+    guard.open()
+    guard.allow(10.0, 5)
+    for _ in range(3):
+        moments.now += 9.0
+        guard.write_chunk(b"?##" + b"\0" * 61)
+        line.inbox.clear()
+        moments.now += 9.0
+        line.inbox.append(b"?" * 64)
+        assert guard.read_chunk() == b"?" * 64
+    moments.now += 1.0
+    with pytest.raises(DeviceError) as error:
+        guard.read_chunk()
+    assert error.value.code == "device.timeout"
+
+
+def test_a_line_that_timed_out_is_dead_even_when_the_answer_comes(line: Any, moments: Moments) -> None:
+    guard = GuardedTransport(line, 10.0)
+    guard.open()
+    moments.now += 10.0
+    with pytest.raises(DeviceError):
+        guard.read_chunk()
+    line.inbox.append(b"?" * 64)
+    with pytest.raises(DeviceError) as error:
+        guard.read_chunk()
+    assert error.value.code == "device.closed"
+    with pytest.raises(DeviceError):
+        guard.write_chunk(b"?##" + b"\0" * 61)
+    assert line.sent == []
+
+
+def test_what_still_arrives_after_the_features_is_read_away(line: Any, opened: Any, fail: Any) -> None:
+    late = [fail(4, "late"), public_key_of("11111111")]
+
+    def once(_msg: Any) -> list[Any]:
+        answers = [line._features(), *late]
+        late.clear()
+        return answers
+
+    line.rules[messages.GetFeatures] = once
+    with opened() as session:
+        assert session.fingerprint == "5c9e228d"

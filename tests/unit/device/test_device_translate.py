@@ -103,7 +103,9 @@ def test_previous_transactions_keep_all_that_their_txid_commits_to(wallet: Any) 
         ({"sighash": 0}, "device.unsupported_sighash"),
     ],
 )
-def test_an_input_that_is_not_exactly_ours_is_refused(wallet: Any, changes: dict[str, Any], code: str) -> None:
+def test_an_input_that_is_not_exactly_ours_is_refused(
+    wallet: Any, changes: dict[str, Any], code: str
+) -> None:
     assert refusal(wallet, changed_input(wallet.request("p2wpkh", "p2wpkh"), **changes)) == code
 
 
@@ -183,7 +185,11 @@ def test_a_transaction_out_of_shape_is_refused(wallet: Any, changes: dict[str, A
         (0, {"amount_sat": 0}, "device.bad_amount"),
         (0, {"amount_sat": 10**9}, "device.not_enough_funds"),
         (0, {"address": None}, "device.bad_output"),
-        (0, {"address": "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry"}, "device.output_mismatch"),
+        (
+            0,
+            {"address": "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry"},
+            "device.output_mismatch",
+        ),
         (0, {"script_pubkey": bytes.fromhex("6a0548454c4c4f")}, "device.op_return_unsupported"),
         (0, {"script_pubkey": b"\x51"}, "device.output_mismatch"),
         (1, {"address": STRANGER}, "device.bad_output"),
@@ -227,9 +233,7 @@ def test_payments_to_any_known_kind_of_address_are_translated(wallet: Any, addre
 
 def test_names_given_to_the_library_are_fields_it_knows() -> None:
     """``btc.sign_tx`` drops unknown keyword arguments: ``locktime`` for ``lock_time`` would vanish."""
-    explicit = set(inspect.signature(btc.sign_tx.__wrapped__).parameters) if hasattr(
-        btc.sign_tx, "__wrapped__"
-    ) else {"session", "coin_name", "inputs", "outputs", "prev_txes"}
+    explicit = set(inspect.signature(btc.sign_tx.__self__.func).parameters)
     fields = {field.name for field in messages.SignTx.FIELDS.values()}
     ours = set(inspect.signature(sign._sign_tx).parameters)
     assert ours <= explicit | fields
@@ -251,7 +255,20 @@ def test_paths_read_back_as_they_are_written(steps: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["m/", "m//0", "m/-1", "m/0x1", "m/2147483648", "m/1hh", "m/٣", "84h/", "m/1/m", "m/" + "1/" * 10 + "1"]
+    "path",
+    [
+        "",
+        "m/",
+        "m//0",
+        "m/-1",
+        "m/0x1",
+        "m/2147483648",
+        "m/1hh",
+        "m/٣",
+        "84h/",
+        "m/1/m",
+        "m/" + "1/" * 10 + "1",
+    ],
 )
 def test_refuses_what_is_no_path(path: str) -> None:
     with pytest.raises(DeviceError) as error:

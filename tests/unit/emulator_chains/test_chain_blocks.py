@@ -76,6 +76,7 @@ def test_refuses_a_block_that_spends_an_immature_coinbase(chain: BitcoinChain, p
 
 def test_refuses_the_branch_whose_earlier_block_turns_out_invalid(chain: BitcoinChain, purse: Purse) -> None:
     stolen = purse.simple(fee_sat=-1)
+    chain.mine(1)
     tip = chain.tip_hash
     with pytest.raises(BlockRefusedError, match="bad-txns-in-belowout"):
         chain.reorg(1, transactions=[stolen.raw])  # a side block is only looked into when its branch leads

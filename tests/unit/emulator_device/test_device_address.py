@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trezorlib.messages import InputScriptType
+
 from emulator.device.bitcoin import coins
 from emulator.device.bitcoin.address import (
     address_of_key,
@@ -15,9 +19,6 @@ from emulator.device.bitcoin.address import (
 from emulator.device.bitcoin.coins import Coin
 from emulator.device.errors import DataError
 from emulator.device.keys import Node
-from hypothesis import given
-from hypothesis import strategies as st
-from trezorlib.messages import InputScriptType
 
 
 def coin(name: str) -> Coin:
@@ -32,7 +33,11 @@ BITCOIN, TESTNET, REGTEST = coin("Bitcoin"), coin("Testnet"), coin("Regtest")
 @pytest.mark.parametrize(
     ("network", "address", "script"),
     [
-        (BITCOIN, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "0014751e76e8199196d454941c45d1b3a323f1433bd6"),
+        (
+            BITCOIN,
+            "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+            "0014751e76e8199196d454941c45d1b3a323f1433bd6",
+        ),
         (
             TESTNET,
             "tb1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3q0sl5k7",

@@ -6,11 +6,12 @@ import hashlib
 
 import pytest
 from coincurve import PublicKey, PublicKeyXOnly
+from hypothesis import given
+from hypothesis import strategies as st
+
 from emulator.device import keys
 from emulator.device.bitcoin.address import b58check_encode
 from emulator.device.keys import HARDENED, ORDER, Node
-from hypothesis import given
-from hypothesis import strategies as st
 
 XPUB = 0x0488B21E
 

@@ -6,12 +6,13 @@ import io
 from typing import Any
 
 import pytest
-from emulator.device import proto
-from emulator.device.proto import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 from trezorlib import messages as m
 from trezorlib import protobuf
+
+from emulator.device import proto
+from emulator.device.proto import DecodeError
 
 U32 = st.integers(0, 2**32 - 1)
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trezorlib.messages import AmountUnit, InputScriptType
+from trezorlib.tools import parse_path
+
 from emulator.device.bitcoin import coins, paths
 from emulator.device.bitcoin.amounts import format_amount, format_fee_rate
+from emulator.device.bitcoin.coins import Coin
 from emulator.device.errors import InvalidSession
 from emulator.device.faults import Faults
 from emulator.device.keys import HARDENED
 from emulator.device.screens import LINES_PER_PAGE, Screen
 from emulator.device.sessions import SESSION_ID_LENGTH, SessionStore
 from emulator.device.terminal import render
-from hypothesis import given
-from hypothesis import strategies as st
-from trezorlib.messages import AmountUnit, InputScriptType
-from trezorlib.tools import parse_path
 
-BITCOIN, TESTNET, REGTEST = (coins.by_name(name) for name in ("Bitcoin", "Testnet", "Regtest"))
-assert BITCOIN is not None
-assert TESTNET is not None
-assert REGTEST is not None
+
+def coin(name: str) -> Coin:
+    found = coins.by_name(name)
+    assert found is not None
+    return found
+
+
+BITCOIN, TESTNET, REGTEST = coin("Bitcoin"), coin("Testnet"), coin("Regtest")
 
 
 @pytest.mark.parametrize(
@@ -49,10 +55,10 @@ def test_only_the_coins_own_paths_are_in_its_keychain(path: str, allowed: bool) 
     assert paths.is_in_keychain(BITCOIN, parse_path(path)) is allowed
 
 
-@pytest.mark.parametrize("coin", [TESTNET, REGTEST])
-def test_test_networks_use_coin_type_1(coin: coins.Coin) -> None:
-    assert paths.is_in_keychain(coin, parse_path("m/84h/1h/0h/0/0"))
-    assert not paths.is_in_keychain(coin, parse_path("m/84h/0h/0h/0/0"))
+@pytest.mark.parametrize("network", [TESTNET, REGTEST])
+def test_test_networks_use_coin_type_1(network: Coin) -> None:
+    assert paths.is_in_keychain(network, parse_path("m/84h/1h/0h/0/0"))
+    assert not paths.is_in_keychain(network, parse_path("m/84h/0h/0h/0/0"))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +136,13 @@ def test_an_ended_session_is_gone() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"no_such_fault": True}, {"unplugged": 1}, {"unplug_after": True}, {"unplug_after": -1}, {"unplugged": None}],
+    [
+        {"no_such_fault": True},
+        {"unplugged": 1},
+        {"unplug_after": True},
+        {"unplug_after": -1},
+        {"unplugged": None},
+    ],
 )
 def test_fault_switches_refuse_nonsense_and_change_nothing(changes: dict[str, object]) -> None:
     faults = Faults()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from emulator.device.wire import MAX_MESSAGE_SIZE, REPORT_SIZE, Frame, Reassembler, WireError, split
 from hypothesis import given
 from hypothesis import strategies as st
+
+from emulator.device.wire import MAX_MESSAGE_SIZE, REPORT_SIZE, Frame, Reassembler, WireError, split
 
 
 def reassemble(reports: list[bytes]) -> list[Frame]:

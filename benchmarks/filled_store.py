@@ -1,0 +1,135 @@
+"""A treasury whose store looks like that of a year: snapshots, decisions, plans and a long journal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from vault.canonical import canonical_json
+from vault.clock import ManualClock, to_iso
+from vault.codec import encode
+from vault.model import AccountRisk, Assessment, Collateral, MarginAccount, Snapshot, WalletBalance
+from vault.money import BTC, Amount
+from vault.store import records
+from vault.store.database import Store
+from vault.treasury.plan import PLAN_SCHEMA, Plan, PlanBody, Transfer
+
+TREASURY = "benchmark"
+SNAPSHOTS = 500
+PLANS = 120
+JOURNAL_ROWS = 5000
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+_CONFIG = f"""\
+schema = 1
+treasury_id = "{TREASURY}"
+
+[bitcoin]
+network = "regtest"
+esplora = "http://127.0.0.1:3002"
+"""
+
+
+def fill(folder: Path) -> Path:
+    """Make the treasury in `folder`; returns the path of its treasury.toml."""
+    config = folder / "treasury.toml"
+    config.write_text(_CONFIG, encoding="utf-8")
+    clock = ManualClock(START)
+    url = f"sqlite:///{(folder / 'state' / 'vault.db').resolve()}"
+    with Store.open(url, TREASURY, clock, create=True) as store, store.write() as writer:
+        for number in range(SNAPSHOTS):
+            clock.advance(1800)
+            writer.at = to_iso(clock.now())
+            snapshot = _snapshot(clock.now(), number)
+            name = records.save_document(writer, "snapshot", encode(snapshot))
+            records.save_document(writer, "assessment", encode(_assessment(name, clock.now(), number)))
+        for number in range(PLANS):
+            records.save_plan(writer, _plan_row(number))
+        for number in range(JOURNAL_ROWS):
+            writer.journal("note", "benchmark", {"number": number})
+    return config
+
+
+def _snapshot(at: datetime, number: int) -> Snapshot:
+    account = MarginAccount(
+        name="trading",
+        exchange="binance",
+        uid="1",
+        equity=Decimal(1_000_000 + number),
+        initial_margin=Decimal(200_000),
+        maintenance_margin=Decimal(60_000),
+        available_to_withdraw=Decimal(500_000),
+        collateral=(Collateral("BTC", Decimal(14), Decimal(89_000), Decimal("0.95"), Decimal(7)),),
+        positions=(),
+        observed_at=at,
+        received_at=at,
+        clock_skew_ms=3,
+        missing=(),
+        flags=(),
+    )
+    wallet = WalletBalance("cold", "cold", Amount(BTC, 10**9 + number), Amount(BTC, 0), 800_000 + number, at)
+    return Snapshot(TREASURY, at, (account,), (), (wallet,), ())
+
+
+def _assessment(snapshot: str, at: datetime, number: int) -> Assessment:
+    risk = AccountRisk(
+        "trading",
+        at,
+        Decimal(1_000_000 + number),
+        Decimal(60_000),
+        Decimal(250_000),
+        "joint -10 %",
+        (),
+        Decimal("-0.15"),
+        (),
+    )
+    return Assessment(
+        snapshot, TREASURY, at, (risk,), (), Decimal("0.2"), Decimal("0.4"), Decimal("0.7"), ("depth",)
+    )
+
+
+def _plan_row(number: int) -> records.PlanRow:
+    at = START + timedelta(days=number)
+    transfer = Transfer(
+        number=1,
+        action="sweep",
+        kind="venue_withdrawal",
+        source="trading",
+        venue_account="trading",
+        destination="cold-1",
+        address="bcrt1qkvwu9g3k2pdxewfqr7syz89r3gj557l374sg5v",
+        network="bitcoin:regtest",
+        venue_network="BTC",
+        amount=Amount(BTC, 10**8 + number),
+        fee=Amount(BTC, 1500),
+        psbt="",
+        change_index=None,
+    )
+    body = PlanBody(
+        PLAN_SCHEMA,
+        TREASURY,
+        "regtest",
+        at,
+        at + timedelta(minutes=30),
+        "default",
+        1,
+        "0" * 64,
+        1,
+        "0" * 64,
+        "0" * 64,
+        "0" * 64,
+        1,
+        (),
+        (transfer,),
+    )
+    plan = Plan.of(body)
+    state = "done" if number < PLANS - 2 else "proposed"
+    return records.PlanRow(
+        plan.plan_id,
+        plan.digest,
+        to_iso(body.created_at),
+        to_iso(body.expires_at),
+        state,
+        canonical_json(encode(body)),
+    )

@@ -1,0 +1,65 @@
+"""Scenario files are read strictly: what is unknown, missing, a float or out of order is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emulator.scenario import SCENARIOS, load_scenario
+from emulator.strict_toml import ScenarioError
+
+OURS = (SCENARIOS / "2026-01-31.toml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Path:
+    return tmp_path / "day.toml"
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_scenario_of_ours_loads_and_is_named_like_its_file(path: Path) -> None:
+    assert load_scenario(path.stem) == load_scenario(str(path))
+    assert load_scenario(path.stem).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('mark = "89240"', "mark = 89240.0", r"steps\[0\]\.mark: expected a decimal in quotes"),
+        ('mark = "89240"', 'mark = "nan"', r"steps\[0\]\.mark: expected at least 0"),
+        ('mark = "89240"', 'mark = "0"', r"steps\[0\]\.mark: expected mark and index above zero"),
+        ('mark = "89240"', 'mark = "-5"', r"steps\[0\]\.mark: expected at least 0"),
+        ('mark = "89240"\n', "", r"steps\[0\]\.mark: missing"),
+        ('phase = "calm"', 'phase = "bored"', r"steps\[0\]\.phase: expected one of"),
+        ('label = "Calm"', 'lable = "Calm"', r"steps\[0\]\.label: missing"),
+        ('label = "Calm"', 'label = "Calm"\nmood = "good"', r"steps\[0\]\.mood: unknown key"),
+        ("2026-01-28T09:00:00Z", "2026-01-28T09:00:00", r"steps\[0\]\.time: expected a time in UTC"),
+        ("2026-01-28T09:00:00Z", "2026-03-28T09:00:00Z", "steps: expected each step later"),
+        ('floor = "10000"', 'floor = "260000"', "levels.floor: expected floor < target < ceiling"),
+        ("leverage = 20", "leverage = 0", r"accounts\[0\]\.position\.leverage: expected an integer from 1"),
+        ("leverage = 20", "leverage = true", r"accounts\[0\]\.position\.leverage"),
+        ('name = "twin"', 'name = "protected"', "accounts: expected distinct names"),
+        ('cold = "10"', 'cold = ["10"]', "funding_of_wallets.cold: expected a decimal in quotes"),
+        ('symbol = "BTCUSDT"\n#', 'symbol = "ETHUSDT"\n#', "accounts: expected positions in ETHUSDT"),
+        ('[[devices]]\nlabel = "cold"', '[devices]\nlabel = "cold"', "not TOML"),
+        ("date = 2026-01-14", 'date = "2026-01-14"', r"history\[0\]\.date: expected a date"),
+    ],
+)
+def test_refuses_a_file_and_names_the_key(write: Path, old: str, new: str, told: str) -> None:
+    assert old in OURS
+    write.write_text(OURS.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ScenarioError, match=told) as caught:
+        load_scenario(str(write))
+    assert str(write) in str(caught.value)
+
+
+def test_refuses_a_scenario_that_is_not_there() -> None:
+    with pytest.raises(ScenarioError, match=r"no such scenario; our own are 2026-01-31"):
+        load_scenario("2026-02-30")
+
+
+def test_refuses_bytes_that_are_not_utf8(write: Path) -> None:
+    write.write_bytes(b"name = '\xff'")
+    with pytest.raises(ScenarioError, match="not TOML"):
+        load_scenario(str(write))

@@ -1,0 +1,47 @@
+"""`vault approve`: a person at a device says yes to exactly this plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from vault.cli.command import Answer, Call, command
+
+if TYPE_CHECKING:
+    from vault.cli.page import Page
+
+
+@command(
+    "approve",
+    interrupted="The plan is approved only if `vault show` counts the approval; nothing was sent.",
+)
+@click.argument("ident", metavar="PLAN")
+@click.option("--attester", required=True, metavar="NAME", help="Who approves, as named in treasury.toml.")
+def approve(call: Call, ident: str, attester: str) -> Answer:
+    """Have an approver's device sign the plan, after every precondition was checked again.
+
+    The device shows each transfer with its whole address. Saying no there freezes the plan (42).
+    """
+    from vault.treasury.approve import approve as work
+    from vault.treasury.inspection import find_plan
+
+    with call.desk() as desk:
+        plan = find_plan(desk, ident)
+        count = work(desk, plan, attester)
+    required = plan.body.approvals_required
+    document = {
+        "plan_id": plan.plan_id,
+        "attester": attester,
+        "approvals": count,
+        "approvals_required": required,
+        "approved": count >= required,
+    }
+
+    def render(page: Page) -> None:
+        page.line(f"Plan {plan.plan_id} was approved by {attester}: {count} of {required} approvals.")
+        if count >= required:
+            spends = any(transfer.kind == "bitcoin_spend" for transfer in plan.body.transfers)
+            page.line(f"Next: vault {'sign' if spends else 'send'} {plan.plan_id}")
+
+    return Answer(document, render)

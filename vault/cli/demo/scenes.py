@@ -1,0 +1,70 @@
+"""What the demo tells: scenes with tables, and the result as exact values. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vault.money import Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under a title; the first column names, the others are right-aligned numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceScreen:
+    """A screen the device showed, and how it was answered."""
+
+    device: str
+    title: str
+    lines: tuple[str, ...]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One beat of the story. `mood` colours the heading: calm, warning, danger, good.
+
+    `lines` are facts that must stay whole (addresses, txids); they are never put into a table.
+    """
+
+    when: str
+    title: str
+    narration: str
+    mood: str = "calm"
+    lines: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    screens: tuple[DeviceScreen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A transaction of the story as it ended."""
+
+    plan_id: str
+    action: str
+    txid: str
+    amount: Amount
+    fee: Amount
+    address: str
+    confirmations: int
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the demo proves, filled while it plays."""
+
+    payments: list[Payment] = field(default_factory=list)
+    before: dict[str, Amount] = field(default_factory=dict)
+    after: dict[str, Amount] = field(default_factory=dict)
+    fees: Amount | None = None
+    balanced: bool = False
+    account_liquidated: bool = False
+    twin_liquidated: bool = False
+    journal_rows: int = 0
+    journal_head: str = ""

@@ -1,0 +1,58 @@
+"""The story on a terminal: headings, tables and device screens; readable without colour and at 80 columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.box import ROUNDED, SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table as RichTable
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from vault.cli.demo.scenes import DeviceScreen, Scene, Table
+
+_STYLES = {"calm": "bold cyan", "warning": "bold yellow", "danger": "bold red", "good": "bold green"}
+
+
+def show(console: Console, scene: Scene) -> None:
+    """Print one scene."""
+    heading = Text(f"{scene.when}  ", style="dim")
+    heading.append(scene.title, style=_STYLES.get(scene.mood, "bold"))
+    console.print()
+    console.print(heading)
+    if scene.narration:
+        console.print(scene.narration)
+    for line in scene.lines:
+        console.print(Text(line, overflow="fold"))
+    for table in scene.tables:
+        console.print(_table(table))
+    for screen in scene.screens:
+        console.print(device_panel(screen))
+
+
+def _table(table: Table) -> RenderableType:
+    rich = RichTable(
+        title=table.title, title_justify="left", title_style="italic", box=SIMPLE_HEAD, pad_edge=False
+    )
+    for number, name in enumerate(table.columns):
+        # Long words (txids, addresses) fold onto the next line; nothing is ever cut.
+        rich.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+    for row in table.rows:
+        rich.add_row(*row)
+    return rich
+
+
+def device_panel(screen: DeviceScreen) -> RenderableType:
+    """A device's screen as a small box."""
+    lines: list[RenderableType] = [Text(line, overflow="fold") for line in screen.lines]
+    return Panel(
+        Group(*lines) if lines else Text(""),
+        title=f"{screen.device}: {screen.title}",
+        title_align="left",
+        subtitle=screen.answer or "waiting",
+        subtitle_align="right",
+        box=ROUNDED,
+        width=76,
+    )

@@ -1,0 +1,136 @@
+"""The edge between the program and the shell: one answer or one error out, and an exit status.
+
+Data goes to stdout, everything else to stderr. Refuses to print a traceback unless VAULT_DEBUG=1, and
+then without the exception's own words, which could hold a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from vault.errors import VaultError
+
+USAGE_STATUS: Final = 2
+INTERRUPTED_STATUS: Final = 130
+BROKEN_PIPE_STATUS: Final = 141
+UNEXPECTED_STATUS: Final = 70
+# What a terminal would obey instead of show; texts of venues and devices pass through here too.
+_CONTROL: Final = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if code != 10}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; returns the exit status and raises nothing."""
+    from vault.cli.root import cli
+
+    as_json = "--json" in arguments
+    try:
+        status = cli.main(args=list(arguments), prog_name="vault", standalone_mode=False)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        return _usage(error, as_json)
+    except click.ClickException as error:
+        return _report("usage.refused", USAGE_STATUS, error.format_message(), "", as_json)
+    except (click.Abort, KeyboardInterrupt):
+        return _report("interrupted.by_user", INTERRUPTED_STATUS, "Interrupted.", "", as_json)
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing is left to say, also not at the interpreter's exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE_STATUS
+    except Exception as error:  # noqa: BLE001 -- the last line of defence before a traceback
+        return _failed(error, as_json)
+    return status if isinstance(status, int) else 0
+
+
+def _failed(error: Exception, as_json: bool) -> int:
+    from vault.errors import VaultError
+
+    if isinstance(error, VaultError):
+        return report_error(error, as_json)
+    if os.environ.get("VAULT_DEBUG") == "1":
+        _show_frames(error.__traceback__)
+    where = _innermost(error.__traceback__)
+    return _report(
+        "internal.unexpected",
+        UNEXPECTED_STATUS,
+        f"{type(error).__name__} in {where}: this is a fault of the program, not of what you asked",
+        "Set VAULT_DEBUG=1 for the stack, and run `vault status` and `vault reconcile` before going on.",
+        as_json,
+    )
+
+
+def report_error(error: VaultError, as_json: bool, *, status: int | None = None) -> int:
+    """Print an error of the program; returns its exit status (or `status`, where a command has its own)."""
+    shown = error.as_json()
+    if status is not None:
+        shown["exit_status"] = status
+    if as_json:
+        print_json(shown)
+    else:
+        _words(error.code, error.message, error.hint)
+    return error.exit_status if status is None else status
+
+
+def _usage(error: click.UsageError, as_json: bool) -> int:
+    message = error.format_message()
+    if as_json:
+        hint = f"Try `{error.ctx.command_path} --help`." if error.ctx else "Try `vault --help`."
+        return _report("usage.refused", USAGE_STATUS, message, hint, as_json)
+    error.show()
+    return USAGE_STATUS
+
+
+def _report(code: str, status: int, message: str, hint: str, as_json: bool) -> int:
+    if as_json:
+        print_json({"error": code, "exit_status": status, "message": message, "hint": hint, "details": {}})
+    else:
+        _words(code, message, hint)
+    return status
+
+
+def _words(code: str, message: str, hint: str) -> None:
+    say(f"{code}: {message}")
+    if hint:
+        say(hint)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout; amounts in it are strings already."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def clean(text: str) -> str:
+    """Text without control characters: what a venue or a device said must not steer the terminal."""
+    return text.translate(_CONTROL)
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal, on stderr."""
+    sys.stderr.write(clean(line) + "\n")
+    sys.stderr.flush()
+
+
+def _show_frames(trace: TracebackType | None) -> None:
+    import traceback
+
+    for frame in traceback.extract_tb(trace):
+        say(f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}")
+
+
+def _innermost(trace: TracebackType | None) -> str:
+    """Module and line of the last frame of our own code."""
+    place = "the program"
+    while trace is not None:
+        name: Any = trace.tb_frame.f_globals.get("__name__", "")
+        if str(name).startswith("vault"):
+            place = f"{name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,128 @@
+"""`vault plan`: one round of the pipeline up to a plan file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from vault.cli.command import Answer, Call, command
+from vault.errors import PlanError, VaultError
+
+if TYPE_CHECKING:
+    from vault.cli.page import Page
+    from vault.treasury.plan import Transfer
+    from vault.treasury.propose import Proposal
+
+# terraform's: nothing to do, an error, a plan was made.
+NOTHING: Final = 0
+FAILED: Final = 1
+MADE: Final = 2
+
+
+@command("plan", interrupted="A plan that was recorded is shown by `vault status`; no plan moves by itself.")
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit status 0 nothing to do, 1 error, 2 a plan was made."
+)
+def plan(call: Call, detailed_exitcode: bool) -> Answer:
+    """Observe, assess, decide, and make a plan of what the policy allows.
+
+    The plan is a file, bound by its hash to policy, address book and observation; it expires, and nothing in
+    it moves before it is approved, signed and sent. Exit status 60 when something was allowed and could not
+    be planned.
+    """
+    from vault.cli.edge import report_error
+    from vault.treasury.propose import propose
+
+    try:
+        with call.desk() as desk:
+            found = propose(desk)
+    except VaultError as error:
+        if not detailed_exitcode:
+            raise
+        report_error(error, call.as_json, status=FAILED)
+        return Answer({}, _silent, FAILED, printed=True)
+    return Answer(_document(found), lambda page: _render(page, found), _status(found, detailed_exitcode))
+
+
+def _silent(_page: Page) -> None:
+    """The error was printed already."""
+
+
+def _status(found: Proposal, detailed: bool) -> int:
+    if found.problems:
+        return FAILED if detailed else PlanError.exit_status
+    return MADE if detailed and found.plan is not None else NOTHING
+
+
+def _document(found: Proposal) -> dict[str, Any]:
+    from vault.clock import to_iso
+    from vault.codec import encode
+
+    made = found.plan
+    return {
+        "plan_id": made.plan_id if made else None,
+        "digest": made.digest if made else None,
+        "path": str(found.path) if found.path else None,
+        "expires_at": to_iso(made.body.expires_at) if made else None,
+        "approvals_required": made.body.approvals_required if made else None,
+        "transfers": encode(made.body.transfers) if made else [],
+        "decisions": [
+            {"digest": name, **encode(each)}
+            for name, each in zip(found.decision_digests, found.decisions, strict=True)
+        ],
+        "problems": [
+            {
+                "action": each.decision.action,
+                "subject": each.decision.subject,
+                "error": each.code,
+                "message": each.message,
+            }
+            for each in found.problems
+        ],
+        "failures": encode(found.snapshot.failures),
+        "missing": list(found.assessment.missing),
+    }
+
+
+def _render(page: Page, found: Proposal) -> None:
+    from vault.cli.wording import DECISION_HEAD, decision_rows
+    from vault.clock import to_iso
+
+    page.table(DECISION_HEAD, decision_rows(found.decisions), right=(3,))
+    page.lines(f"failed: {each.source}: {each.code}: {each.message}" for each in found.snapshot.failures)
+    for each in found.problems:
+        page.line(
+            f"allowed, but not planned: {each.decision.action.replace('_', '-')} {each.decision.subject}: "
+            f"{each.code}: {each.message}"
+        )
+    page.line()
+    if found.plan is None:
+        page.line("No plan was made: nothing is called for that the policy allows.")
+        return
+    for transfer in found.plan.body.transfers:
+        show_transfer(page, transfer)
+    page.line()
+    page.line(f"Plan {found.plan.plan_id}, expires {to_iso(found.plan.body.expires_at)}")
+    page.line(f"  file    {found.path}")
+    page.line(f"  digest  {found.plan.digest}")
+    page.line(
+        f"Next: vault show {found.plan.plan_id}, then vault approve {found.plan.plan_id} --attester NAME"
+    )
+
+
+def show_transfer(page: Page, transfer: Transfer) -> None:
+    """A transfer with its whole address."""
+    what = "withdrawal by the venue" if transfer.kind == "venue_withdrawal" else "bitcoin transaction"
+    page.line(f"Transfer {transfer.number}: {transfer.action.replace('_', '-')}, a {what}")
+    pairs = [
+        ("from", transfer.source),
+        ("to", f"{transfer.destination} ({transfer.network})"),
+        ("address", transfer.address),
+        ("arrives", str(transfer.amount)),
+        ("fee", str(transfer.fee)),
+        ("leaves", str(transfer.gross)),
+    ]
+    if transfer.action == "top_up":
+        pairs.append(("credited to", transfer.venue_account))
+    page.facts(pairs, "  ")

@@ -1,0 +1,122 @@
+"""`vault policy`: the policy as it stands, its tests, and its signature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vault.cli.command import Answer, Call, command
+from vault.errors import PolicyError
+
+if TYPE_CHECKING:
+    from vault.cli.page import Page
+    from vault.policy.document import Policy
+    from vault.treasury.documents import DocumentState
+
+
+@click.group("policy")
+def policy() -> None:
+    """Show, test and sign the policy."""
+
+
+@command("sign", interrupted="The policy is signed only if `vault policy show` says so.")
+@click.option(
+    "--attester", required=True, metavar="NAME", help="Whose device signs, as named in treasury.toml."
+)
+def sign(call: Call, attester: str) -> Answer:
+    """Have an attester's device sign policy.toml as it stands; the signature is written beside it.
+
+    The device shows policy, version and the file's SHA-256. Refused (17) for a version older than one that
+    was in force.
+    """
+    from vault.cli.signing import signed_answer, statement_shower
+    from vault.treasury.documents import sign_policy
+
+    with call.desk() as desk:
+        return signed_answer(sign_policy(desk, attester, statement_shower))
+
+
+@command("show")
+def show(call: Call) -> Answer:
+    """Show the policy's numbers and rules, its digest, and whether its signature holds."""
+    from vault.treasury.authority import read_policy
+    from vault.treasury.documents import policy_state
+
+    with call.desk() as desk:
+        document, _ = read_policy(desk.treasury)
+        state = policy_state(desk)
+    return Answer(
+        {"signature": _state(state), "policy": document.model_dump(mode="json", by_alias=True)},
+        lambda page: _render(page, document, state),
+        0 if not state.code else 17,
+    )
+
+
+def _state(state: DocumentState) -> dict[str, Any]:
+    from vault.cli.signing import state_json
+
+    return state_json(state)
+
+
+def _render(page: Page, document: Policy, state: DocumentState) -> None:
+    from vault.cli.signing import show_state
+
+    page.title(f"Policy {document.policy_id} version {document.version}")
+    page.line(document.description)
+    show_state(page, state)
+    page.line()
+    if document.band:
+        rows = [
+            (
+                b.account,
+                b.asset,
+                f"{b.floor:f}",
+                f"{b.target:f}",
+                f"{b.ceiling:f}",
+                f"{b.min_change:f}",
+                b.cold,
+            )
+            for b in document.band
+        ]
+        page.table(("account", "asset", "floor", "target", "ceiling", "min change", "cold"), rows)
+    for item in document.evacuation:
+        page.line(f"evacuate {item.wallet} to {item.to} when {item.when}")
+    for rule in document.rule:
+        page.line(f"{rule.effect} {rule.action.replace('_', '-')} when {rule.when}  [{rule.id}]")
+    for limit in document.limit:
+        page.line(
+            f"limit {limit.action.replace('_', '-')}: {limit.per_transfer:f} {limit.asset} each, "
+            f"{limit.window_amount:f} in {limit.window_hours} h  [{limit.id}]"
+        )
+
+
+@command("test")
+@click.argument("file", metavar="[FILE]", required=False, type=click.Path())
+def test(call: Call, file: str | None) -> Answer:
+    """Run the tests beside a policy (policy.test.toml beside policy.toml): facts in, decision out.
+
+    FILE is another policy than the treasury's. Exit status 50 when a test fails.
+    """
+    from pathlib import Path
+
+    from vault.policy.testing import run_policy_tests
+
+    results = run_policy_tests(Path(file) if file else call.treasury().policy_path)
+    failed = [result for result in results if not result.passed]
+    document = {
+        "passed": not failed,
+        "tests": [{"name": r.name, "passed": r.passed, "problems": list(r.problems)} for r in results],
+    }
+
+    def render(page: Page) -> None:
+        for result in results:
+            page.line(f"{'ok  ' if result.passed else 'FAIL'}  {result.name}")
+            page.lines(result.problems, "      ")
+        page.line(f"{len(results) - len(failed)} of {len(results)} passed")
+
+    return Answer(document, render, PolicyError.exit_status if failed else 0)
+
+
+for each in (sign, show, test):
+    policy.add_command(each)

@@ -1,0 +1,124 @@
+"""`vault status`: what the store knows, without asking anybody. Must stay fast: no rich, no network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vault.cli.command import Answer, Call, command
+
+if TYPE_CHECKING:
+    from vault.cli.page import Page
+    from vault.config import Treasury
+    from vault.treasury.overview import Overview, PlanView
+
+
+@command("status")
+def status(call: Call) -> Answer:
+    """Show the last observation with its age, the decisions, open plans and the journal's head.
+
+    Reads the store only: no network, no device, no venue. `vault check` observes anew.
+    """
+    from vault.clock import SystemClock, to_iso
+    from vault.codec import encode
+    from vault.treasury.overview import overview
+
+    with call.store() as (treasury, store):
+        found = overview(store, SystemClock().now())
+    assessment = found.assessment
+    document = {
+        "treasury_id": treasury.config.treasury_id,
+        "network": treasury.config.bitcoin.network,
+        "at": to_iso(found.at),
+        "observed_at": to_iso(found.taken_at) if found.taken_at else None,
+        "age_seconds": found.age_seconds,
+        "accounts": [{"state": view.state, **encode(view.risk)} for view in found.accounts],
+        "wallets": encode(found.wallets),
+        "fragility": encode(assessment.fragility) if assessment else None,
+        "fragility_upper": encode(assessment.fragility_upper) if assessment else None,
+        "coverage": encode(assessment.coverage) if assessment else None,
+        "missing": list(assessment.missing) if assessment else [],
+        "decisions": [{"digest": each.digest, **encode(each.decision)} for each in found.decisions],
+        "plans": [_plan(plan) for plan in found.plans],
+        "unknown_steps": [step.client_id for step in found.unknown_steps],
+        "journal": {"rows": found.journal.seq, "head": found.journal.hash},
+    }
+    return Answer(document, lambda page: _render(page, treasury, found))
+
+
+def _plan(plan: PlanView) -> dict[str, object]:
+    from vault.cli.wording import step_json
+    from vault.clock import to_iso
+
+    return {
+        "plan_id": plan.plan_id,
+        "state": plan.state,
+        "created_at": to_iso(plan.created_at),
+        "expires_at": to_iso(plan.expires_at),
+        "steps": [step_json(step) for step in plan.steps],
+    }
+
+
+def _render(page: Page, treasury: Treasury, found: Overview) -> None:
+    page.title(f"{treasury.config.treasury_id} on {treasury.config.bitcoin.network}")
+    if found.taken_at is None:
+        page.line("Nothing has been observed yet. `vault check` observes, assesses and decides.")
+    else:
+        _render_observation(page, found)
+    _render_plans(page, found)
+    page.line()
+    page.line(f"Journal: {found.journal.seq} rows, head {found.journal.hash}")
+
+
+def _render_observation(page: Page, found: Overview) -> None:
+    from vault.cli.wording import percent, usd
+    from vault.clock import to_iso
+
+    assert found.taken_at is not None  # noqa: S101  -- the caller asked
+    page.line(f"Observed {to_iso(found.taken_at)}, {found.age_seconds} s ago")
+    page.line()
+    if found.accounts:
+        rows = [
+            (
+                view.risk.account,
+                view.state,
+                usd(view.risk.equity),
+                usd(view.risk.maintenance_margin),
+                usd(view.risk.stress_excess),
+                percent(view.risk.joint_distance),
+            )
+            for view in found.accounts
+        ]
+        page.columns(("account", "state", "equity", "maintenance", "stress excess", "distance"), rows)
+        page.line()
+    if found.wallets:
+        rows2 = [(w.name, w.role, str(w.confirmed), str(w.pending), str(w.tip_height)) for w in found.wallets]
+        page.columns(("wallet", "role", "confirmed", "pending", "height"), rows2)
+        page.line()
+    if found.assessment is not None:
+        part = found.assessment
+        page.line(
+            f"Fragility {percent(part.fragility)} over {percent(part.coverage)} of its inputs, "
+            f"at most {percent(part.fragility_upper)}"
+        )
+        page.lines((f"missing: {what}" for what in part.missing), "  ")
+    for each in found.decisions:
+        decision = each.decision
+        amount = f" {decision.amount}" if decision.amount else ""
+        page.line(
+            f"{decision.action.replace('_', '-')} {decision.subject}: {decision.outcome}{amount} "
+            f"({decision.decided_by}) {each.digest[:12]}"
+        )
+
+
+def _render_plans(page: Page, found: Overview) -> None:
+    from vault.cli.wording import step_line
+    from vault.clock import to_iso
+
+    page.line()
+    if not found.plans:
+        page.line("No open plans.")
+    for plan in found.plans:
+        page.line(f"Plan {plan.plan_id}: {plan.state}, expires {to_iso(plan.expires_at)}")
+        page.lines((step_line(step) for step in plan.steps), "  ")
+    if found.unknown_steps:
+        page.line("Something was sent and never answered: run `vault reconcile`.")

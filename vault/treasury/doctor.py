@@ -1,0 +1,198 @@
+"""Looks at everything a treasury rests on, one finding each: fine, failed (with a hint), or not asked.
+
+Changes nothing. One part that fails does not hide the others; what cannot be asked because of it is
+skipped with the reason.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from vault.errors import VaultError
+
+if TYPE_CHECKING:
+    from vault.config import DeviceSettings, Treasury, VenueSettings
+    from vault.device.prompt import OnPrompt
+    from vault.treasury.desk import Desk
+
+Verdict = Literal["OK", "FAIL", "SKIP"]
+
+# What this version was tested with, to the digit; pyproject.toml says the same.
+PINNED: Final = (
+    ("trezor", "0.20.2"),
+    ("bitcoinlib", "0.7.10"),
+    ("bdkpython", "3.1.1"),
+    ("py-bitcoinkernel", "0.1.0a5"),
+    ("web3", "8.0.0"),
+    ("ccxt", "4.5.90"),
+)
+PYTHON: Final = ((3, 11), (3, 14))  # from the first, below the second
+_ROLES: Final[tuple[Literal["read", "withdraw"], ...]] = ("read", "withdraw")
+_REINSTALL: Final = "Install from requirements.lock (`make demo` makes such an environment)."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `code` is the error's, empty unless it failed."""
+
+    what: str
+    verdict: Verdict
+    detail: str
+    code: str = ""
+    hint: str = ""
+
+
+def environment() -> Iterator[Finding]:
+    """Python, the pinned packages and the keyring: what needs no treasury."""
+    found = sys.version_info[:2]
+    text = ".".join(str(part) for part in sys.version_info[:3])
+    if PYTHON[0] <= found < PYTHON[1]:
+        yield Finding("python", "OK", text)
+    else:
+        yield Finding("python", "FAIL", f"expected 3.11 to 3.13, found {text}", "doctor.python", _REINSTALL)
+    for name, version in PINNED:
+        yield _package(name, version)
+    yield _ask("keyring", _keyring)
+
+
+def _package(name: str, version: str) -> Finding:
+    from importlib import metadata
+
+    try:
+        found = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        found = "none"
+    if found == version:
+        return Finding(f"package {name}", "OK", found)
+    return Finding(
+        f"package {name}", "FAIL", f"expected {version}, found {found}", "doctor.package", _REINSTALL
+    )
+
+
+def _keyring() -> str:
+    from vault.secrets import backend_name
+
+    return backend_name()
+
+
+def _ask(what: str, question: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, "OK", question())
+    except VaultError as error:
+        return Finding(what, "FAIL", error.message, error.code, error.hint)
+
+
+def treasury_findings(
+    treasury: Treasury, progress: Callable[[str], None], on_prompt: OnPrompt
+) -> Iterator[Finding]:
+    """Store, journal, signatures, backend, devices and venues of a treasury."""
+    from vault.treasury.desk import Desk
+
+    try:
+        desk = Desk(treasury, progress=progress, on_prompt=on_prompt)
+    except VaultError as error:
+        yield Finding("store", "FAIL", error.message, error.code, error.hint)
+        why = f"not asked: {error.code}"
+        parts = ["journal", "policy", "address book", "bitcoin backend"]
+        parts += [f"device {device.name}" for device in treasury.config.device]
+        parts += [f"venue {venue.name}" for venue in treasury.config.venue]
+        for what in parts:
+            yield Finding(what, "SKIP", why)
+        return
+    with desk:
+        yield Finding("store", "OK", "opens; schema and treasury are the expected ones")
+        yield _ask("journal", lambda: _journal(desk))
+        yield _ask("policy", lambda: _policy(desk))
+        yield _ask("address book", lambda: _book(desk))
+        progress("asking the bitcoin backend")
+        yield _ask("bitcoin backend", lambda: _backend(desk))
+        yield from _devices(desk)
+        yield from _venues(desk)
+
+
+def _journal(desk: Desk) -> str:
+    head = desk.store.verify()
+    return f"{head.seq} rows, head {head.hash}"
+
+
+def _policy(desk: Desk) -> str:
+    signed = desk.policy()
+    return f"{signed.policy.policy_id} version {signed.policy.version}, signed by {signed.attester}"
+
+
+def _book(desk: Desk) -> str:
+    signed = desk.book()
+    return f"version {signed.book.version}, {len(signed.book.entries)} entries, signed by {signed.attester}"
+
+
+def _backend(desk: Desk) -> str:
+    height = desk.backend().tip_height()
+    return f"{desk.treasury.config.bitcoin.esplora}, height {height}"
+
+
+def _devices(desk: Desk) -> Iterator[Finding]:
+    if not desk.treasury.config.device:
+        yield Finding("devices", "SKIP", "none is configured")
+    for settings in desk.treasury.config.device:
+        desk.progress(f"asking device {settings.name}")
+        yield _ask(f"device {settings.name}", functools.partial(_device, desk, settings))
+
+
+def _device(desk: Desk, settings: DeviceSettings) -> str:
+    from vault.device.features import require_strict
+
+    with desk.device(settings.name) as session:
+        info = session.features
+        require_strict(info)
+        return f"{info.model}, firmware {info.firmware_version}, wallet {session.fingerprint}"
+
+
+def _venues(desk: Desk) -> Iterator[Finding]:
+    if not desk.treasury.config.venue:
+        yield Finding("venues", "SKIP", "none is configured")
+    for settings in desk.treasury.config.venue:
+        desk.progress(f"asking venue {settings.name}")
+        clock = _ask(f"venue {settings.name}", functools.partial(_clock, desk, settings))
+        yield clock
+        for role in _ROLES:
+            what = f"venue {settings.name} {role} key"
+            if clock.verdict == "OK":
+                yield _ask(what, functools.partial(_key, desk, settings, role))
+            else:
+                yield Finding(what, "SKIP", f"not asked: {clock.code}")
+
+
+def _clock(desk: Desk, settings: VenueSettings) -> str:
+    reading = desk.venues.read_clock(settings.name)
+    return f"{settings.url or settings.exchange}, clock {reading.skew_ms:+d} ms from ours"
+
+
+def _key(desk: Desk, settings: VenueSettings, role: Literal["read", "withdraw"]) -> str:
+    from vault.errors import VenueError
+
+    found = desk.venues.permissions(settings.name, role)
+    if found.account_uid != settings.account_uid:
+        raise VenueError(
+            "other_account",
+            f"{settings.name}: expected account {settings.account_uid}, found {found.account_uid}",
+            hint="Correct account_uid in treasury.toml, or the key in the keyring.",
+        )
+    if role == "read" and found.can_withdraw:
+        raise VenueError(
+            "key_too_strong",
+            f"{settings.name}: the read key may withdraw",
+            hint="Make a key that only reads.",
+        )
+    if role == "withdraw" and not (found.can_withdraw and found.can_transfer):
+        raise VenueError(
+            "key_too_weak",
+            f"{settings.name}: the withdraw key may not {'transfer' if found.can_withdraw else 'withdraw'}",
+            hint="Give the key both permissions at the venue, bound to this machine's address.",
+        )
+    may = [what for what, can in (("withdraw", found.can_withdraw), ("transfer", found.can_transfer)) if can]
+    bound = "bound to addresses" if found.ip_restricted else "NOT bound to an address"
+    return f"may {' and '.join(['read', *may])}, {bound}"

@@ -1,0 +1,322 @@
+"""Signing of policy and address book on an attester's device, and new entries of the book.
+
+Refuses to have signed what could not be in force: an older version, a version with other content, a book
+that alters or drops what an earlier one said. Addresses of ours are derived here and shown on the device.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vault.attestation import Statement
+from vault.clock import to_iso
+from vault.codec import decode
+from vault.errors import AddressError, AttestationError
+from vault.store import records
+from vault.treasury import authority
+from vault.treasury.authority import BOOK_NAME, DocumentKind
+from vault.treasury.setup import write_private
+
+if TYPE_CHECKING:
+    from vault.policy.book import AddressBook, Entry
+    from vault.treasury.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDocument:
+    """A document that was just signed, and where its signature lies."""
+
+    kind: DocumentKind
+    name: str
+    version: int
+    digest: str
+    attester: str
+    path: Path
+    signature_path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentState:
+    """How a document stands: `code` is empty when its signature holds, else the error's code."""
+
+    kind: DocumentKind
+    name: str
+    version: int
+    digest: str
+    path: Path
+    attester: str
+    code: str
+    message: str
+
+
+# -- signing -----------------------------------------------------------------------------------------
+
+
+def sign_policy(desk: Desk, attester: str, show: Callable[[Statement], None]) -> SignedDocument:
+    """Have an attester's device sign the policy file as it stands; `show` gets the statement first.
+
+    Raises `AttestationError`, `DocumentError`, `DeviceError`.
+    """
+    policy, digest = authority.read_policy(desk.treasury)
+    signed = _sign(
+        desk,
+        attester,
+        kind="policy",
+        name=policy.policy_id,
+        version=policy.version,
+        digest=digest,
+        show=show,
+    )
+    desk.policy()
+    return signed
+
+
+def sign_book(desk: Desk, attester: str, show: Callable[[Statement], None]) -> SignedDocument:
+    """Have an attester's device sign the address book as it stands.
+
+    Raises `AttestationError`, `DocumentError`, `AddressError`, `DeviceError`.
+    """
+    book = authority.read_book(desk.treasury)
+    _check_book(desk, book)
+    signed = _sign(
+        desk,
+        attester,
+        kind="address-book",
+        name=BOOK_NAME,
+        version=book.version,
+        digest=book.digest(),
+        show=show,
+    )
+    desk.book()
+    return signed
+
+
+def _sign(
+    desk: Desk,
+    attester_name: str,
+    *,
+    kind: DocumentKind,
+    name: str,
+    version: int,
+    digest: str,
+    show: Callable[[Statement], None],
+) -> SignedDocument:
+    from vault.device.attest import sign_statement
+
+    attester = desk.treasury.attester(attester_name)
+    if kind not in attester.roles:
+        raise AttestationError(
+            "not_permitted",
+            f"{attester.name} has the roles {', '.join(attester.roles)}, and not {kind!r}",
+            hint="Only an attester with that role in treasury.toml may sign it.",
+        )
+    _refuse_older(desk, kind, name, version, digest)
+    statement = authority.document_statement(desk.treasury, kind, name, version, digest)
+    show(statement)
+    with desk.device(attester.device) as session:
+        signed = sign_statement(session, statement, attester.name, attester.public_key, desk.network)
+    path = authority.document_path(desk.treasury, kind)
+    signature = path.with_name(path.name + authority.SIGNATURE_SUFFIX)
+    write_private(signature, (json.dumps(signed.as_json(), indent=2) + "\n").encode())
+    return SignedDocument(kind, name, version, digest, attester.name, path, signature)
+
+
+def _refuse_older(desk: Desk, kind: DocumentKind, name: str, version: int, digest: str) -> None:
+    with desk.store.read() as connection:
+        seen = records.highest_version(connection, kind, name)
+    if seen is not None and (version < seen[0] or (version == seen[0] and digest != seen[1])):
+        raise AttestationError(
+            "older",
+            f"{kind} {name}: version {seen[0]} was in force, found version {version}"
+            + (" with other content" if version == seen[0] else ""),
+            hint=f"Write version = {seen[0] + 1} into the document, then sign it.",
+        )
+
+
+def _check_book(desk: Desk, book: AddressBook) -> None:
+    """Entries are ours where they say so, on this treasury's network, and follow the book in force."""
+    from vault.policy.book import AddressBook, check_successor
+
+    for entry in book.entries:
+        _check_entry(desk, entry)
+    with desk.store.read() as connection:
+        seen = records.highest_version(connection, "address-book", BOOK_NAME)
+        before = records.document(connection, seen[1]) if seen and seen[0] < book.version else None
+    if before is not None:
+        check_successor(decode(before, AddressBook), book, desk.clock.now())
+
+
+def _check_entry(desk: Desk, entry: Entry) -> None:
+    expected = f"bitcoin:{desk.network.name}"
+    if entry.network != expected:
+        raise AddressError("wrong_network", f"{entry.id}: expected {expected}, found {entry.network}")
+    if entry.wallet is not None and entry.index is not None:
+        ours = desk.descriptor(entry.wallet).address(False, entry.index)
+        if ours != entry.address:
+            raise AddressError(
+                "not_ours",
+                f"{entry.id}: expected {ours} (receive address {entry.index} of {entry.wallet}), "
+                f"found {entry.address}",
+                hint="Somebody changed the address book. Do not sign it.",
+            )
+    if entry.venue is not None:
+        desk.treasury.venue(entry.venue)
+
+
+def document_states(desk: Desk) -> tuple[DocumentState, ...]:
+    """Whether the signatures of policy and address book hold now. Raises only when a file cannot be read."""
+    policy, digest = authority.read_policy(desk.treasury)
+    states = [_state(desk, "policy", policy.policy_id, policy.version, digest)]
+    if desk.treasury.book_path.exists():
+        book = authority.read_book(desk.treasury)
+        states.append(_state(desk, "address-book", BOOK_NAME, book.version, book.digest()))
+    return tuple(states)
+
+
+def policy_state(desk: Desk) -> DocumentState:
+    """Whether the policy's signature holds now."""
+    policy, digest = authority.read_policy(desk.treasury)
+    return _state(desk, "policy", policy.policy_id, policy.version, digest)
+
+
+def book_state(desk: Desk) -> DocumentState:
+    """Whether the address book's signature holds now."""
+    book = authority.read_book(desk.treasury)
+    return _state(desk, "address-book", BOOK_NAME, book.version, book.digest())
+
+
+def _state(desk: Desk, kind: DocumentKind, name: str, version: int, digest: str) -> DocumentState:
+    attester = code = message = ""
+    try:
+        attester = desk.policy().attester if kind == "policy" else desk.book().attester
+    except AttestationError as error:
+        code, message = error.code, error.message
+    path = authority.document_path(desk.treasury, kind)
+    return DocumentState(kind, name, version, digest, path, attester, code, message)
+
+
+# -- new entries -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AddedEntry:
+    """An entry that now stands in the (still unsigned) book."""
+
+    entry: Entry
+    version: int
+    path: Path
+
+
+def add_own_address(desk: Desk, entry_id: str, wallet: str, index: int) -> AddedEntry:
+    """Add receive address `index` of a wallet of ours, shown on its device and compared there.
+
+    Raises `AddressError`, `AttestationError`, `DeviceError`, `DeviceRefusedError`.
+    """
+    settings = desk.treasury.wallet(wallet)
+    if settings.role != "cold":
+        raise AddressError(
+            "not_cold",
+            f"expected a cold wallet, found {wallet} of role {settings.role}",
+            hint="Coins go home to cold wallets only.",
+        )
+    descriptor = desk.descriptor(wallet)
+    address = descriptor.address(False, index)
+    book = _open_version(desk)
+    entry = _entry(desk, book, entry_id, address, wallet=wallet, index=index)
+    new = replace(book, entries=(*book.entries, entry))
+    with desk.device(settings.device) as session:
+        session.show_address(desk.network, descriptor.path(False, index), descriptor.kind, expected=address)
+    return _write(desk, new, entry)
+
+
+def add_venue_deposit(desk: Desk, entry_id: str, venue: str, asset: str, network: str) -> AddedEntry:
+    """Add the deposit address a venue gives now. A person must compare it by another channel.
+
+    Raises `AddressError`, `AttestationError`, `VenueError`.
+    """
+    desk.treasury.venue(venue)
+    book = _open_version(desk)
+    found = desk.venues.deposit_address(venue, asset, network)
+    entry = _entry(desk, book, entry_id, found.address, memo=found.tag or None, venue=venue)
+    return _write(desk, replace(book, entries=(*book.entries, entry)), entry)
+
+
+def _open_version(desk: Desk) -> AddressBook:
+    """The version of the book that new entries go into: one above the signed one, not yet signed itself."""
+    from vault.policy.book import AddressBook
+
+    if not desk.treasury.book_path.exists():
+        _refuse_lost_book(desk)
+        return AddressBook(1, ())
+    book = authority.read_book(desk.treasury)
+    try:
+        desk.book()
+    except AttestationError as error:
+        with desk.store.read() as connection:
+            seen = records.highest_version(connection, "address-book", BOOK_NAME)
+        if error.code not in {"attestation.unsigned", "attestation.other_document"}:
+            raise
+        if book.version != (seen[0] + 1 if seen else 1):
+            raise
+        return book
+    return replace(book, version=book.version + 1)
+
+
+def _refuse_lost_book(desk: Desk) -> None:
+    with desk.store.read() as connection:
+        seen = records.highest_version(connection, "address-book", BOOK_NAME)
+    if seen is not None:
+        raise AttestationError(
+            "older",
+            f"{desk.treasury.book_path} is gone, and version {seen[0]} was in force",
+            hint="Restore the file; a new first version would forget every entry.",
+        )
+
+
+def _entry(
+    desk: Desk,
+    book: AddressBook,
+    entry_id: str,
+    address: str,
+    *,
+    wallet: str | None = None,
+    index: int | None = None,
+    venue: str | None = None,
+    memo: str | None = None,
+) -> Entry:
+    from vault.policy.book import Entry
+
+    first = book.version == 1
+    added_at = book.entries[0].added_at if first and book.entries else desk.clock.now()
+    return Entry(
+        id=entry_id,
+        asset="BTC",
+        network=f"bitcoin:{desk.network.name}",
+        address=address,
+        memo=memo,
+        purpose="cold" if venue is None else "venue_deposit",
+        wallet=wallet,
+        index=index,
+        venue=venue,
+        added_at=added_at,
+        in_first_version=first,
+        retired_at=None,
+    )
+
+
+def _write(desk: Desk, book: AddressBook, entry: Entry) -> AddedEntry:
+    from vault.policy.book import dump_book
+
+    path = desk.treasury.book_path
+    write_private(path, dump_book(book).encode())
+    with desk.store.write() as writer:
+        writer.journal(
+            "book_entry",
+            entry.id,
+            {"address": entry.address, "version": book.version, "added_at": to_iso(entry.added_at)},
+        )
+    return AddedEntry(entry, book.version, path)

@@ -1,0 +1,139 @@
+"""A plan looked at before it is trusted: who approved it, what its transactions really do, how far it is.
+
+Refuses plan files whose content does not hash to their digest, and plans that this treasury never made.
+A verification that fails is reported beside the plan with its code, and is never left out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vault.attestation import SignedStatement
+from vault.errors import PlanError, VaultError
+from vault.store import records
+from vault.treasury import authority
+from vault.treasury.history import stored_plan
+from vault.treasury.plan import PLAN_ID_LENGTH, Plan, read_plan
+
+if TYPE_CHECKING:
+    from vault.bitcoin.spend import SpendDescription
+    from vault.store.records import IntentRow
+    from vault.treasury.desk import Desk
+    from vault.treasury.plan import Transfer
+
+_PLAN_ID = re.compile(rf"[0-9a-f]{{{PLAN_ID_LENGTH}}}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedApproval:
+    """An approval and whether its signature holds; `code` is empty when it does."""
+
+    attester: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTransfer:
+    """A transfer, and its PSBT proven against the plan; `spend` is None for a venue withdrawal."""
+
+    transfer: Transfer
+    spend: SpendDescription | None
+    error: VaultError | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """Everything there is to know about a plan without asking anybody outside."""
+
+    plan: Plan
+    state: str
+    expired: bool
+    at: datetime
+    approvals: tuple[CheckedApproval, ...]
+    transfers: tuple[CheckedTransfer, ...]
+    steps: tuple[IntentRow, ...]
+
+    @property
+    def first_error(self) -> VaultError | None:
+        """The first verification that failed; None when all hold."""
+        return next((each.error for each in self.transfers if each.error is not None), None)
+
+
+def find_plan(desk: Desk, ident: str) -> Plan:
+    """The plan of a file or an id, checked against its digest and against the store.
+
+    By id the plan file is read too when it is there: an edited one is refused, although the store has the
+    original. Raises `PlanError`.
+    """
+    path = Path(ident)
+    if not _PLAN_ID.fullmatch(ident) or path.is_file():
+        if not path.is_file() and not path.suffix:
+            raise _unknown(ident)
+        return _recorded(desk, read_plan(path))
+    with desk.store.read() as connection:
+        row = records.find_plan(connection, ident)
+    if row is None:
+        raise _unknown(ident)
+    beside = desk.treasury.plans_path / f"{ident}.json"
+    return _recorded(desk, read_plan(beside)) if beside.exists() else stored_plan(row)
+
+
+def _recorded(desk: Desk, plan: Plan) -> Plan:
+    from vault.treasury.execute import require_recorded
+
+    require_recorded(desk, plan)
+    return plan
+
+
+def _unknown(ident: str) -> PlanError:
+    return PlanError(
+        "unknown",
+        f"expected a plan file or the {PLAN_ID_LENGTH} digits of a plan id, found {ident!r}",
+        hint="`vault status` names the plans that are open.",
+    )
+
+
+def inspect_plan(desk: Desk, plan: Plan) -> PlanReport:
+    """Check approvals and transactions of a plan; nothing outside this machine is asked."""
+    at = desk.clock.now()
+    with desk.store.read() as connection:
+        row = records.find_plan(connection, plan.plan_id)
+        given = records.approvals(connection, plan.plan_id)
+        steps = tuple(records.intents(connection, plan.plan_id))
+    return PlanReport(
+        plan=plan,
+        state=row.state if row else "unknown",
+        expired=plan.expired(at),
+        at=at,
+        approvals=tuple(_approval(desk, plan, name, value) for name, value in given),
+        transfers=tuple(_transfer(desk, transfer) for transfer in plan.body.transfers),
+        steps=steps,
+    )
+
+
+def _approval(desk: Desk, plan: Plan, name: str, value: object) -> CheckedApproval:
+    try:
+        authority.check_approval(desk.treasury, plan, SignedStatement.from_json(value))
+    except VaultError as error:
+        return CheckedApproval(name, error.code, error.message)
+    return CheckedApproval(name, "", "")
+
+
+def _transfer(desk: Desk, transfer: Transfer) -> CheckedTransfer:
+    from vault.bitcoin.spend import describe
+    from vault.treasury.preconditions import check_destination
+    from vault.treasury.spending import verify_transfer
+
+    spend = None
+    try:
+        if transfer.kind == "bitcoin_spend":
+            spend = describe(verify_transfer(desk, transfer))
+        check_destination(desk, transfer)
+    except VaultError as error:
+        return CheckedTransfer(transfer, spend, error)
+    return CheckedTransfer(transfer, spend, None)

@@ -1,0 +1,194 @@
+"""What the store alone knows: the last observation, its assessment and decisions, open plans, the journal.
+
+Refuses to ask anything outside: no network, no device, no venue. Everything carries its age.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import select
+
+from vault.clock import from_iso, to_iso
+from vault.codec import decode, encode
+from vault.errors import StoreError
+from vault.model import AccountRisk, Assessment, Decision, WalletBalance
+from vault.store import journal, records, schema
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from vault.risk.assess import State
+    from vault.store.database import Store
+    from vault.store.records import IntentRow
+
+# Fewer digits of a decision's digest are too easily those of another.
+MIN_PREFIX: Final = 6
+# Plans that are not over, whatever their age; a proposed one only until it expires.
+_UNFINISHED: Final = ("approved", "sending", "frozen")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """A venue account as it was last assessed."""
+
+    state: State
+    risk: AccountRisk
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A plan that is not over, and how far its steps are."""
+
+    plan_id: str
+    state: str
+    created_at: datetime
+    expires_at: datetime
+    steps: tuple[IntentRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedDecision:
+    """A decision under the digest it is kept by."""
+
+    digest: str
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The treasury as far as the store knows; `assessment` is None before the first observation."""
+
+    at: datetime
+    taken_at: datetime | None
+    assessment: Assessment | None
+    accounts: tuple[AccountView, ...]
+    wallets: tuple[WalletBalance, ...]
+    decisions: tuple[RecordedDecision, ...]
+    plans: tuple[PlanView, ...]
+    journal: journal.Head
+
+    @property
+    def age_seconds(self) -> int | None:
+        """How old the last observation is."""
+        return None if self.taken_at is None else int((self.at - self.taken_at).total_seconds())
+
+    @property
+    def unknown_steps(self) -> tuple[IntentRow, ...]:
+        """Steps that were sent and never answered."""
+        return tuple(s for plan in self.plans for s in plan.steps if s.state in {"submitting", "unknown"})
+
+
+def overview(store: Store, at: datetime) -> Overview:
+    """Read it all in one consistent view. Raises `StoreError`, `DocumentError`."""
+    from vault.risk.assess import account_state
+
+    with store.read() as connection:
+        snapshot = records.latest_document(connection, "snapshot")
+        found = records.latest_document(connection, "assessment")
+        assessment = decode(found[2], Assessment) if found else None
+        return Overview(
+            at=at,
+            taken_at=from_iso(snapshot[2]["taken_at"]) if snapshot else None,
+            assessment=assessment,
+            accounts=tuple(
+                AccountView(account_state(risk), risk) for risk in (assessment.accounts if assessment else ())
+            ),
+            wallets=tuple(
+                decode(item, WalletBalance) for item in (snapshot[2]["wallets"] if snapshot else ())
+            ),
+            decisions=_last_round(connection),
+            plans=_open_plans(connection, at),
+            journal=journal.head(connection),
+        )
+
+
+def _open_plans(connection: Connection, at: datetime) -> tuple[PlanView, ...]:
+    columns = schema.plan.c
+    # Without the bodies: a plan's PSBTs can be megabytes, and nothing of them is shown here.
+    query = (
+        select(columns.plan_id, columns.state, columns.created_at, columns.expires_at)
+        .where(
+            columns.state.in_(_UNFINISHED)
+            | ((columns.state == "proposed") & (columns.expires_at > to_iso(at)))
+            | columns.plan_id.in_(
+                select(schema.intent.c.plan_id).where(schema.intent.c.state.in_(("submitting", "unknown")))
+            )
+        )
+        .order_by(columns.created_at, columns.plan_id)
+    )
+    return tuple(
+        PlanView(
+            row.plan_id,
+            row.state,
+            from_iso(row.created_at),
+            from_iso(row.expires_at),
+            tuple(records.intents(connection, row.plan_id)),
+        )
+        for row in connection.execute(query)
+    )
+
+
+# -- decisions ---------------------------------------------------------------------------------------
+
+
+def last_decisions(store: Store) -> tuple[RecordedDecision, ...]:
+    """The decisions of the last round. Raises `StoreError` (``store.no_decisions``)."""
+    with store.read() as connection:
+        found = _last_round(connection)
+    if not found:
+        raise StoreError(
+            "no_decisions", "nothing has been decided yet", hint="Run `vault check` or `vault plan`."
+        )
+    return found
+
+
+def find_decisions(store: Store, ident: str) -> tuple[RecordedDecision, ...]:
+    """A decision by its digest (or how it begins), or all decisions of a plan.
+
+    Raises `StoreError` (``store.no_decision``, ``store.ambiguous``).
+    """
+    from vault.canonical import digest
+    from vault.treasury.history import stored_plan
+
+    with store.read() as connection:
+        row = records.find_plan(connection, ident)
+        if row is not None:
+            made = stored_plan(row).body.decisions
+            return tuple(RecordedDecision(digest(encode(each)), each) for each in made)
+        names = _digests(connection, ident)
+        if len(names) > 1:
+            raise StoreError(
+                "ambiguous", f"{ident!r} begins {len(names)} decisions", hint="Give more of the digest."
+            )
+        if not names:
+            raise StoreError(
+                "no_decision",
+                f"expected a plan id or a decision's digest ({MIN_PREFIX} digits or more), found {ident!r}",
+                hint="`vault why --last` shows the last round with its digests.",
+            )
+        return (_recorded(connection, names[0]),)
+
+
+def _digests(connection: Connection, prefix: str) -> list[str]:
+    if len(prefix) < MIN_PREFIX or not set(prefix) <= set("0123456789abcdef"):
+        return []
+    columns = schema.document.c
+    query = select(columns.digest).where(
+        columns.kind == "decision", columns.digest >= prefix, columns.digest < f"{prefix}g"
+    )
+    return [str(name) for name in connection.execute(query).scalars()]
+
+
+def _recorded(connection: Connection, name: str) -> RecordedDecision:
+    return RecordedDecision(name, decode(records.document(connection, name), Decision))
+
+
+def _last_round(connection: Connection) -> tuple[RecordedDecision, ...]:
+    found = records.latest_document(connection, "round")
+    if found is None:
+        return ()
+    names: list[Any] = found[2]["decisions"]
+    return tuple(_recorded(connection, str(name)) for name in names)
