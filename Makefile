@@ -15,7 +15,7 @@ SOAK_SEED ?= 1
 SOAK_COUNT ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak lock clean
+.PHONY: picture help demo test check bench soak lock clean
 
 help:            ## say what there is to make
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/  -/'
@@ -42,6 +42,9 @@ check: $(READY_DEV)  ## ruff, mypy --strict and the floors of the house
 
 bench: $(READY_DEV)  ## ratios measured side by side
 	@$(BIN)/python -m benchmarks
+
+picture: $(READY)  ## draw docs/demo.svg from a played demo
+	@$(BIN)/python -m scripts.picture
 
 soak: $(READY_DEV)   ## the long counts: seeded, resumable (SOAK_SEED, SOAK_COUNT)
 	@$(BIN)/python -m tests.soak --seed $(SOAK_SEED) --count $(SOAK_COUNT)

@@ -147,6 +147,6 @@ class DebugLink:
         return messages.Success(message="Device wiped")
 
     def _load(self, msg: Message, _peer: Address) -> Message:
-        management.store_seed(self._device.state, msg)
+        management.check_load(self._device.state, msg)
         management.keep_seed(self._device.state, msg)
         return messages.Success(message="Device loaded")

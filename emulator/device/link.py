@@ -94,7 +94,10 @@ class Link:
             self._work.popleft()()
 
     def _receive(self, port: _Port) -> None:
-        while True:
+        """Take packets: from the host all, from debuglink one, so that each takes effect first."""
+        more = True
+        while more:
+            more = port is self._wire
             try:
                 packet, peer = port.sock.recvfrom(_MAX_DATAGRAM)
             except BlockingIOError:

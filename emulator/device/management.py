@@ -110,8 +110,8 @@ def apply_flags(flow: Flow, msg: Message) -> Message:
     return messages.Success(message="Flags applied")
 
 
-def store_seed(state: DeviceState, msg: Message) -> None:
-    """Check a LoadDevice and keep its seed (BIP39 only)."""
+def check_load(state: DeviceState, msg: Message) -> None:
+    """Refuse a LoadDevice that cannot be kept (BIP39 words only)."""
     if state.initialized:
         raise UnexpectedMessage("Already initialized")
     if not msg.mnemonics:
@@ -124,6 +124,7 @@ def store_seed(state: DeviceState, msg: Message) -> None:
 
 
 def keep_seed(state: DeviceState, msg: Message) -> None:
+    """Store the seed and settings of a LoadDevice that was checked."""
     state.mnemonic = str(msg.mnemonics[0])
     state.passphrase_protection = bool(msg.passphrase_protection)
     state.label = msg.label or ""
@@ -133,7 +134,7 @@ def keep_seed(state: DeviceState, msg: Message) -> None:
 
 
 def load_device(flow: Flow, msg: Message) -> Message:
-    store_seed(flow.state, msg)
+    check_load(flow.state, msg)
     lines = ("Loading private seed is not recommended.", "Continue only if you know what you are doing!")
     flow.confirm(Screen("warn_loading_seed", "Loading seed", lines, int(ButtonRequestType.Other)))
     keep_seed(flow.state, msg)

@@ -6,7 +6,6 @@ Refuses nothing, sends nothing beyond loopback, and leaves nothing behind unless
 from __future__ import annotations
 
 import contextlib
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from vault.cli.demo.scenes import Outcome
-
-CLOSING = "The books balance to the satoshi"
+    from emulator.world_client import WorldProcess
+    from vault.cli.demo.scenes import Outcome, Scene
 
 
 @click.command()
@@ -40,15 +38,26 @@ def demo(as_json: bool, keep: Path | None, step: bool, scenario: str) -> None:
 
     from rich.console import Console
 
+    from vault.cli.demo.person import Person
+    from vault.cli.demo.screen import show
+
     console = Console(stderr=as_json, highlight=False)
-    with _folder(keep) as folder:
-        outcome = _play(console, folder, scenario, step=step)
-        if as_json:
-            click.echo(json.dumps(_json(outcome, keep), indent=2))
-        else:
-            if keep:
-                console.print(f"\nEverything is left in {folder}", soft_wrap=True)
-            console.print(f"\n{_closing(outcome)}", style="bold green")
+    person = Person(console) if step else None
+
+    def tell(scene: Scene) -> None:
+        show(console, scene)
+        if person is not None:
+            person.wait()
+
+    with _folder(keep) as folder, _progress(console, quiet=step) as progress:
+        answering = person.answering if person else None
+        outcome = play(folder, scenario, tell=tell, progress=progress, person=answering)
+    if as_json:
+        click.echo(json.dumps(_json(outcome, keep), indent=2))
+    else:
+        if keep:
+            console.print(f"\nEverything is left in {keep}", soft_wrap=True)
+        console.print(f"\n{outcome.closing}", style="bold green", soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -65,23 +74,33 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     yield keep
 
 
-def _play(console: Console, folder: Path, scenario: str, *, step: bool) -> Outcome:
+def play(
+    folder: Path,
+    scenario: str,
+    *,
+    tell: Callable[[Scene], None],
+    progress: Callable[[str], None] = lambda _line: None,
+    person: Callable[[WorldProcess], contextlib.AbstractContextManager[None]] | None = None,
+) -> Outcome:
+    """Start the world, set up a treasury in `folder` and play the day, telling scene after scene.
+
+    With a `person` the devices wait for that person's decisions; without one they confirm.
+    Raises `VaultError`; the world is stopped in any case.
+    """
     from emulator.world_client import WorldProcess
     from vault.cli.demo import stage
-    from vault.cli.demo.person import Person
-    from vault.cli.demo.screen import show
     from vault.cli.demo.story import Story
     from vault.treasury.desk import Desk
 
-    mode = "scripted" if step else "auto"
+    mode = "scripted" if person else "auto"
     with contextlib.ExitStack() as stack:
-        progress = stack.enter_context(_progress(console))
         progress("starting the world")
         stack.enter_context(stage.own_keyring(folder / "keyring"))
         world = stack.enter_context(
             WorldProcess.start(scenario=scenario, directory=folder / "world", device_mode=mode)
         )
-        person = stack.enter_context(Person(console, world)) if step else None
+        if person is not None:
+            stack.enter_context(person(world))
         progress("enrolling the devices")
         treasury = stage.make_treasury(world, folder)
         desk = stack.enter_context(Desk(treasury, progress=progress))
@@ -90,16 +109,14 @@ def _play(console: Console, folder: Path, scenario: str, *, step: bool) -> Outco
         stage.sign_documents(desk, stage.write_book(desk))
         story = Story(desk, world, progress)
         for scene in story.play():
-            show(console, scene)
-            if person is not None:
-                person.wait()
+            tell(scene)
         return story.outcome
 
 
 @contextlib.contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str], None]]:
-    """A status line on a terminal; nothing where nobody looks."""
-    if not sys.stderr.isatty() or not console.is_terminal:
+def _progress(console: Console, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A status line on a terminal; nothing where nobody looks or where a person is asked."""
+    if quiet or not console.is_terminal:
         yield lambda _line: None
         return
     with console.status("…") as status:
@@ -111,7 +128,7 @@ def _json(outcome: Outcome, keep: Path | None) -> dict[str, Any]:
 
     return {
         "balanced": outcome.balanced,
-        "message": _closing(outcome),
+        "message": outcome.closing,
         "payments": [encode(payment) for payment in outcome.payments],
         "before": {place: amount.as_json() for place, amount in outcome.before.items()},
         "after": {place: amount.as_json() for place, amount in outcome.after.items()},
@@ -121,9 +138,3 @@ def _json(outcome: Outcome, keep: Path | None) -> dict[str, Any]:
         "journal": {"rows": outcome.journal_rows, "head": outcome.journal_head},
         "kept_in": str(keep) if keep else None,
     }
-
-
-def _closing(outcome: Outcome) -> str:
-    account = "liquidated" if outcome.account_liquidated else "survived"
-    twin = "liquidated" if outcome.twin_liquidated else "survived"
-    return f"{CLOSING}; the account {account}, its twin without vault was {twin}."

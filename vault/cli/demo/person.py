@@ -6,8 +6,9 @@ Devices wait for a decision; this watches what they ask, shows it, and presses w
 from __future__ import annotations
 
 import threading
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,41 +27,41 @@ PENDING = frozenset({"", "pending"})
 class Person:
     """Answers the devices of a world from the keyboard, in a thread of its own."""
 
-    def __init__(self, console: Console, world: WorldProcess) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._devices = world.devices
-        self._answered: dict[str, int] = {device.label: 0 for device in world.devices}
-        self._stop = threading.Event()
         self._keyboard = threading.Lock()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._stop = threading.Event()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join(timeout=5)
+    @contextmanager
+    def answering(self, world: WorldProcess) -> Iterator[None]:
+        """Answer the world's devices for the length of a ``with`` block."""
+        thread = threading.Thread(target=self._watch, args=(world.devices,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join(timeout=5)
 
     def wait(self) -> None:
         """Go on when a key is pressed."""
         with self._keyboard:
             click.pause("-- press any key to go on --", err=True)
 
-    def _watch(self) -> None:
+    def _watch(self, devices: tuple[WorldDevice, ...]) -> None:
+        answered = dict.fromkeys((device.label for device in devices), 0)
         while not self._stop.wait(LOOK_SECONDS):
-            for device in self._devices:
-                self._answer(device)
+            for device in devices:
+                answered[device.label] = self._answer(device, answered[device.label])
 
-    def _answer(self, device: WorldDevice) -> None:
+    def _answer(self, device: WorldDevice, answered: int) -> int:
+        """Ask about every screen from number `answered` on that waits; returns how many are over."""
         screens = device.control.screens()
-        for number, screen in enumerate(screens):
-            if screen.answer not in PENDING or number < self._answered[device.label]:
+        for screen in screens[answered:]:
+            if screen.answer not in PENDING:
                 continue
-            self._answered[device.label] = number + 1
             with self._keyboard:
                 self._console.print(device_panel(DeviceScreen(device.label, screen.title, screen.lines, "")))
                 yes = click.confirm("Confirm on the device?", default=True, err=True)
             device.control.press(yes=yes)
+        return len(screens)

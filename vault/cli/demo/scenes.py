@@ -68,3 +68,11 @@ class Outcome:
     twin_liquidated: bool = False
     journal_rows: int = 0
     journal_head: str = ""
+
+    @property
+    def closing(self) -> str:
+        """The last line of the story."""
+        account = "was liquidated" if self.account_liquidated else "survived"
+        twin = "was liquidated" if self.twin_liquidated else "survived"
+        books = "The books balance to the satoshi" if self.balanced else "The books do NOT balance"
+        return f"{books}; the account {account}, its twin without vault {twin}."

@@ -30,6 +30,8 @@ QUIET_LOOKS = 6
 # Blocks and venue ticks a transfer may need; more is a failure of the demo.
 PATIENCE = 30
 BAR_WIDTH = 20
+# The steps of a trace that say why something is called for at all.
+CALLERS = ("band:", "evacuation:")
 
 _TITLES = {
     "sweep": "Excess margin goes to cold storage",
@@ -287,7 +289,12 @@ def _plan_lines(plan: Plan) -> tuple[str, ...]:
 
 
 def _why(decisions: list[Decision]) -> str:
-    return " ".join(f"{d.subject}: {d.reason} ({d.decided_by})." for d in decisions)
+    """What called for each transfer, and the rule that allowed it."""
+    told = []
+    for decision in decisions:
+        calls = [s.reason for s in decision.trace if s.verdict == "note" and s.step.startswith(CALLERS)]
+        told.append(f"{decision.subject}: {'; '.join(calls)}. Settled by {decision.decided_by}.")
+    return " ".join(told)
 
 
 def _mood(phase: str) -> str:
