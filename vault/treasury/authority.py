@@ -267,7 +267,11 @@ def _read(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise AttestationError("unreadable", f"{path}: {error.strerror}", hint="Run `vault init`.") from None
+        raise AttestationError(
+            "unreadable",
+            f"{path}: {error.strerror}",
+            hint="`vault init` writes a policy, `vault book add` an address book.",
+        ) from None
     if len(content) > MAX_SIGNED_BYTES:
         raise AttestationError("too_large", f"{path}: expected at most {MAX_SIGNED_BYTES} bytes")
     return content

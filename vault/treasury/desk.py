@@ -129,6 +129,7 @@ class Desk:
                 self.treasury.wallets_path,
                 self.treasury.config.bitcoin.esplora,
                 role=settings.role,
+                timeout=self.treasury.config.bitcoin.timeout_seconds,
             )
         return self._wallets[name]
 
