@@ -204,6 +204,7 @@ def sample_of(kind: Kind, seed: bytes = b"a seed of the tests") -> Sample:
         REGTEST,
         change_gap=50,
         inputs=tuple(each.outpoint for each in unsigned.inputs),
+        fee=Amount(BTC, FEE),
     )
     limits = FeeLimits(Amount(BTC, 100_000), Decimal(50), Decimal("0.01"))
     sample = Sample(account, Psbt.create(unsigned), expected, limits)

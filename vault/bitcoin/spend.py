@@ -24,7 +24,8 @@ class ExpectedSpend:
     """What the plan says. `payments` are (output script, amount), each to be found exactly once.
 
     `change_gap`: the first change index that is too far to be believed. `inputs`: the exact coins to
-    be spent, in any order; None leaves the choice open (every coin must still be ours).
+    be spent, in any order; None leaves the choice open (every coin must still be ours). `fee`: the exact
+    fee planned; None leaves it to the caps, up to which change can be shaved into the fee.
     """
 
     descriptor: Descriptor
@@ -35,6 +36,7 @@ class ExpectedSpend:
     sequence: int = RBF_SEQUENCE
     version: int = 2
     inputs: tuple[OutPoint, ...] | None = None
+    fee: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True)

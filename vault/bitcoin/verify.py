@@ -65,6 +65,8 @@ def verify_psbt(psbt: bytes, expected: ExpectedSpend, limits: FeeLimits) -> Veri
     )
     payments, change = _verified_outputs(parsed, expected)
     fee, vsize, rate = _fee(unsigned, inputs, payments, limits)
+    if expected.fee is not None and fee != expected.fee:
+        raise PsbtError("fee_differs", f"expected the planned fee of {expected.fee}, found {fee}")
     return VerifiedSpend(psbt, expected, unsigned, unsigned.txid, inputs, payments, change, fee, vsize, rate)
 
 

@@ -90,7 +90,7 @@ class Call:
 
 
 def command(
-    name: str, *, interrupted: str = NOTHING_CHANGED, **settings: Any
+    name: str, *, interrupted: str = NOTHING_CHANGED
 ) -> Callable[[Callable[..., Answer]], click.Command]:
     """A click command around a function ``(call, …) -> Answer``; `interrupted` is said after Ctrl-C."""
 
@@ -117,7 +117,7 @@ def command(
         decorated: Callable[..., int] = invoke
         for option in options:
             decorated = option(decorated)
-        return click.command(name, **settings)(decorated)
+        return click.command(name)(decorated)
 
     return wrap
 

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 # States of a past transfer that is not over: another on the same subject waits for it.
 OPEN_STATES: Final = frozenset({"pending", "unknown"})
 
+# What an account may leave unsaid without hiding margin: the venue's own totals and caps, which are either
+# checked where they are needed or computed here. Anything else it does not say denies.
+BENIGN_MISSING: Final = frozenset(
+    {"available_to_withdraw", "max_withdraw", "maintenance_margin", "mark_price_time"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Round:
@@ -200,6 +206,8 @@ def _account(state: _Round, trail: Trail, name: str) -> tuple[MarginAccount | No
         if problem := age_problem(seen, state.at, state.max_age):
             trail.deny(step, f"the account is {problem}")
             break
+    if unsaid := [what for what in account.missing if what.split(":")[0] not in BENIGN_MISSING]:
+        trail.deny(step, "the venue did not say: " + ", ".join(unsaid))
     if flags := sorted({*account.flags, *risk.flags}):
         trail.deny(step, "its numbers contradict each other: " + ", ".join(flags))
     return account, risk

@@ -31,9 +31,12 @@ MIN_TOLERANCE_USD: Final = ONE
 
 
 def quote_of(position: Position) -> str:
-    """The asset a linear contract is settled in: what follows the base in its symbol (USDT for BTCUSDT)."""
-    rest = position.symbol.removeprefix(position.base)
-    return rest if rest in STABLE_ASSETS else ""
+    """The asset a linear contract is settled in: USDT for BTCUSDT and for BTCUSDT_260327, else nothing.
+
+    Contracts quoted in USD itself (BTCUSD_PERP) are inverse: settled in the coin, and not computed here.
+    """
+    rest = position.symbol.split("_", maxsplit=1)[0].removeprefix(position.base)
+    return rest if rest in STABLE_ASSETS and rest != "USD" else ""
 
 
 def unusable(account: MarginAccount) -> str | None:
@@ -50,6 +53,8 @@ def unusable(account: MarginAccount) -> str | None:
             return f"position {position.symbol}: size, entry or mark price out of range"
         if not quote_of(position):
             return f"position {position.symbol}: not a linear contract settled in a stable asset"
+        if quote_of(position) not in seen:
+            return f"position {position.symbol}: its settlement asset is not among the collateral"
         if reason := _unusable_brackets(position):
             return f"position {position.symbol}: {reason}"
     return None

@@ -224,7 +224,7 @@ class VenueClient:
         with self._lock:
             if self._closed:
                 raise VenueError("closed", "expected an open client, this one was closed")
-            if self._process is not None and self._process.popen.poll() is not None:
+            if self._process is not None and not _alive(self._process):
                 _end(self._process)
                 self._process = None
             self._process = self._process or _start()
@@ -270,6 +270,11 @@ def _start() -> _Process:
     process.reader = threading.Thread(target=_read, args=(process,), daemon=True)
     process.reader.start()
     return process
+
+
+def _alive(process: _Process) -> bool:
+    """False once it has exited, or closed its output as one that is about to."""
+    return process.popen.poll() is None and process.reader is not None and process.reader.is_alive()
 
 
 def _read(process: _Process) -> None:

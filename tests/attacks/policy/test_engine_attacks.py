@@ -61,6 +61,13 @@ def test_flags_from_the_venue_deny_both_directions(world: ModuleType) -> None:
         assert (decision.outcome, decision.decided_by) == ("deny", "account:main")
 
 
+def test_collateral_of_unknown_worth_moves_nothing_and_a_missing_total_does_no_harm(
+    world: ModuleType,
+) -> None:
+    assert sweep(world, missing=("collateral:BNB",)).outcome == "deny"  # type: ignore[attr-defined]
+    assert sweep(world, missing=("available_to_withdraw",)).outcome == "allow"  # type: ignore[attr-defined]
+
+
 def test_an_answer_without_the_position_cannot_enlarge_a_sweep(world: ModuleType) -> None:
     robbed = dataclasses.replace(world.CALM, positions=())
     decision = world.decisions(world.snapshot((robbed,)))["sweep", "main"]

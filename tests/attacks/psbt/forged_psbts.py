@@ -201,6 +201,11 @@ def fee_bomb(s: Sample) -> Psbt:
     return s.with_outputs(a, b, replace(change, value=change.value - 10_000_000))
 
 
+def shaved_change(s: Sample) -> Psbt:
+    a, b, change = s.unsigned.outputs
+    return s.with_outputs(a, b, replace(change, value=change.value - 1_000))
+
+
 def fee_rate_bomb(s: Sample) -> Sample:
     return replace(s, limits=replace(s.limits, max_fee_rate=Decimal("1.5")))
 
@@ -263,6 +268,7 @@ FORGED_PSBTS = {
     "false internal key": Forgery(false_internal_key, "psbt.internal_key_differs", ("p2tr",)),
     "signature already inside": Forgery(signature_inside, "psbt.already_signed"),
     "fee bomb": Forgery(fee_bomb, "psbt.fee_above_cap"),
+    "change shaved into the fee": Forgery(shaved_change, "psbt.fee_differs"),
     "fee rate above the cap": Forgery(fee_rate_bomb, "psbt.fee_rate_above_cap"),
     "fee above its share": Forgery(fee_share_bomb, "psbt.fee_share_above_cap"),
     "outputs above inputs": Forgery(spends_more_than_it_has, "psbt.outputs_above_inputs"),

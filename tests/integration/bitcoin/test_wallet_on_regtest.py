@@ -50,7 +50,12 @@ def funded(account: Account, directory: Path, server: EsploraServer, *amounts: i
 
 def signed(account: Account, built: BuiltPsbt) -> FinalTransaction:
     expected = ExpectedSpend(
-        account.descriptor, built.payments, REGTEST, locktime=built.locktime, inputs=built.inputs
+        account.descriptor,
+        built.payments,
+        REGTEST,
+        locktime=built.locktime,
+        inputs=built.inputs,
+        fee=built.fee,
     )
     verified = verify_psbt(built.psbt, expected, LIMITS)
     assert (verified.fee, verified.worst_vsize, verified.txid) == (built.fee, built.vsize, built.txid)

@@ -37,10 +37,11 @@ def test_results_and_refusals_agree_with_the_recording(shared_dir: Path, tmp_pat
         pytest.skip("no conformance kit in the reference data")
     out = tmp_path / "got.json"
     skips = [argument for text in NOT_YET for argument in ("--skip", text)]
+    driver = [sys.executable, str(kit / "conform.py"), "--timeout", "5", "--out", str(out), *skips]
+    driver += ["--scenarios", str(kit / "scenarios" / "open.json")]
     with DeviceEmulator(mode="scripted") as device:
         subprocess.run(
-            [sys.executable, str(kit / "conform.py"), "--port", str(device.port), "--timeout", "5"]
-            + ["--scenarios", str(kit / "scenarios" / "open.json"), "--out", str(out), *skips],
+            [*driver, "--port", str(device.port)],
             check=True,
             capture_output=True,
             timeout=60,

@@ -54,7 +54,7 @@ def test_derives_the_addresses_of_bip86(bitcoin_keys: ModuleType) -> None:
 
 def test_derives_public_children_as_bip32_test_vector_2() -> None:
     master = ExtendedKey.parse(
-        "xpub661MyMwAqRbcFW31YEwpkMDc5THy2PSt5bDMsktWQcFF8syAmRUapSCGu8ED9W6oDMSgv6Zz8idoc4a6mr8BDzTJY47LJ"
+        "xpub661MyMwAqRbcFW31YEwpkMuc5THy2PSt5bDMsktWQcFF8syAmRUapSCGu8ED9W6oDMSgv6Zz8idoc4a6mr8BDzTJY47LJ"
         "hkJ8UB7WEGuduB",
         MAINNET,
     )

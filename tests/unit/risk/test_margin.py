@@ -227,6 +227,17 @@ def test_names_collateral_whose_numbers_cannot_be_used(item: Collateral) -> None
     assert "collateral BTC" in (unusable(dataclasses.replace(worked_example(), collateral=(item,))) or "")
 
 
+def test_a_settlement_asset_of_unknown_price_is_not_taken_for_a_dollar() -> None:
+    held = (Collateral("BTC", D(1), D(80_000), D(1), None),)
+    reason = unusable(dataclasses.replace(worked_example(), collateral=held))
+    assert reason == "position ETHUSDT: its settlement asset is not among the collateral"
+
+
+def test_a_dated_contract_is_settled_in_its_quote() -> None:
+    dated = dataclasses.replace(worked_example().positions[1], symbol="BTCUSDT_260327")
+    assert unusable(dataclasses.replace(worked_example(), positions=(dated,))) is None
+
+
 def test_an_asset_listed_twice_is_not_counted_twice() -> None:
     held = worked_example().collateral * 2
     assert (

@@ -1,4 +1,4 @@
-"""Recorded real Binance answers: numbers equal the raw strings, what is missing is named. Skips without them."""
+"""Recorded real Binance answers: numbers equal the raw strings, absences are named. Skips without."""
 
 from __future__ import annotations
 

@@ -1,0 +1,70 @@
+"""Kills its own process with SIGKILL at the N-th stop: just before and just after each journaled commit.
+
+Test-only: wraps `Store.write` and the writing of the journal's head from outside. The stop after a commit
+lies before the head file is written, the worst moment for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vault.store import database, journal
+from vault.store.database import Store, Writer
+
+
+class Stops:
+    """Counts the stops of this process and dies at one of them (none when `at` is 0)."""
+
+    def __init__(self, at: int, note: Path) -> None:
+        self.count = 0
+        self._at = at
+        self._note = note
+        self._rows: list[str] = []
+
+    def arm(self) -> None:
+        """From now on, every journaled commit of this process has two stops."""
+        write, journal_row, write_head = Store.write, Writer.journal, journal.write_head_file
+
+        @contextmanager
+        def stopping_write(store: Store) -> Iterator[Writer]:
+            with write(store) as writer:
+                self._rows = []
+                yield writer
+                if writer.head is not None:
+                    self._stop("before")
+
+        def noting_journal(writer: Writer, kind: str, subject: str, body: object) -> None:
+            self._rows.append(_label(kind, body))
+            journal_row(writer, kind, subject, body)
+
+        def stopping_head(path: Path, value: Any) -> None:
+            self._stop("after")
+            write_head(path, value)
+
+        Store.write = stopping_write  # type: ignore[method-assign,assignment]
+        Writer.journal = noting_journal  # type: ignore[method-assign]
+        database.chain.write_head_file = stopping_head
+
+    def _stop(self, side: str) -> None:
+        self.count += 1
+        if self.count != self._at:
+            return
+        with self._note.open("w", encoding="utf-8") as stream:
+            json.dump({"side": side, "rows": self._rows}, stream)
+            stream.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+        signal.pause()
+
+
+def _label(kind: str, body: object) -> str:
+    if kind == "intent_state" and isinstance(body, dict):
+        return f"{body['from']} to {body['to']}"
+    if kind == "plan_state" and isinstance(body, dict):
+        return f"plan {body['state']}"
+    return kind

@@ -1,0 +1,196 @@
+"""The line as a person walks it, the walk after an interruption, and what must be true at each stop.
+
+Used by the kill tests, the fault tests and the soak. Every check compares the treasury's own records with
+the exchange and the chain; nothing is believed because the store says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from tests.faults.treasury.stage import TREASURER, Scene, Staged, Truth, sign_documents, truth, write_book
+from vault.store import records
+from vault.store.records import IntentRow, PlanRow
+from vault.treasury import approve, books, execute, history, propose, reconcile
+from vault.treasury.desk import Desk
+from vault.treasury.plan import Plan, Transfer
+
+PATIENCE: Final = 40
+# A request may leave up to 5 s after its journal entry and arrive within the receive window of 1 s.
+SETTLE_SECONDS: Final = 30.0
+LOST: Final = frozenset({"submitting", "unknown"})
+
+
+def prepare(desk: Desk, staged: Staged) -> None:
+    """Sign the documents, on the device."""
+    sign_documents(desk, write_book(staged, desk.treasury))
+
+
+def propose_plan(desk: Desk) -> Plan:
+    """One round of the pipeline that must end in a plan."""
+    found = propose.propose(desk)
+    said = [(each.action, each.outcome, each.reason) for each in found.decisions]
+    assert found.plan is not None, (said, found.problems, found.snapshot.failures)
+    return found.plan
+
+
+def carry_out(desk: Desk, scene: Scene, plan: Plan) -> None:
+    """Approve, sign, send, and follow the plan to its end."""
+    approve.approve(desk, plan, TREASURER)
+    approve.sign(desk, plan)
+    execute.send(desk, plan)
+    follow(desk, scene, plan)
+
+
+def follow(desk: Desk, scene: Scene, plan: Plan) -> None:
+    """Let blocks and the exchange's clockwork pass until the plan is done."""
+    for _ in range(PATIENCE):
+        scene.chain.mine(1)
+        scene.exchange.tick()
+        reconcile.reconcile(desk)
+        if plan_row(desk, plan).state != "sending":
+            break
+        if _credited(intents(desk, plan)):
+            execute.send(desk, plan, resume=True)
+    assert plan_row(desk, plan).state == "done", (plan_row(desk, plan).state, states(desk, plan))
+
+
+def _credited(steps: list[IntentRow]) -> bool:
+    done = {step.transfer for step in steps if step.kind == "credit" and step.state == "done"}
+    return any(
+        step.kind == "to_margin" and step.state in {"planned", "unsent"} and step.transfer in done
+        for step in steps
+    )
+
+
+def settle(desk: Desk, plan: Plan, pause: Callable[[float], None] = time.sleep) -> list[str]:
+    """Reconcile until nothing is lost; the states on the way. Absence is proven by the exchange's clock."""
+    seen: list[str] = []
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        reconcile.reconcile(desk)
+        seen += [state for state in states(desk, plan) if state not in seen]
+        if not LOST & set(states(desk, plan)):
+            return seen
+        assert time.monotonic() < deadline, f"still lost after {SETTLE_SECONDS} s: {states(desk, plan)}"
+        pause(0.25)
+
+
+def complete(desk: Desk, scene: Scene, plan: Plan) -> None:
+    """Go on as a person does after reconciling: approve and sign what is not, then send or resume."""
+    state = plan_row(desk, plan).state
+    if state == "proposed":
+        approve.approve(desk, plan, TREASURER)
+        state = "approved"
+    if state in {"approved", "sending"}:
+        approve.sign(desk, plan)
+        execute.send(desk, plan, resume=state == "sending")
+    follow(desk, scene, plan)
+
+
+# -- what the records say ----------------------------------------------------------------------------
+
+
+def plan_row(desk: Desk, plan: Plan) -> PlanRow:
+    with desk.store.read() as connection:
+        row = records.find_plan(connection, plan.plan_id)
+    assert row is not None
+    return row
+
+
+def intents(desk: Desk, plan: Plan) -> list[IntentRow]:
+    with desk.store.read() as connection:
+        return records.intents(connection, plan.plan_id)
+
+
+def states(desk: Desk, plan: Plan) -> tuple[str, ...]:
+    return tuple(intent.state for intent in intents(desk, plan))
+
+
+def only_plan(desk: Desk) -> Plan:
+    """The one plan of the store."""
+    with desk.store.read() as connection:
+        (row,) = records.all_plans(connection)
+    return history.stored_plan(row)
+
+
+# -- what must be true -------------------------------------------------------------------------------
+
+
+def check_at_rest(desk: Desk, scene: Scene, staged: Staged, plan: Plan) -> Truth:
+    """Reconciled, and not gone on yet: nothing twice, nothing lost, books equal exchange and chain."""
+    found = truth(scene, staged)
+    assert not LOST & set(states(desk, plan)), states(desk, plan)
+    for transfer in plan.body.transfers:
+        _check_at_most_once(staged, plan, transfer, found)
+    check_books(desk, staged, found)
+    desk.store.verify()
+    return found
+
+
+def _check_at_most_once(staged: Staged, plan: Plan, transfer: Transfer, found: Truth) -> None:
+    moves = {"sweep": ("UMFUTURE_MAIN", transfer.gross.units), "top_up": ("MAIN_UMFUTURE", transfer.amount.units)}
+    if transfer.action in moves:
+        assert found.transfers in {(), (moves[transfer.action],)}, found.transfers
+    if transfer.action == "sweep":
+        wanted = (plan.client_id(transfer, 2), transfer.gross.units)
+        assert [each[:2] for each in found.withdrawals] in ([], [wanted]), found.withdrawals
+    if transfer.action == "top_up":
+        assert found.deposited <= 1 and found.credits <= 1
+    if transfer.action == "evacuate":
+        assert found.staging in {0, staged.staging_sat}
+    expected_home = sum(each.action in {"sweep", "evacuate"} for each in plan.body.transfers)
+    assert found.paid_home <= expected_home
+
+
+def check_books(desk: Desk, staged: Staged, found: Truth) -> None:
+    """The books balance, and every line of them is what exchange and chain say themselves."""
+    result = books.close_books(desk)
+    assert result.balanced, result
+    observed = {line.place: line.observed.units for line in result.lines}
+    assert observed == {
+        "venue:trading": found.venue,
+        "wallet:cold": found.cold,
+        "wallet:staging": found.staging,
+    }, (observed, found)
+    opened = staged.futures_sat + staged.cold_sat + staged.staging_sat
+    assert result.opening_total.units == opened
+    assert found.venue + found.cold + found.staging + result.in_transit.units + result.fees.units == opened
+
+
+def check_done_once(desk: Desk, scene: Scene, staged: Staged, plan: Plan) -> Truth:
+    """Everything happened exactly once, to the satoshi, and the books balance with nothing on its way."""
+    found = truth(scene, staged)
+    venue, cold, staging, home = staged.futures_sat, staged.cold_sat, staged.staging_sat, 0
+    withdrawals: list[tuple[str, int]] = []
+    transfers: list[tuple[str, int]] = []
+    deposits = 0
+    for transfer in plan.body.transfers:
+        if transfer.action == "sweep":
+            venue -= transfer.gross.units
+            cold += transfer.amount.units
+            home += 1
+            withdrawals.append((plan.client_id(transfer, 2), transfer.gross.units))
+            transfers.append(("UMFUTURE_MAIN", transfer.gross.units))
+        elif transfer.action == "evacuate":
+            staging -= transfer.gross.units
+            cold += transfer.amount.units
+            home += 1
+        else:
+            cold -= transfer.gross.units
+            venue += transfer.amount.units
+            deposits += 1
+            transfers.append(("MAIN_UMFUTURE", transfer.amount.units))
+    assert (found.futures, found.spot) == (venue, 0), found
+    assert (found.cold, found.staging, found.paid_home) == (cold, staging, home), found
+    assert [each[:2] for each in found.withdrawals] == withdrawals
+    assert list(found.transfers) == transfers
+    assert (found.deposited, found.credits) == (deposits, deposits)
+    assert set(states(desk, plan)) == {"done"}
+    assert plan_row(desk, plan).state == "done"
+    check_books(desk, staged, found)
+    assert books.close_books(desk).in_transit.units == 0
+    desk.store.verify()
+    return found

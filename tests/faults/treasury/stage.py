@@ -1,0 +1,396 @@
+"""Makes a treasury on a running world, as small as each kind of plan needs, and knows what must become of it.
+
+Every treasury has its own folder, keyring, venue account and account of the devices' wallets, so that many
+stand side by side on one world. What is true is asked of the exchange and of the chain, never of the vault.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from emulator.chains.control import ChainControl
+from emulator.venues.control import VenueControl
+from emulator.world_client import WorldProcess
+from vault.address import network_of
+from vault.bitcoin.descriptor import Descriptor
+from vault.clock import SystemClock
+from vault.config import Treasury, load_treasury
+from vault.device.attest import attestation_public_key
+from vault.device.paths import parse_path
+from vault.device.session import open_device
+from vault.money import BTC, Amount
+from vault.policy.book import AddressBook, Entry, dump_book
+from vault.secrets import Secret, venue_secret_names, write_secret
+from vault.store.database import Store
+from vault.treasury import authority
+from vault.treasury.desk import Desk
+
+Kind = Literal["withdrawal", "evacuation", "top-up", "mixed"]
+KINDS: Final[tuple[Kind, ...]] = ("withdrawal", "evacuation", "top-up", "mixed")
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+NETWORK: Final = network_of("regtest")
+TREASURER: Final = "treasurer"
+PASSWORD: Final = "only for tests"
+LABELS: Final = ("cold", "staging")
+COIN_SAT: Final = 2_500_000  # each of the two coins that a funded wallet starts with
+CREDIT_SAT: Final = 20_000_000
+
+# The default policy in small: an evacuation needs no fragility, and a few hundred dollars are a floor.
+_SMALLER: Final = (
+    ('floor = "10000"', 'floor = "100"'),
+    ('target = "250000"', 'target = "2500"'),
+    ('ceiling = "350000"', 'ceiling = "3500"'),
+    ('min_change = "0.05"', 'min_change = "0.005"'),
+    ("when = 'market.fragility >= 0.45'", "when = 'wallet.confirmed > 0'"),
+)
+# Collateral in BTC that puts an account above its ceiling, into its band, or below its floor.
+_COLLATERAL: Final[dict[Kind, str]] = {
+    "withdrawal": "0.14",
+    "evacuation": "0.05",
+    "top-up": "0.012",
+    "mixed": "0.14",
+}
+
+_CONFIG = """\
+schema = 1
+treasury_id = "{treasury_id}"
+emulated = true
+
+[bitcoin]
+network = "regtest"
+esplora = "{esplora}"
+confirmations = 1
+timeout_seconds = {chain_timeout}
+
+[[venue]]
+name = "trading"
+exchange = "binance"
+account_uid = "{uid}"
+url = "{venue}"
+timeout_seconds = {venue_timeout}
+history_lag_seconds = 0
+recv_window_ms = 1000
+
+[[attester]]
+name = "treasurer"
+device = "cold"
+public_key = "{public_key}"
+roles = ["policy", "address-book", "approve"]
+"""
+
+_WALLET = """
+[[device]]
+name = "{name}"
+kind = "{kind}"
+path = "{path}"
+root_fingerprint = "{fingerprint}"
+timeout_seconds = 20
+
+[[wallet]]
+name = "{name}"
+role = "{name}"
+descriptor = "{descriptor}"
+device = "{name}"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A device of the world."""
+
+    label: str
+    kind: Literal["trezor", "onekey"]
+    path: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where the world's parts are, in a form that another process can be told."""
+
+    esplora: str
+    venue: str
+    devices: tuple[Place, ...]
+
+    @classmethod
+    def of(cls, world: WorldProcess) -> Scene:
+        places = tuple(
+            Place(
+                device.label,
+                "onekey" if device.persona.startswith("onekey") else "trezor",
+                device.path,
+                device.root_fingerprint,
+            )
+            for device in world.devices
+        )
+        return cls(world.esplora_url, world.venue_url, places)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Scene:
+        return cls(value["esplora"], value["venue"], tuple(Place(**each) for each in value["devices"]))
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def chain(self) -> ChainControl:
+        return ChainControl(self.esplora)
+
+    @property
+    def exchange(self) -> VenueControl:
+        return VenueControl(self.venue)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A treasury that is ready: what it was made of."""
+
+    folder: str
+    kind: Kind
+    account: str
+    descriptors: tuple[tuple[str, str], ...]
+    deposit: str
+    futures_sat: int
+    cold_sat: int
+    staging_sat: int
+
+    @property
+    def config(self) -> Path:
+        return Path(self.folder) / "treasury.toml"
+
+    def treasury(self) -> Treasury:
+        return load_treasury(self.config)
+
+    def address(self, wallet: str, change: bool, index: int) -> str:
+        return Descriptor.parse(dict(self.descriptors)[wallet], NETWORK).address(change, index)
+
+    def save(self) -> None:
+        (Path(self.folder) / "staged.json").write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Staged:
+        value = json.loads((folder / "staged.json").read_text(encoding="utf-8"))
+        value["descriptors"] = tuple((name, text) for name, text in value["descriptors"])
+        return cls(**value)
+
+
+def own_keyring(folder: Path) -> dict[str, str]:
+    """The environment of an encrypted keyring in `folder`, with a cheap key derivation."""
+    helpers = str(ROOT / "tests" / "integration" / "venues")
+    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return {
+        "KEYRING_CRYPTFILE_PASSWORD": PASSWORD,
+        "PYTHON_KEYRING_BACKEND": "quick_keyring.QuickCryptFileKeyring",
+        "XDG_DATA_HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+        "PYTHONPATH": os.pathsep.join([helpers, *(item for item in inherited if item and item != helpers)]),
+    }
+
+
+def make_treasury(
+    scene: Scene,
+    folder: Path,
+    kind: Kind,
+    number: int,
+    *,
+    venue_timeout: int = 10,
+    chain_timeout: int = 10,
+    expires_minutes: int = 30,
+    collateral: str = "",
+) -> Staged:
+    """Account, wallets, configuration, keys, policy and store; the documents are not signed yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    account, treasury_id = f"{kind}-{number}", f"{kind}-{number}"
+    keys = {role: (f"{role}-key-{account}", f"{role}-secret-{account}") for role in ("read", "withdraw")}
+    futures = collateral or _COLLATERAL[kind]
+    uid = scene.exchange.create_account(
+        account,
+        keys=[
+            {"key": keys["read"][0], "secret": keys["read"][1], "transfer": False},
+            {"key": keys["withdraw"][0], "secret": keys["withdraw"][1], "withdraw": True},
+        ],
+        futures={"BTC": futures, "USDT": "0"},
+        positions=[{"symbol": "BTCUSDT", "quantity": "0.1", "entry_price": "89000", "leverage": 20}],
+    )
+    deposit = scene.exchange.deposit_address(account)
+    wallets, descriptors, public_key = [], [], ""
+    for place in scene.devices:
+        path = f"m/84h/1h/{number}h"
+        with open_device(
+            place.path, kind=place.kind, expected_fingerprint=place.fingerprint, timeout_s=20
+        ) as session:
+            xpub = session.xpub(path, NETWORK)
+            if place.label == "cold":
+                public_key = attestation_public_key(session, NETWORK)
+        text = Descriptor.build("p2wpkh", NETWORK, place.fingerprint, parse_path(path), xpub).text()
+        descriptors.append((place.label, text))
+        wallets.append(
+            _WALLET.format(
+                name=place.label,
+                kind=place.kind,
+                path=place.path,
+                fingerprint=place.fingerprint,
+                descriptor=text,
+            )
+        )
+    config = _CONFIG.format(
+        treasury_id=treasury_id,
+        esplora=scene.esplora,
+        venue=scene.venue,
+        uid=uid,
+        public_key=public_key,
+        venue_timeout=venue_timeout,
+        chain_timeout=chain_timeout,
+    )
+    (folder / "treasury.toml").write_text(config + "".join(wallets), encoding="utf-8")
+    treasury = load_treasury(folder / "treasury.toml")
+    policy = (ROOT / "policies" / "default.toml").read_text(encoding="utf-8")
+    for before, after in (*_SMALLER, ("expires_minutes = 30", f"expires_minutes = {expires_minutes}")):
+        assert before in policy, before
+        policy = policy.replace(before, after)
+    treasury.policy_path.write_text(policy, encoding="utf-8")
+    for role, pair in keys.items():
+        for name, value in zip(venue_secret_names("trading", role), pair, strict=True):
+            write_secret(treasury_id, name, Secret(value))
+    Store.open(treasury.store_url, treasury_id, SystemClock(), create=True).close()
+    staged = Staged(
+        str(folder),
+        kind,
+        account,
+        tuple(descriptors),
+        deposit,
+        Amount.from_decimal(Decimal(futures), BTC).units,
+        CREDIT_SAT if kind == "top-up" else 0,
+        2 * COIN_SAT if kind in {"evacuation", "mixed"} else 0,
+    )
+    staged.save()
+    return staged
+
+
+def fund(scene: Scene, staged: Staged) -> None:
+    """The coins the wallets start with, confirmed; the staging wallet holds two."""
+    if staged.cold_sat:
+        scene.chain.fund(staged.address("cold", False, 0), staged.cold_sat)
+    for index in range(2 if staged.staging_sat else 0):
+        scene.chain.fund(staged.address("staging", False, index), COIN_SAT)
+
+
+def write_book(staged: Staged, treasury: Treasury) -> AddressBook:
+    """Home is an address of the cold wallet that nothing was paid to yet; the deposit is the account's."""
+    network = f"bitcoin:{NETWORK.name}"
+    now = SystemClock().now()
+    cold = staged.address("cold", False, 5)
+    book = AddressBook(
+        1,
+        (
+            Entry("cold-1", "BTC", network, cold, None, "cold", "cold", 5, None, now, True, None),
+            Entry(
+                "trading-deposit",
+                "BTC",
+                network,
+                staged.deposit,
+                None,
+                "venue_deposit",
+                None,
+                None,
+                "trading",
+                now,
+                True,
+                None,
+            ),
+        ),
+    )
+    treasury.book_path.write_text(dump_book(book), encoding="utf-8")
+    return book
+
+
+def sign_documents(desk: Desk, book: AddressBook) -> None:
+    """Policy and address book, signed by the treasurer's device."""
+    from vault.device.attest import sign_statement
+
+    policy, policy_digest = authority.read_policy(desk.treasury)
+    attester = desk.treasury.attester(TREASURER)
+    documents: tuple[tuple[authority.DocumentKind, str, int, str], ...] = (
+        ("policy", policy.policy_id, policy.version, policy_digest),
+        ("address-book", authority.BOOK_NAME, book.version, book.digest()),
+    )
+    with desk.device(attester.device) as session:
+        for kind, name, version, digest in documents:
+            statement = authority.document_statement(desk.treasury, kind, name, version, digest)
+            signed = sign_statement(session, statement, attester.name, attester.public_key, NETWORK)
+            authority.write_signature(authority.document_path(desk.treasury, kind), signed)
+
+
+# -- what is true, asked of the exchange and the chain -----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What exchange and chain hold now, in satoshi, and how often something happened there."""
+
+    futures: int
+    spot: int
+    withdrawing: int
+    cold: int
+    staging: int
+    deposited: int
+    paid_home: int
+    withdrawals: tuple[tuple[str, int, int], ...]  # client id, gross, status
+    transfers: tuple[tuple[str, int], ...]
+    credits: int
+
+    @property
+    def venue(self) -> int:
+        return self.futures + self.spot
+
+
+def truth(scene: Scene, staged: Staged) -> Truth:
+    """Ask the exchange for the account and the chain for every address of the treasury."""
+    state = scene.exchange.state(staged.account)
+    stats = {
+        (name, change): [_stats(scene, staged.address(name, change, index)) for index in range(8)]
+        for name in LABELS
+        for change in (False, True)
+    }
+    home = stats["cold", False][5]
+    deposit = _stats(scene, staged.deposit)
+    held = {
+        name: sum(each[1] for (label, _), all_of in stats.items() if label == name for each in all_of)
+        for name in LABELS
+    }
+    return Truth(
+        futures=_sat(state["futures"].get("BTC", "0")),
+        spot=_sat(state["spot"].get("BTC", "0")),
+        withdrawing=_sat(state["withdrawing"].get("BTC", "0")),
+        cold=held["cold"],
+        staging=held["staging"],
+        deposited=deposit[0],
+        paid_home=home[0],
+        withdrawals=tuple(
+            (each["client_id"], _sat(each["gross"]), each["status"]) for each in state["withdrawals"]
+        ),
+        transfers=tuple((each["kind"], _sat(each["amount"])) for each in state["transfers"]),
+        credits=sum(each["credited"] for each in state["deposits"]),
+    )
+
+
+def _sat(text: str) -> int:
+    return Amount.from_decimal(Decimal(text), BTC).units
+
+
+def _stats(scene: Scene, address: str) -> tuple[int, int]:
+    """(outputs ever paid to it, satoshi on it), the mempool included."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{scene.esplora}/address/{address}", timeout=30) as answer:
+        value = json.load(answer)
+    parts = (value["chain_stats"], value["mempool_stats"])
+    count = sum(part["funded_txo_count"] for part in parts)
+    return count, sum(part["funded_txo_sum"] - part["spent_txo_sum"] for part in parts)
