@@ -26,7 +26,7 @@ from tests.faults.treasury import stage
 from tests.faults.treasury.driver import Crew, Job, result_of
 from tests.faults.treasury.stage import ROOT, Scene
 
-SIDE_BY_SIDE = 5  # jobs wait for the exchange's rate limit most of the time
+SIDE_BY_SIDE = 10  # jobs wait for the exchange's rate limit most of the time
 KILLED = -signal.SIGKILL
 MAX_STOPS = 80
 _lock = Lock()

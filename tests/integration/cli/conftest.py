@@ -42,7 +42,9 @@ class Shell:
     environment: dict[str, str] = field(default_factory=dict)
 
     def vault(self, *arguments: str, stdin: str = "", **variables: str) -> Ran:
-        import time; t=time.time()
+        import time
+
+        t = time.time()
         finished = subprocess.run(
             [sys.executable, "-m", "vault", *arguments],
             cwd=self.folder,
@@ -52,7 +54,7 @@ class Shell:
             text=True,
             timeout=COMMAND_SECONDS,
         )
-        print("TIMED", "%.1f" % (time.time()-t), arguments, file=sys.stderr)
+        print("TIMED", "%.1f" % (time.time() - t), arguments, file=sys.stderr)
         return Ran(finished.returncode, finished.stdout, finished.stderr)
 
     def ok(self, *arguments: str, stdin: str = "") -> dict[str, Any]:

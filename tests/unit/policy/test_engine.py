@@ -15,6 +15,7 @@ from vault.model import Decision
 from vault.policy.book import AddressBook
 from vault.policy.engine import decide
 from vault.policy.explain import explain
+from vault.policy.trail import Stamp, Trail
 from vault.risk.assess import assess
 
 D = Decimal
@@ -207,3 +208,39 @@ def test_two_top_ups_in_one_round_share_the_cold_wallet_and_the_limits(world: Mo
     found = world.decisions(poor, rulebook=world.policy(band=world.BAND + second), book=book)
     assert found["top_up", "main"].outcome == "allow"
     assert str(found["top_up", "second"].amount) == "0.38142728 BTC"
+
+
+def test_exactly_at_the_ceiling_or_the_floor_nothing_is_called_for(world: ModuleType) -> None:
+    exact = world.decisions()["sweep", "main"]
+    excess = dict(exact.trace[0].facts)["stress_excess"].removesuffix(" USD")
+    at_ceiling = world.BAND.replace("350000", excess)
+    found = world.decisions(rulebook=world.policy(band=at_ceiling))
+    assert found["sweep", "main"].outcome == "none"
+    at_floor = world.BAND.replace("10000", excess).replace("250000", "800000").replace("350000", "900000")
+    found = world.decisions(rulebook=world.policy(band=at_floor))
+    assert found["top_up", "main"].outcome == "none"
+
+
+def test_a_limit_allows_exactly_its_amount_and_not_a_satoshi_more(world: ModuleType) -> None:
+    past = (world.outflow("sweep", "other", "2", 600),)
+    for single, window, outcome in (
+        ("6", "8", "allow"),
+        ("5.99999999", "8", "deny"),
+        ("6", "7.99999999", "deny"),
+    ):
+        limits = world.LIMITS + world.limit("exact", "sweep", single, 24, window)
+        decision = world.decisions(rulebook=world.policy(limits=limits), history=past)["sweep", "main"]
+        assert decision.outcome == outcome
+
+
+def test_a_transfer_that_no_limit_covers_is_denied_whatever_the_document_checked(world: ModuleType) -> None:
+    document, digest = world.policy()
+    unlimited = document.model_copy(update={"limit": ()})
+    decision = world.decisions(rulebook=(unlimited, digest))["sweep", "main"]
+    assert (decision.outcome, decision.decided_by) == ("deny", "limits")
+
+
+def test_a_trail_that_was_allowed_without_an_amount_denies() -> None:
+    trail = Trail("sweep", "main", "main", "cold-1", Stamp("p", 1, "00"))
+    trail.allow("rule:x", "fine")
+    assert trail.settle(None).outcome == "deny"

@@ -124,6 +124,11 @@ def test_maintenance_margin_of_a_bracket_is_notional_times_rate_less_cum(notiona
     assert bracket_margin(BTC_BRACKETS, D(notional)) == D(margin)
 
 
+def test_a_notional_at_a_cap_still_belongs_to_its_bracket() -> None:
+    assert bracket_at(BTC_BRACKETS, D(50_000)) is BTC_BRACKETS[0]
+    assert bracket_at(BTC_BRACKETS, D("50000.01")) is BTC_BRACKETS[1]
+
+
 def test_a_notional_beyond_the_last_cap_is_margined_by_the_last_bracket() -> None:
     closed = (*BTC_BRACKETS[:-1], dataclasses.replace(BTC_BRACKETS[-1], cap=D(40_000_000)))
     assert bracket_at(closed, D(10) ** 9) is closed[-1]
