@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,9 @@ if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
 from emulator.world_client import WorldProcess  # noqa: E402
+from tests.faults.treasury.bench import Bench, Case, opened_bench, share_worker  # noqa: E402
 from tests.faults.treasury.driver import Crew  # noqa: E402
-from tests.faults.treasury.stage import Scene  # noqa: E402
+from tests.faults.treasury.stage import Kind, Scene  # noqa: E402
 
 
 @pytest.fixture
@@ -40,7 +42,9 @@ def crew(kill_scene: Scene, kill_folder: Path) -> Iterator[Crew]:
 
 
 @pytest.fixture
-def tell(capfd: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+def tell(
+    capfd: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+) -> Callable[[str], None]:
     """Say a count where it is seen: on the terminal (also from an xdist worker) and in the report."""
 
     def say(text: str) -> None:
@@ -49,3 +53,33 @@ def tell(capfd: pytest.CaptureFixture[str], record_property: Callable[[str, obje
             os.write(2, f"\n{text}\n".encode())
 
     return say
+
+
+@pytest.fixture(scope="session")
+def session_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with opened_bench(tmp_path_factory.mktemp("bench")) as bench:
+        yield bench
+
+
+@pytest.fixture
+def bench(session_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    share_worker(session_bench, monkeypatch)
+    session_bench.calm()
+    return session_bench
+
+
+@pytest.fixture
+def make(bench: Bench) -> Iterator[Callable[..., Case]]:
+    """`make("withdrawal")`: a treasury with a proposed plan, closed at the end of the test."""
+    made: list[Case] = []
+
+    def new(kind: Kind, **options: Any) -> Case:
+        made.append(bench.case(kind, **options))
+        return made[-1]
+
+    try:
+        yield new
+    finally:
+        bench.calm()
+        for case in made:
+            case.desk.close()

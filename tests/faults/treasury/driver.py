@@ -39,13 +39,13 @@ from vault.treasury.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`action` is prepare, run or recover; `kill_at` the stop at which a run ends (0: none)."""
+    """`action` is prepare, run or recover; `kill_at` the stop at which a run ends (empty: none)."""
 
     number: int
     action: str
     kind: stage.Kind
     folder: str
-    kill_at: int = 0
+    kill_at: str = ""
     with_proposal: bool = False
 
     @property
@@ -86,8 +86,9 @@ def _run(job: Job, scene: Scene) -> dict[str, Any]:
             plan = line.only_plan(desk)
             stops.arm()
             line.carry_out(desk, scene, plan)
+        stops.disarm()
         line.check_done_once(desk, scene, staged, line.only_plan(desk))
-    return {"stops": stops.count}
+    return {"passed": stops.passed}
 
 
 def _recover(job: Job, scene: Scene) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Kills its own process with SIGKILL at the N-th stop: just before and just after each journaled commit.
+"""Kills its own process with SIGKILL at a chosen stop: just before and just after each journaled commit.
 
 Test-only: wraps `Store.write` and the writing of the journal's head from outside. The stop after a commit
 lies before the head file is written, the worst moment for it.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,16 +20,26 @@ from vault.store.database import Store, Writer
 
 
 class Stops:
-    """Counts the stops of this process and dies at one of them (none when `at` is 0)."""
+    """The stops of this process, each by what is written there; the process dies at one of them, or at none.
 
-    def __init__(self, at: int, note: Path) -> None:
-        self.count = 0
+    A stop's name is stable between runs, as a number would not be: ``after planned to submitting #2``.
+    """
+
+    def __init__(self, at: str, note: Path) -> None:
+        self.passed: list[str] = []
         self._at = at
         self._note = note
         self._rows: list[str] = []
+        self._seen: Counter[str] = Counter()
+        self._armed = False
+
+    def disarm(self) -> None:
+        """What comes now is no part of the plan."""
+        self._armed = False
 
     def arm(self) -> None:
         """From now on, every journaled commit of this process has two stops."""
+        self._armed = True
         write, journal_row, write_head = Store.write, Writer.journal, journal.write_head_file
 
         @contextmanager
@@ -52,11 +63,15 @@ class Stops:
         database.chain.write_head_file = stopping_head
 
     def _stop(self, side: str) -> None:
-        self.count += 1
-        if self.count != self._at:
+        if not self._armed:
+            return
+        what = f"{side} {', '.join(self._rows)}"
+        self._seen[what] += 1
+        self.passed.append(what if self._seen[what] == 1 else f"{what} #{self._seen[what]}")
+        if self.passed[-1] != self._at:
             return
         with self._note.open("w", encoding="utf-8") as stream:
-            json.dump({"side": side, "rows": self._rows}, stream)
+            json.dump(self.passed, stream)
             stream.flush()
         os.kill(os.getpid(), signal.SIGKILL)
         signal.pause()

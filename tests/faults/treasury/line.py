@@ -142,7 +142,10 @@ def _standing_still(desk: Desk, scene: Scene, staged: Staged) -> Truth:
 
 
 def _check_at_most_once(staged: Staged, plan: Plan, transfer: Transfer, found: Truth) -> None:
-    moves = {"sweep": ("UMFUTURE_MAIN", transfer.gross.units), "top_up": ("MAIN_UMFUTURE", transfer.amount.units)}
+    moves = {
+        "sweep": ("UMFUTURE_MAIN", transfer.gross.units),
+        "top_up": ("MAIN_UMFUTURE", transfer.amount.units),
+    }
     if transfer.action in moves:
         assert found.transfers in {(), (moves[transfer.action],)}, found.transfers
     if transfer.action == "sweep":

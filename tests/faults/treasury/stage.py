@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +29,7 @@ from vault.device.paths import parse_path
 from vault.device.session import open_device
 from vault.money import BTC, Amount
 from vault.policy.book import AddressBook, Entry, dump_book
-from vault.secrets import Secret, venue_secret_names, write_secret
+from vault.secrets import venue_secret_names
 from vault.store.database import Store
 from vault.treasury import authority
 from vault.treasury.desk import Desk
@@ -195,6 +197,36 @@ def own_keyring(folder: Path) -> dict[str, str]:
     }
 
 
+@contextmanager
+def environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """These variables, and afterwards what was there before."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def store_keys(folder: Path, treasury_id: str, keys: Mapping[str, tuple[str, str]]) -> None:
+    """API keys into the encrypted keyring of `folder`, which only the worker opens again."""
+    helpers = str(ROOT / "tests" / "integration" / "venues")
+    if helpers not in sys.path:
+        sys.path.append(helpers)
+    with environment(own_keyring(folder)):
+        from quick_keyring import QuickCryptFileKeyring
+
+        backend = QuickCryptFileKeyring()
+        backend.keyring_key = PASSWORD
+        for role, pair in keys.items():
+            for name, value in zip(venue_secret_names("trading", role), pair, strict=True):
+                backend.set_password(f"vault:{treasury_id}", name, value)
+
+
 def make_treasury(
     scene: Scene,
     folder: Path,
@@ -205,6 +237,7 @@ def make_treasury(
     chain_timeout: int = 10,
     expires_minutes: int = 30,
     collateral: str = "",
+    keyring: Path | None = None,
 ) -> Staged:
     """Account, wallets, configuration, keys, policy and store; the documents are not signed yet."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -257,9 +290,7 @@ def make_treasury(
         assert before in policy, before
         policy = policy.replace(before, after)
     treasury.policy_path.write_text(policy, encoding="utf-8")
-    for role, pair in keys.items():
-        for name, value in zip(venue_secret_names("trading", role), pair, strict=True):
-            write_secret(treasury_id, name, Secret(value))
+    store_keys(keyring or folder, treasury_id, keys)
     Store.open(treasury.store_url, treasury_id, SystemClock(), create=True).close()
     staged = Staged(
         str(folder),

@@ -1,4 +1,4 @@
-"""A treasury run like a person would: `python -m vault` in a process of its own, against an emulated world."""
+"""A treasury run as a person would: each `python -m vault` a process, against an emulated world."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from emulator.world_client import WorldProcess
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,9 +43,6 @@ class Shell:
     environment: dict[str, str] = field(default_factory=dict)
 
     def vault(self, *arguments: str, stdin: str = "", **variables: str) -> Ran:
-        import time
-
-        t = time.time()
         finished = subprocess.run(
             [sys.executable, "-m", "vault", *arguments],
             cwd=self.folder,
@@ -54,7 +52,6 @@ class Shell:
             text=True,
             timeout=COMMAND_SECONDS,
         )
-        print("TIMED", "%.1f" % (time.time() - t), arguments, file=sys.stderr)
         return Ran(finished.returncode, finished.stdout, finished.stderr)
 
     def ok(self, *arguments: str, stdin: str = "") -> dict[str, Any]:

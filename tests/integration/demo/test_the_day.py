@@ -59,7 +59,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         world = stack.enter_context(WorldProcess.start(directory=folder / "world", device_mode="auto"))
         desk = stack.enter_context(Desk(stage.make_treasury(world, folder)))
         stage.fund(desk, world)
-        stage.sign_documents(desk, stage.write_book(desk))
+        stage.sign_documents(desk)
         story = Story(desk, world, lambda _line: None)
         scenes = tuple(story.play())
         yield Day(scenes, story.outcome, desk, world, folder)

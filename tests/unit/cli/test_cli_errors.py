@@ -176,7 +176,8 @@ def test_what_others_say_cannot_steer_the_terminal(elsewhere: Any) -> None:
 def test_a_reader_that_goes_away_ends_the_command_quietly(shell: Any) -> None:
     code = (
         "import os, subprocess, sys\n"
-        "p = subprocess.Popen([sys.executable, '-m', 'vault', 'status'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)\n"
+        "command = [sys.executable, '-m', 'vault', 'status']\n"
+        "p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)\n"
         "p.stdout.close()\n"
         "sys.stderr.write(p.stderr.read().decode())\n"
         "sys.exit(p.wait())"

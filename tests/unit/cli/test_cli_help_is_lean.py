@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from vault.cli.root import COMMANDS, VERSION, cli
 
 HEAVY = (
-    "pydantic", "sqlalchemy", "rich", "ccxt", "trezorlib", "web3", "bdkpython", "bitcoinlib", "numpy", "keyring",
-    "coincurve", "pbk", "asyncio",
+    "pydantic", "sqlalchemy", "rich", "ccxt", "trezorlib", "web3", "bdkpython", "bitcoinlib", "numpy",
+    "keyring", "coincurve", "pbk", "asyncio",
 )  # fmt: skip
 LOADED = "import sys; from vault.__main__ import main; sys.argv = ['vault', {arguments}]; main(); "
 PRINT = "sys.stderr.write('\\n'.join(sys.modules))"
@@ -69,8 +69,8 @@ def test_every_command_explains_itself_and_takes_json_and_config(name: str) -> N
 
 def test_every_command_of_the_house_is_there() -> None:
     wanted = (
-        "init doctor status check plan show why approve sign send reconcile cancel audit policy book secret device "
-        "demo completion"
+        "init doctor status check plan show why approve sign send reconcile cancel audit policy book secret "
+        "device demo completion"
     )
     assert {name for name, _, _ in COMMANDS} == set(wanted.split())
 

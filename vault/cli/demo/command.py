@@ -49,7 +49,7 @@ def demo(as_json: bool, keep: Path | None, step: bool, scenario: str) -> None:
         if person is not None:
             person.wait()
 
-    with _folder(keep) as folder, _progress(console, quiet=step) as progress:
+    with _folder(keep) as folder, _progress(console, live=not step) as progress:
         answering = person.answering if person else None
         outcome = play(folder, scenario, tell=tell, progress=progress, person=answering)
     if as_json:
@@ -106,7 +106,7 @@ def play(
         desk = stack.enter_context(Desk(treasury, progress=progress))
         stage.fund(desk, world)
         progress("signing policy and address book")
-        stage.sign_documents(desk, stage.write_book(desk))
+        stage.sign_documents(desk)
         story = Story(desk, world, progress)
         for scene in story.play():
             tell(scene)
@@ -114,13 +114,15 @@ def play(
 
 
 @contextlib.contextmanager
-def _progress(console: Console, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A status line on a terminal; nothing where nobody looks or where a person is asked."""
-    if quiet or not console.is_terminal:
+def _progress(console: Console, *, live: bool) -> Iterator[Callable[[str], None]]:
+    """A live status line on a terminal, plain lines where a person is asked, nothing where nobody looks."""
+    if not console.is_terminal:
         yield lambda _line: None
-        return
-    with console.status("…") as status:
-        yield status.update
+    elif live:
+        with console.status("…") as status:
+            yield status.update
+    else:
+        yield lambda line: console.print(f"· {line}", style="dim")
 
 
 def _json(outcome: Outcome, keep: Path | None) -> dict[str, Any]:

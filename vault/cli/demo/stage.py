@@ -1,94 +1,39 @@
 """Sets the stage of the demo: a treasury of its own in front of an emulated world.
 
-Everything is made the way a treasurer makes it: devices are enrolled, keys go to an encrypted keyring,
-policy and address book are signed on a device. Refuses nothing; the world is thrown away afterwards.
+Everything is made the way a treasurer makes it, by the functions behind `vault init`, `device enrol`,
+`secret set`, `book add`, `policy sign` and `book sign`; only the keyring is thrown away afterwards.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
-from vault.address import network_of
-from vault.bitcoin.descriptor import Descriptor
 from vault.clock import SystemClock
 from vault.config import Treasury, load_treasury
-from vault.device.attest import attestation_public_key, sign_statement
-from vault.device.paths import parse_path
-from vault.device.session import open_device
 from vault.money import BTC, Amount
-from vault.policy.book import AddressBook, Entry, dump_book
 from vault.secrets import CRYPTFILE_PASSWORD, Secret, venue_secret_names, write_secret
-from vault.store.database import Store
-from vault.treasury import authority
+from vault.treasury import documents, enrol, setup
+from vault.treasury.templates import table
 
 if TYPE_CHECKING:
-    from emulator.world_client import WorldDevice, WorldProcess
-    from vault.device.features import DeviceKind
+    from emulator.world_client import WorldProcess
+    from vault.device.prompt import Prompt
     from vault.treasury.desk import Desk
 
-TREASURY_ID = "demo"
-ACCOUNT = "trading"  # what the policy calls the account that the treasury protects
-PROTECTED = "protected"  # what the scenario calls it
-TWIN = "twin"
-TREASURER = "treasurer"
-COLD, STAGING = "cold", "staging"
-NETWORK = network_of("regtest")
-POLICY = Path(__file__).resolve().parents[3] / "policies" / "default.toml"
-# Every wallet's first account, native segwit.
-ACCOUNT_PATH = f"m/84'/{NETWORK.coin_type}'/0'"
-
-_TREASURY = """\
-# The treasury of the demo: an emulated device, chain and venue on this machine.
-schema = 1
-treasury_id = "{treasury_id}"
-emulated = true
-
-[bitcoin]
-network = "regtest"
-esplora = "{esplora}"
-confirmations = 2
-
-[[attester]]
-name = "{treasurer}"
-device = "{cold}"
-public_key = "{public_key}"
-roles = ["policy", "address-book", "approve"]
-
-[[venue]]
-name = "{account}"
-exchange = "binance"
-account_uid = "{uid}"
-url = "{venue}"
-"""
-
-_WALLET = """
-[[device]]
-name = "{name}"
-kind = "{kind}"
-path = "{path}"
-root_fingerprint = "{fingerprint}"
-
-[[wallet]]
-name = "{name}"
-role = "{name}"
-descriptor = "{descriptor}"
-device = "{name}"
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """What a device told about itself: the wallet's configuration and its attestation key."""
-
-    toml: str
-    public_key: str
+TREASURY_ID: Final = "demo"
+# Names that policies/default.toml uses.
+ACCOUNT: Final = "trading"
+COLD_ENTRY, DEPOSIT_ENTRY = "cold-1", "trading-deposit"
+# Names that the scenario uses: the account that the treasury protects, and its twin.
+PROTECTED, TWIN = "protected", "twin"
+TREASURER: Final = "treasurer"
+WALLETS: Final[tuple[Literal["cold", "staging"], ...]] = ("cold", "staging")
+FUNDING_CONFIRMATIONS: Final = 6
 
 
 @contextmanager
@@ -118,101 +63,55 @@ def own_keyring(folder: Path) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def enrol(device: WorldDevice) -> Enrolled:
-    """Read fingerprint, account key and attestation key from a device."""
-    kind: DeviceKind = "onekey" if device.persona.startswith("onekey") else "trezor"
-    with open_device(
-        device.path, kind=kind, expected_fingerprint=device.root_fingerprint, timeout_s=60
-    ) as session:
-        xpub = session.xpub(ACCOUNT_PATH, NETWORK)
-        public_key = attestation_public_key(session, NETWORK)
-        fingerprint = session.fingerprint
-    descriptor = Descriptor.build("p2wpkh", NETWORK, fingerprint, parse_path(ACCOUNT_PATH), xpub)
-    toml = _WALLET.format(
-        name=device.label,
-        kind=kind,
-        path=device.path,
-        fingerprint=fingerprint,
-        descriptor=descriptor.text(),
-    )
-    return Enrolled(toml, public_key)
-
-
 def make_treasury(world: WorldProcess, folder: Path) -> Treasury:
-    """Enrol the devices, write treasury.toml and policy.toml, store the API keys, make the store."""
-    enrolled = {device.label: enrol(device) for device in world.devices}
+    """`vault init`, a table for the venue, its keys in the keyring, and both devices enrolled."""
+    made = setup.init_treasury(folder, TREASURY_ID, SystemClock(), emulated=True, esplora=world.esplora_url)
     account = world.account(PROTECTED)
-    text = _TREASURY.format(
-        treasury_id=TREASURY_ID,
-        esplora=world.esplora_url,
-        treasurer=TREASURER,
-        cold=COLD,
-        public_key=enrolled[COLD].public_key,
-        account=ACCOUNT,
-        uid=account.uid,
-        venue=world.venue_url,
-    )
-    path = folder / "treasury.toml"
-    path.write_text(text + "".join(each.toml for each in enrolled.values()), encoding="utf-8")
-    treasury = load_treasury(path)
-    shutil.copyfile(POLICY, treasury.policy_path)
+    values = [("name", ACCOUNT), ("exchange", "binance"), ("account_uid", str(account.uid))]
+    venue = table("venue", [*values, ("url", world.venue_url)])
+    text = made.config.read_text(encoding="utf-8")
+    setup.write_private(made.config, f"{text}\n{venue}".encode())
     for role, pair in (("read", account.read), ("withdraw", account.withdraw)):
         for name, value in zip(venue_secret_names(ACCOUNT, role), (pair.key, pair.secret), strict=True):
             write_secret(TREASURY_ID, name, Secret(value))
-    Store.open(treasury.store_url, TREASURY_ID, SystemClock(), create=True).close()
+    treasury = load_treasury(made.config)
+    for wallet in WALLETS:
+        treasury = _enrol(treasury, world, wallet)
     return treasury
+
+
+def _enrol(treasury: Treasury, world: WorldProcess, wallet: Literal["cold", "staging"]) -> Treasury:
+    """A device with one wallet; the cold one's person also signs policy, address book and approvals."""
+    device = world.device(wallet)
+    attester = enrol.WantedAttester(TREASURER, ("policy", "address-book", "approve"))
+    enrolled = enrol.enrol(
+        treasury,
+        wallet,
+        device.path,
+        "onekey" if device.persona.startswith("onekey") else "trezor",
+        wallets=(enrol.WantedWallet(wallet, wallet, "p2wpkh"),),
+        attester=attester if wallet == "cold" else None,
+        on_prompt=_silent,
+    )
+    return enrol.append(treasury, enrolled)
+
+
+def _silent(_prompt: Prompt) -> None:
+    """The device's own screens are shown instead."""
 
 
 def fund(desk: Desk, world: WorldProcess) -> None:
     """The coins that the wallets start with, confirmed."""
     amounts = world.scenario.funding_of_wallets
-    for name, amount in ((COLD, amounts.cold), (STAGING, amounts.staging)):
+    for name, amount in zip(WALLETS, (amounts.cold, amounts.staging), strict=True):
         address = desk.descriptor(name).address(False, 0)
-        world.chain.fund(address, Amount.from_decimal(amount, BTC).units, confirmations=6)
+        units = Amount.from_decimal(amount, BTC).units
+        world.chain.fund(address, units, confirmations=FUNDING_CONFIRMATIONS)
 
 
-def write_book(desk: Desk) -> AddressBook:
-    """The address book: our cold address, shown on the device, and the venue's deposit address."""
-    cold = desk.descriptor(COLD)
-    with desk.device(COLD) as session:
-        shown = session.show_address(NETWORK, cold.path(False, 0), cold.kind, expected=cold.address(False, 0))
-    deposit = desk.venues.deposit_address(ACCOUNT, BTC.symbol, "BTC").address
-    now = desk.clock.now()
-    network = f"bitcoin:{NETWORK.name}"
-    book = AddressBook(
-        1,
-        (
-            Entry("cold-1", BTC.symbol, network, shown, None, "cold", COLD, 0, None, now, True, None),
-            Entry(
-                "trading-deposit",
-                BTC.symbol,
-                network,
-                deposit,
-                None,
-                "venue_deposit",
-                None,
-                None,
-                ACCOUNT,
-                now,
-                True,
-                None,
-            ),
-        ),
-    )
-    desk.treasury.book_path.write_text(dump_book(book), encoding="utf-8")
-    return book
-
-
-def sign_documents(desk: Desk, book: AddressBook) -> None:
-    """Policy and address book, signed by the treasurer's device."""
-    policy, policy_digest = authority.read_policy(desk.treasury)
-    attester = desk.treasury.attester(TREASURER)
-    documents: tuple[tuple[authority.DocumentKind, str, int, str], ...] = (
-        ("policy", policy.policy_id, policy.version, policy_digest),
-        ("address-book", authority.BOOK_NAME, book.version, book.digest()),
-    )
-    with desk.device(attester.device) as session:
-        for kind, name, version, digest in documents:
-            statement = authority.document_statement(desk.treasury, kind, name, version, digest)
-            signed = sign_statement(session, statement, attester.name, attester.public_key, NETWORK)
-            authority.write_signature(authority.document_path(desk.treasury, kind), signed)
+def sign_documents(desk: Desk) -> None:
+    """The book (our cold address, the venue's deposit address) and the policy, signed on the device."""
+    documents.add_own_address(desk, COLD_ENTRY, "cold", 0)
+    documents.add_venue_deposit(desk, DEPOSIT_ENTRY, ACCOUNT, BTC.symbol, "BTC")
+    documents.sign_book(desk, TREASURER, lambda _statement: None)
+    documents.sign_policy(desk, TREASURER, lambda _statement: None)
