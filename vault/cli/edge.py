@@ -6,6 +6,7 @@ then without the exception's own words, which could hold a secret.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -23,8 +24,10 @@ USAGE_STATUS: Final = 2
 INTERRUPTED_STATUS: Final = 130
 BROKEN_PIPE_STATUS: Final = 141
 UNEXPECTED_STATUS: Final = 70
-# What a terminal would obey instead of show; texts of venues and devices pass through here too.
-_CONTROL: Final = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if code != 10}
+# What a terminal would obey instead of show: control characters, and those that turn the direction of
+# writing. Texts of venues and devices pass through here too.
+_STEERING: Final = (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROL: Final = {code: "\N{REPLACEMENT CHARACTER}" for code in _STEERING if code != 10}
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -32,6 +35,10 @@ def run(arguments: Sequence[str]) -> int:
     from vault.cli.root import cli
 
     as_json = "--json" in arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A character that the terminal's encoding lacks is spelled out; no answer is lost over it.
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = cli.main(args=list(arguments), prog_name="vault", standalone_mode=False)
         sys.stdout.flush()

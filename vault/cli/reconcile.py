@@ -84,15 +84,12 @@ def show_books(page: Page, books: Books) -> None:
             line.place,
             line.opening.number,
             line.moved.number,
-            line.expected.number,
             line.observed.number,
             line.difference.number,
         )
         for line in books.lines
     ]
-    page.table(
-        ("BTC at", "opening", "moved", "expected", "observed", "difference"), rows, right=(1, 2, 3, 4, 5)
-    )
+    page.table(("BTC at", "opening", "moved", "observed", "difference"), rows, right=(1, 2, 3, 4))
     page.facts(
         [
             ("in transit", str(books.in_transit)),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LEFT = frozenset({"accepted", "sent", "done"})
 UNSETTLED = frozenset({"submitting", "unknown"})
 TRANSIT = "in transit"
+OUTSIDE = "outside"
 FEES = "fees"
 
 
@@ -42,10 +43,14 @@ class BookLine:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """All places of one asset; fees paid and coins between two places stand apart."""
+    """All places of one asset; fees paid and coins between two places stand apart.
+
+    `outside` went to cold addresses that no configured wallet watches.
+    """
 
     lines: tuple[BookLine, ...]
     in_transit: Amount
+    outside: Amount
     fees: Amount
     opening_total: Amount
     observed_total: Amount
@@ -59,7 +64,7 @@ class Books:
             not self.unsettled
             and not self.unread
             and not any(line.difference.units for line in self.lines)
-            and self.opening_total == self.observed_total + self.in_transit + self.fees
+            and self.opening_total == self.observed_total + self.in_transit + self.outside + self.fees
         )
 
 
@@ -119,6 +124,7 @@ def close_books(desk: Desk, snapshot: Snapshot | None = None) -> Books:
     return Books(
         lines=tuple(lines),
         in_transit=moved.get(TRANSIT, zero),
+        outside=moved.get(OUTSIDE, zero),
         fees=moved.get(FEES, zero),
         opening_total=total([line.opening for line in lines], BTC),
         observed_total=total([line.observed for line in lines], BTC),
@@ -133,7 +139,7 @@ def _movements(
     moved: dict[str, Amount] = {}
     unsettled: list[str] = []
     book = desk.book().book
-    for row in records.all_plans(connection, history.COUNTED | {"cancelled"}):
+    for row in records.all_plans(connection, history.BEGUN):
         intents = records.intents(connection, row.plan_id)
         for transfer in history.stored_plan(row).body.transfers:
             steps = {step.kind: step for step in intents if step.transfer == transfer.number}
@@ -143,7 +149,7 @@ def _movements(
                 if step.state in UNSETTLED
             ]
             wallet = book.find(transfer.destination).wallet
-            for place, amount in _effects(transfer, steps, f"wallet:{wallet}" if wallet else ""):
+            for place, amount in _effects(transfer, steps, f"wallet:{wallet}" if wallet else OUTSIDE):
                 opened = openings.get(place)
                 at = _moment(steps)
                 if opened is not None and at is not None and from_iso(at) <= from_iso(opened[1]):
@@ -171,4 +177,4 @@ def _effects(transfer: Transfer, steps: dict[str, IntentRow], destination: str) 
         arrived = f"venue:{transfer.venue_account}" if credit and credit.state == "done" else TRANSIT
     elif outward.kind == "withdraw" and outward.state == "accepted":
         arrived = TRANSIT
-    return [(source, -transfer.gross), (arrived or TRANSIT, transfer.amount), (FEES, transfer.fee)]
+    return [(source, -transfer.gross), (arrived, transfer.amount), (FEES, transfer.fee)]

@@ -71,10 +71,13 @@ def begin(desk: Desk, plan: Plan, *, resume: bool) -> bool:
         preconditions.check_transfer(desk, plan, first, leaving=first.gross)
         _require_signed(ensure_intents(desk.store, plan))
         with desk.store.write() as writer:
+            # Under the write lock: of two plans from one source that were checked side by side, one begins.
+            for transfer in plan.body.transfers:
+                preconditions.check_no_rival(desk, plan, transfer)
             records.set_plan_state(writer, plan.plan_id, frozenset({"approved"}), "sending", "send")
         return True
     if row.state == "sending" and resume:
-        reconcile.settle_plan(desk, plan)
+        _require_asked(reconcile.settle_plan(desk, plan))
         return False
     if row.state in {"sending", "done"}:
         raise PlanError(
@@ -89,6 +92,17 @@ def begin(desk: Desk, plan: Plan, *, resume: bool) -> bool:
         f"expected an approved plan, found plan {plan.plan_id} {row.state}",
         hint=f"Run `vault approve {plan.plan_id}`." if row.state == "proposed" else "Make a new plan.",
     )
+
+
+def _require_asked(found: list[reconcile.Settlement]) -> None:
+    """A step counts as unsent only while venue or chain, asked just now, say nothing else."""
+    for each in found:
+        if each.state == "unsent" and each.note:
+            raise OutcomeUnknownError(
+                "unsettled",
+                f"step {each.step} of transfer {each.transfer} ({each.kind}) cannot be asked about: {each.note}",
+                hint="Run `vault reconcile` until it answers. Nothing is sent again before that.",
+            )
 
 
 def _require_signed(intents: list[IntentRow]) -> None:
@@ -150,6 +164,15 @@ def _confirmed(desk: Desk, plan: Plan, step: IntentRow) -> bool:
 def _submitting(desk: Desk, step: IntentRow) -> IntentRow:
     now = desk.clock.now()
     with desk.store.write() as writer:
+        row = records.find_plan(writer.connection, step.plan_id)
+        if row is None or row.state != "sending":
+            state = row.state if row else "lost"
+            raise PlanError(
+                state,
+                f"plan {step.plan_id} became {state} meanwhile; step {step.step} of transfer {step.transfer} "
+                "was not sent",
+                hint="Run `vault reconcile` for what was sent before, then make a new plan.",
+            )
         return records.move_intent(
             writer,
             step,
@@ -160,8 +183,15 @@ def _submitting(desk: Desk, step: IntentRow) -> IntentRow:
 
 
 def _record(desk: Desk, step: IntentRow, state: str, reference: str | None = None, **facts: str) -> IntentRow:
+    """Record the answer, also when another process reconciled meanwhile and called this attempt unknown."""
     with desk.store.write() as writer:
-        return records.move_intent(writer, step, state, reference=reference, **facts)
+        found = records.find_intent(writer.connection, step.client_id)
+        same_attempt = found.state == "unknown" and found.submitted_at == step.submitted_at
+        if same_attempt and state == "unknown":
+            return found
+        return records.move_intent(
+            writer, found if same_attempt else step, state, reference=reference, **facts
+        )
 
 
 def _record_failure(desk: Desk, plan: Plan, step: IntentRow, error: VaultError) -> None:

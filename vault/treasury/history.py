@@ -15,14 +15,17 @@ from vault.store import records
 from vault.treasury.plan import PLAN_ID_LENGTH, Plan, parse_plan
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.engine import Connection
 
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Transfer
 
-# Plans whose transfers moved or may still move coins.
-COUNTED = frozenset({"approved", "sending", "done", "failed", "frozen"})
-OPEN = frozenset({"approved", "sending"})
+# Plans whose transfers moved or may have moved coins; a proposed one never did.
+BEGUN = frozenset({"approved", "sending", "done", "failed", "frozen", "cancelled"})
+# States of the step by which coins leave, in which they left or may have.
+LEFT = frozenset({"submitting", "unknown", "accepted", "sent", "done"})
 
 
 def stored_plan(row: records.PlanRow) -> Plan:
@@ -31,26 +34,29 @@ def stored_plan(row: records.PlanRow) -> Plan:
     return parse_plan(canonical_json(value), what=f"stored plan {row.plan_id}")
 
 
-def outflows(connection: Connection, *, without: str = "") -> tuple[Outflow, ...]:
-    """Transfers of all plans that count, but those of plan `without`; oldest first."""
+def is_open(row: records.PlanRow, at: datetime) -> bool:
+    """True while the plan may still send something: begun, or approved and not expired."""
+    return row.state == "sending" or (row.state == "approved" and at < from_iso(row.expires_at))
+
+
+def outflows(connection: Connection, at: datetime, *, without: str = "") -> tuple[Outflow, ...]:
+    """Transfers that left, may have left or may still leave, but those of plan `without`; oldest first."""
     found = []
-    for row in records.all_plans(connection, COUNTED):
+    for row in records.all_plans(connection, BEGUN):
         if row.plan_id == without:
             continue
         intents = records.intents(connection, row.plan_id)
         for transfer in stored_plan(row).body.transfers:
             steps = [intent for intent in intents if intent.transfer == transfer.number]
-            if steps and any(step.state in {"refused", "cancelled"} for step in steps):
+            left = any(step.state in LEFT for step in steps if step.kind in {"withdraw", "spend"})
+            given_up = any(step.state in {"refused", "cancelled"} for step in steps)
+            if not left and (given_up or not is_open(row, at)):
                 continue
-            if row.state in {"failed", "frozen"} and not any(
-                step.state in {"submitting", "unknown", "accepted", "sent", "done"} for step in steps
-            ):
-                continue
-            at = max((step.submitted_at or row.created_at for step in steps), default=row.created_at)
+            moment = max((step.submitted_at or row.created_at for step in steps), default=row.created_at)
             done = bool(steps) and all(step.state == "done" for step in steps)
             found.append(
                 Outflow(
-                    from_iso(at),
+                    from_iso(moment),
                     transfer.action,
                     transfer.source if transfer.action != "top_up" else transfer.venue_account,
                     transfer.destination,
@@ -61,12 +67,13 @@ def outflows(connection: Connection, *, without: str = "") -> tuple[Outflow, ...
     return tuple(found)
 
 
-def in_flight(connection: Connection) -> frozenset[str]:
+def in_flight(connection: Connection, at: datetime) -> frozenset[str]:
     """Accounts and wallets with a transfer of an approved or begun plan that is not over."""
     names: set[str] = set()
-    for row in records.all_plans(connection, OPEN):
-        for transfer in stored_plan(row).body.transfers:
-            names |= {transfer.source, transfer.venue_account}
+    for row in records.all_plans(connection, BEGUN):
+        if is_open(row, at):
+            for transfer in stored_plan(row).body.transfers:
+                names |= {transfer.source, transfer.venue_account}
     return frozenset(names - {""})
 
 
@@ -75,7 +82,7 @@ def check_limits(desk: Desk, plan: Plan, transfer: Transfer) -> None:
     from vault.policy.limits import check_limits as judge
 
     with desk.store.read() as connection:
-        past = outflows(connection, without=plan.plan_id)
+        past = outflows(connection, desk.clock.now(), without=plan.plan_id)
     results = judge(desk.policy().policy, transfer.action, transfer.gross, past, desk.clock.now())
     if not results:
         raise DeniedError("no_limit", f"no limit of the policy covers {transfer.action}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vault.clock import to_iso
 from vault.errors import DeniedError, PlanError
 from vault.store import records
 from vault.treasury import history
@@ -36,6 +37,7 @@ def check_transfer(desk: Desk, plan: Plan, transfer: Transfer, *, leaving: Amoun
         check_margin_after(desk, transfer, leaving)
     if transfer.action == "top_up":
         check_deposit_address(desk, transfer)
+        check_still_needed(desk, transfer)
 
 
 def check_documents(desk: Desk, plan: Plan) -> None:
@@ -69,17 +71,32 @@ def check_destination(desk: Desk, transfer: Transfer) -> None:
 
 
 def check_no_rival(desk: Desk, plan: Plan, transfer: Transfer) -> None:
-    """No other plan is under way from the same source."""
+    """No other plan is under way from the same places, and none moved there since this one was made.
+
+    What another plan moved is not in this plan's snapshot: two plans made from one look at an account
+    must not both be carried out.
+    """
+    ours = {transfer.source, transfer.venue_account} - {""}
     with desk.store.read() as connection:
-        for row in records.all_plans(connection, frozenset({"sending"})):
+        for row in records.all_plans(connection, history.BEGUN - {"approved"}):
             if row.plan_id == plan.plan_id:
                 continue
-            other = history.stored_plan(row)
-            if any(t.source == transfer.source for t in other.body.transfers):
+            touched = [
+                t for t in history.stored_plan(row).body.transfers if ours & {t.source, t.venue_account}
+            ]
+            if touched and row.state == "sending":
                 raise DeniedError(
                     "in_flight",
-                    f"plan {row.plan_id} is under way from {transfer.source}",
+                    f"plan {row.plan_id} is under way from or to {', '.join(sorted(ours))}",
                     hint="Run `vault reconcile` until it is done.",
+                )
+            sent = [step.submitted_at for step in records.intents(connection, row.plan_id)]
+            made = to_iso(plan.body.created_at)
+            if touched and any(moment is not None and moment >= made for moment in sent):
+                raise PlanError(
+                    "superseded",
+                    f"plan {row.plan_id} moved coins of {', '.join(sorted(ours))} after this plan was made",
+                    hint="Make a new plan from what is there now.",
                 )
 
 
@@ -139,6 +156,23 @@ def check_margin_after(desk: Desk, transfer: Transfer, leaving: Amount) -> None:
                 f"floor of {band.floor} USD",
                 hint="The market moved since the plan was made. Make a new plan.",
             )
+
+
+def check_still_needed(desk: Desk, transfer: Transfer) -> None:
+    """With fresh numbers, the account is still below its target: cold coins leave for need only."""
+    from vault.treasury.observe import assess_account
+
+    band = desk.policy().policy.band_of(transfer.venue_account)
+    risk = assess_account(desk, transfer.venue_account)
+    if risk.flags:
+        raise DeniedError("contradiction", f"{transfer.venue_account}: {'; '.join(risk.flags)}")
+    if band is None or risk.stress_excess >= band.target:
+        raise DeniedError(
+            "no_longer_needed",
+            f"{transfer.venue_account}: the stress excess is {risk.stress_excess:.2f} USD again, at or above "
+            "the target",
+            hint="The market came back. Cancel this plan.",
+        )
 
 
 def check_inputs_unspent(desk: Desk, transfer: Transfer) -> None:

@@ -96,11 +96,11 @@ def propose(desk: Desk) -> Proposal:
 def _decide(desk: Desk, snapshot: Snapshot, assessment: Assessment) -> tuple[Decision, ...]:
     from vault.policy.engine import decide
 
-    policy, book = desk.policy(), desk.book()
+    policy, book, now = desk.policy(), desk.book(), desk.clock.now()
     with desk.store.read() as connection:
-        past = history.outflows(connection)
-        busy = history.in_flight(connection)
-    return decide(policy.policy, policy.digest, assessment, snapshot, book.book, past, busy, desk.clock.now())
+        past = history.outflows(connection, now)
+        busy = history.in_flight(connection, now)
+    return decide(policy.policy, policy.digest, assessment, snapshot, book.book, past, busy, now)
 
 
 def _body(

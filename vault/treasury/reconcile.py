@@ -45,7 +45,8 @@ class Settlement:
 def reconcile(desk: Desk) -> list[Settlement]:
     """Settle every open step of every plan that was begun; sources that fail are reported, not raised."""
     with desk.store.read() as connection:
-        rows = records.all_plans(connection, frozenset({"sending", "failed"}))
+        # A frozen plan goes no further, but what it sent before must be followed all the same.
+        rows = records.all_plans(connection, frozenset({"sending", "failed", "frozen"}))
     found: list[Settlement] = []
     for row in rows:
         found += settle_plan(desk, stored_plan(row))
@@ -115,8 +116,6 @@ def _move(desk: Desk, intent: IntentRow, state: str, reference: str | None = Non
 def _settle_internal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
     from vault.treasury.venue_requests import internal_transfer
 
-    if intent.state == "unsent":
-        return intent
     request = internal_transfer(transfer, intent)
     submitted = from_iso(intent.submitted_at or intent.updated_at)
     search = desk.venues.find_internal_transfer(transfer.venue_account, request, submitted - LOOK_BACK)
@@ -129,10 +128,17 @@ def _settle_internal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentR
     ]
     if ours:
         state = {"confirmed": "done", "pending": "accepted", "failed": "refused"}[ours[0].state]
-        return _move(desk, intent, state, ours[0].venue_id)
+        return _move(desk, _appeared(desk, intent, ours[0].venue_id), state, ours[0].venue_id)
     if request.not_after < search.covers_until:
         return _move(desk, intent, "unsent", proved_absent_at=to_iso(search.answered_at))
     return _move(desk, intent, "unknown") if intent.state == "submitting" else intent
+
+
+def _appeared(desk: Desk, intent: IntentRow, reference: str) -> IntentRow:
+    """A step the venue has after all is never sent again, even if nothing more can be found out now."""
+    if intent.state == "unsent":
+        return _move(desk, intent, "accepted", reference)
+    return intent
 
 
 def _references_of_others(desk: Desk, intent: IntentRow) -> frozenset[str]:
@@ -165,6 +171,7 @@ def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: Inten
             f"to {status.address}",
             hint="Freeze the venue account and ask the venue. Nothing was closed.",
         )
+    intent = _appeared(desk, intent, status.venue_id)
     if status.state in {"refused", "cancelled"} and status.txid is None:
         return _move(desk, intent, status.state, status.venue_id, venue_status=status.raw_status)
     if status.txid is None:

@@ -40,9 +40,7 @@ def verify_transfer(desk: Desk, transfer: Transfer) -> VerifiedSpend:
     """Prove the plan's PSBT against the plan. Raises `PsbtError`, one code for each kind of lie."""
     from vault.bitcoin.verify import verify_psbt
 
-    return verify_psbt(
-        psbt_bytes(transfer), expected_spend(desk, transfer), fee_limits(desk.policy().policy)
-    )
+    return verify_psbt(psbt_bytes(transfer), expected_spend(desk, transfer), fee_limits(desk.policy().policy))
 
 
 def psbt_bytes(transfer: Transfer) -> bytes:

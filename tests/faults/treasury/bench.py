@@ -129,7 +129,7 @@ class Bench:
 
     def __init__(self, world: WorldProcess, folder: Path) -> None:
         self._folder = folder
-        self._numbers = count(101)
+        self._numbers = count(1)
         self._stack = contextlib.ExitStack()
         self.hands = {label: Hand(label) for label in MNEMONICS}
         self.devices = {
@@ -179,7 +179,7 @@ class Bench:
         """The world as every test expects it."""
         self.scene.exchange.clear_faults()
         self.scene.chain.clear_faults()
-        self.scene.exchange.withdrawals(suspended=False, history_lag_ms=0, run_free=True)
+        self.scene.exchange.withdrawals(suspended=False, history_lag_ms=0, reject_next=0, run_free=True)
         self.scene.exchange.network(
             "BTC", withdraw_fee="0.000015", withdraw_enabled=True, deposit_enabled=True
         )

@@ -78,7 +78,7 @@ exchange = "binance"
 account_uid = "{uid}"
 url = "{venue}"
 timeout_seconds = {venue_timeout}
-history_lag_seconds = 0
+history_lag_seconds = {history_lag}
 recv_window_ms = 1000
 
 [[attester]]
@@ -235,6 +235,7 @@ def make_treasury(
     *,
     venue_timeout: int = 10,
     chain_timeout: int = 10,
+    history_lag: int = 0,
     expires_minutes: int = 30,
     collateral: str = "",
     keyring: Path | None = None,
@@ -281,6 +282,7 @@ def make_treasury(
         uid=uid,
         public_key=public_key,
         venue_timeout=venue_timeout,
+        history_lag=history_lag,
         chain_timeout=chain_timeout,
     )
     (folder / "treasury.toml").write_text(config + "".join(wallets), encoding="utf-8")

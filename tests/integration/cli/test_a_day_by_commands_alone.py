@@ -84,3 +84,18 @@ def test_a_sweep_and_a_top_up_are_done_by_commands_alone_and_the_books_balance(
     status = shell.ok("status")
     assert (status["plans"], status["unknown_steps"]) == ([], [])
     assert {each["name"] for each in status["wallets"]} == {"cold", "staging"}
+
+
+def test_an_entry_that_comes_later_cools_and_the_book_in_force_stays_until_it_is_signed(shell: Any) -> None:
+    before = shell.ok("book", "show")
+    assert {entry["state"] for entry in before["entries"]} == {"active"}
+    added = shell.ok("book", "add", "cold-2", "--wallet", "cold", "--index", "1")
+    again = shell.ok("book", "add", "cold-3", "--wallet", "cold", "--index", "2")
+    assert added["version"] == again["version"] == before["version"] + 1
+    shown = shell.vault("book", "show", "--json")
+    assert (shown.status, shown.document["signature"]["error"]) == (17, "attestation.other_document")
+    shell.ok("book", "sign", "--attester", "alice")
+    states = {entry["id"]: entry["state"] for entry in shell.ok("book", "show")["entries"]}
+    assert (states["cold-1"], states["cold-2"], states["cold-3"]) == ("active", "cooling", "cooling")
+    shell.fails(15, "address.duplicate_entry", "book", "add", "cold-2", "--wallet", "cold", "--index", "3")
+    shell.fails(15, "address.not_cold", "book", "add", "hot", "--wallet", "staging")

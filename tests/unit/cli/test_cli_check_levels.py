@@ -50,7 +50,7 @@ def level(
 ) -> int:
     from vault.cli.check import _RANK
 
-    remarks = judge(proposal, overview or known(AccountView("ok", RISK)), accounts, LIMITS)
+    remarks = judge(proposal, overview or known(AccountView("ok", RISK)), ("trading",), LIMITS)
     return max((remark.level for remark in remarks), key=_RANK.index, default=OK)
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,11 +169,37 @@ def test_ctrl_c_says_what_state_things_are_in() -> None:
     assert "It may have moved" in error.message
 
 
+def test_sigint_ends_a_command_that_waits_for_a_device_with_130(elsewhere: Any) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.settimeout(30)
+        path = f"udp:127.0.0.1:{mute.getsockname()[1]}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vault", "device", "info", "--path", path, "--json"],
+            cwd=elsewhere.folder,
+            env=elsewhere.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        mute.recvfrom(64)  # it has asked, and will get no answer
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert json.loads(out)["message"] == "Interrupted. Nothing was moved and nothing was changed."
+    assert b"Traceback" not in err
+
+
+def test_a_terminal_that_lacks_a_character_still_gets_the_answer(shell: Any) -> None:
+    ran = shell.vault("why", "--last", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert ran.status == 13
+    assert shell.vault("--help", PYTHONIOENCODING="ascii", PYTHONUTF8="0").status == 0
+
+
 def test_what_others_say_cannot_steer_the_terminal(elsewhere: Any) -> None:
-    error = "__import__('vault.errors').errors.VenueError('refused', 'no \\x1b[2J\\x9b\\r\\x07 way')"
+    error = "__import__('vault.errors').errors.VenueError('refused', 'no \\x1b[2J\\x9b\\r\\x07\\u202e way')"
     ran = faulty(elsewhere, error)
     assert ran.status == 20
-    assert not {"\x1b", "\x9b", "\r", "\x07"} & set(ran.err)
+    assert not {"\x1b", "\x9b", "\r", "\x07", "\u202e"} & set(ran.err)
     assert "way" in ran.err
 
 
