@@ -49,6 +49,7 @@ def _document(found: list[Settlement], books: Books) -> dict[str, Any]:
         "books": {
             "lines": encode(books.lines),
             "in_transit": encode(books.in_transit),
+            "outside": encode(books.outside),
             "fees": encode(books.fees),
             "opening_total": encode(books.opening_total),
             "observed_total": encode(books.observed_total),
@@ -93,6 +94,7 @@ def show_books(page: Page, books: Books) -> None:
     page.facts(
         [
             ("in transit", str(books.in_transit)),
+            ("outside", str(books.outside)),
             ("fees", str(books.fees)),
             ("opening total", str(books.opening_total)),
             ("observed total", str(books.observed_total)),

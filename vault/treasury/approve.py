@@ -31,13 +31,13 @@ def approve(desk: Desk, plan: Plan, attester_name: str) -> int:
     """
     from vault.device.attest import sign_statement
 
+    attester = authority.pinned_attester(desk.treasury, attester_name, "approve")
     row = require_recorded(desk, plan)
     if row.state not in {"proposed", "approved"}:
         raise PlanError("wrong_state", f"expected a proposed plan, found plan {plan.plan_id} {row.state}")
     require_live(plan, desk.clock.now())
     for transfer in plan.body.transfers:
         preconditions.check_transfer(desk, plan, transfer, leaving=transfer.gross)
-    attester = desk.treasury.attester(attester_name)
     try:
         with desk.device(attester.device) as session:
             _show_destinations(desk, plan, session, attester.device)

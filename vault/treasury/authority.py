@@ -18,7 +18,7 @@ from vault.attestation import SignedStatement, Statement, verify
 from vault.canonical import canonical_json, read_json
 from vault.clock import to_iso
 from vault.config import AttesterSettings, Role, Treasury, TreasuryConfig
-from vault.errors import AttestationError, DeniedError, GuardError
+from vault.errors import AddressError, AttestationError, DeniedError, GuardError
 from vault.store import records
 
 if TYPE_CHECKING:
@@ -148,6 +148,12 @@ def load_book(treasury: Treasury, store: Store, at: datetime) -> SignedBook:
     from vault.policy.book import AddressBook, check_successor
 
     book = read_book(treasury)
+    for entry in book.entries:
+        if entry.network != f"bitcoin:{treasury.config.bitcoin.network}":
+            raise AddressError(
+                "wrong_network",
+                f"{entry.id}: expected bitcoin:{treasury.config.bitcoin.network}, found {entry.network}",
+            )
     digest = book.digest()
     attester = _check_document(treasury, "address-book", BOOK_NAME, book.version, digest)
     with store.read() as connection:
@@ -171,7 +177,7 @@ def read_book(treasury: Treasury) -> AddressBook:
 
 def check_approval(treasury: Treasury, plan: Plan, signed: SignedStatement) -> str:
     """The attester whose device approved exactly this plan. Raises `AttestationError`."""
-    attester = _pinned(treasury, signed.attester, "approve")
+    attester = pinned_attester(treasury, signed.attester, "approve")
     if verify(signed, attester.public_key) != approval_statement(plan):
         raise AttestationError(
             "other_statement", f"the approval of {signed.attester} is not for plan {plan.plan_id}"
@@ -196,7 +202,8 @@ def require_approvals(treasury: Treasury, plan: Plan, connection: Connection) ->
     return tuple(names)
 
 
-def _pinned(treasury: Treasury, name: str, role: Role) -> AttesterSettings:
+def pinned_attester(treasury: Treasury, name: str, role: Role) -> AttesterSettings:
+    """The attester of that name, when treasury.toml gives it that role. Raises `AttestationError`."""
     for attester in treasury.config.attester:
         if attester.name == name and role in attester.roles:
             return attester
@@ -217,7 +224,7 @@ def _check_document(treasury: Treasury, kind: DocumentKind, name: str, version: 
             hint=f"Run `vault {'policy' if kind == 'policy' else 'book'} sign` with an attester's device.",
         )
     signed = SignedStatement.from_json(read_json(_text(signature_path), what=str(signature_path)))
-    attester = _pinned(treasury, signed.attester, kind)
+    attester = pinned_attester(treasury, signed.attester, kind)
     if verify(signed, attester.public_key) != document_statement(treasury, kind, name, version, digest):
         raise AttestationError(
             "other_document",

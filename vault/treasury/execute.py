@@ -100,7 +100,7 @@ def _require_asked(found: list[reconcile.Settlement]) -> None:
         if each.state == "unsent" and each.note:
             raise OutcomeUnknownError(
                 "unsettled",
-                f"step {each.step} of transfer {each.transfer} ({each.kind}) cannot be asked about: {each.note}",
+                f"step {each.step} of transfer {each.transfer} ({each.kind}) cannot be settled: {each.note}",
                 hint="Run `vault reconcile` until it answers. Nothing is sent again before that.",
             )
 

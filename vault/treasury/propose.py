@@ -56,6 +56,9 @@ class Proposal:
 
 def look(desk: Desk) -> Proposal:
     """Observe, assess and decide, without making a plan (what `vault check` does)."""
+    # Nothing unsigned is followed: said before anything is asked, not after.
+    desk.policy()
+    desk.book()
     snapshot = observe.take_snapshot(desk)
     books.open_books(desk, snapshot)
     assessment = observe.assess_snapshot(desk, snapshot)

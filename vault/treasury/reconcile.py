@@ -67,11 +67,12 @@ def settle_plan(desk: Desk, plan: Plan) -> list[Settlement]:
             continue
         note = ""
         try:
-            after = _SETTLERS[intent.kind](desk, plan, plan.transfer(intent.transfer), intent)
+            _SETTLERS[intent.kind](desk, plan, plan.transfer(intent.transfer), intent)
         except VaultError as error:
-            after, note = intent, f"{error.code}: {error.message}"
+            note = f"{error.code}: {error.message}"
         with desk.store.read() as connection:
             intents = records.intents(connection, plan.plan_id)
+        after = intents[number]  # what is recorded now, also when finding out more failed half way
         found.append(
             Settlement(
                 plan.plan_id,

@@ -218,7 +218,7 @@ def test_a_withdrawal_that_the_venue_rejects_later_fails_the_plan(make: Make) ->
 
 def test_an_unreachable_venue_leaves_the_step_unsent_and_resumable(make: Make) -> None:
     case = make("withdrawal").ready()
-    case.scene.exchange.fault("http_500", "config/getall", skip=2)  # the third is read inside the send
+    case.scene.exchange.fault("drop_connection_before", "config/getall", skip=2)  # the third is read inside the send
     with pytest.raises(VenueError):
         case.send()
     assert case.states == ("done", "unsent")

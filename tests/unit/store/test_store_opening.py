@@ -1,0 +1,136 @@
+"""The store opens only what is this treasury's, of this version, and readable; its files are the owner's only."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from vault.clock import ManualClock
+from vault.errors import StoreError
+from vault.store import database, records
+from vault.store.database import Store
+
+CLOCK = ManualClock(datetime(2026, 1, 31, 5, tzinfo=UTC))
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'state' / 'vault.db'}"
+
+
+def make(folder: Path) -> Store:
+    return Store.open(url(folder), "ours", CLOCK, create=True)
+
+
+def code_of(folder: Path, treasury_id: str = "ours") -> str:
+    with pytest.raises(StoreError) as caught:
+        Store.open(url(folder), treasury_id, CLOCK).close()
+    return caught.value.code
+
+
+def test_every_file_of_the_store_is_the_owners_only(tmp_path: Path) -> None:
+    with make(tmp_path) as store:
+        with store.write() as writer:
+            records.save_document(writer, "note", {"text": "x"})
+        files = sorted((tmp_path / "state").iterdir())
+        assert {"vault.db", "vault.db-wal", "journal-head.json"} <= {file.name for file in files}
+        for file in files:
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+
+
+def test_a_missing_store_is_not_made_by_opening_it(tmp_path: Path) -> None:
+    assert code_of(tmp_path) == "store.missing"
+    assert not (tmp_path / "state").exists()
+
+
+def test_refuses_the_store_of_another_treasury(tmp_path: Path) -> None:
+    make(tmp_path).close()
+    assert code_of(tmp_path, "theirs") == "store.other_treasury"
+
+
+@pytest.mark.parametrize("version", ["0", "2", "", "one"])
+def test_refuses_another_schema_version(version: str, tmp_path: Path) -> None:
+    make(tmp_path).close()
+    with sqlite3.connect(tmp_path / "state" / "vault.db") as raw:
+        raw.execute("UPDATE about SET value = ? WHERE key = 'schema_version'", (version,))
+    raw.close()
+    assert code_of(tmp_path) == "store.other_version"
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database, but long enough to be read as one" * 40])
+def test_refuses_a_file_that_is_no_store(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "vault.db").write_bytes(content)
+    assert code_of(tmp_path) == "store.unreadable"
+
+
+def test_making_a_store_twice_changes_nothing(tmp_path: Path) -> None:
+    with make(tmp_path) as store:
+        before = store.verify()
+    with make(tmp_path) as store:
+        assert store.verify() == before
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    with make(tmp_path) as store:
+        before = store.verify()
+        with pytest.raises(ZeroDivisionError), store.write() as writer:
+            records.save_document(writer, "note", {"text": "x"})
+            raise ZeroDivisionError
+        with store.read() as connection:
+            assert records.latest_document(connection, "note") is None
+        assert store.verify() == before
+
+
+def test_a_second_writer_is_told_that_the_store_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0)
+    with make(tmp_path) as first, make(tmp_path) as second, first.write() as writer:
+        records.save_document(writer, "note", {"text": "x"})
+        with pytest.raises(StoreError) as caught, second.write():
+            pass
+        assert caught.value.code == "store.busy"
+        with second.read() as connection:  # readers are never held up
+            assert records.latest_document(connection, "note") is None
+
+
+def test_writers_side_by_side_lose_nothing(tmp_path: Path) -> None:
+    make(tmp_path).close()
+
+    def work(number: int) -> None:
+        with Store.open(url(tmp_path), "ours", CLOCK) as store:
+            for count in range(8):
+                with store.write() as writer:
+                    records.save_document(writer, "note", {"by": number, "count": count})
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with Store.open(url(tmp_path), "ours", CLOCK) as store:
+        assert store.verify().seq == 1 + 4 * 8
+
+
+def test_a_reader_sees_one_moment_only(tmp_path: Path) -> None:
+    with make(tmp_path) as store, store.read() as connection:
+        assert records.documents(connection, "note") == []
+        with store.write() as writer:
+            records.save_document(writer, "note", {"text": "x"})
+        assert records.documents(connection, "note") == []
+
+
+def test_an_altered_document_is_not_handed_out(tmp_path: Path) -> None:
+    with make(tmp_path) as store:
+        with store.write() as writer:
+            name = records.save_document(writer, "address_book", {"text": "ours"})
+        with sqlite3.connect(tmp_path / "state" / "vault.db") as raw:
+            raw.execute("UPDATE document SET body = '{\"text\":\"theirs\"}' WHERE digest = ?", (name,))
+        raw.close()
+        with store.read() as connection, pytest.raises(StoreError) as caught:
+            records.document(connection, name)
+        assert caught.value.code == "store.document_altered"
