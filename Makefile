@@ -32,7 +32,7 @@ demo: $(READY)   ## play a liquidation day against the emulated world and bring 
 	@$(BIN)/vault demo $(DEMO)
 
 test: $(READY_DEV)   ## all tests but the long counts
-	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 check: $(READY_DEV)  ## ruff, mypy --strict and the floors of the house
 	@$(BIN)/ruff check .

@@ -141,6 +141,13 @@ class TreasuryConfig(StrictModel):
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{what}: expected each name once, found twice: {', '.join(twice)}")
+        for what, places in (
+            ("account_uid", [f"{venue.exchange} {venue.account_uid}" for venue in self.venue]),
+            ("descriptor", [wallet.descriptor.partition("#")[0] for wallet in self.wallet]),
+        ):
+            # Under two names its coins would count twice, and be swept twice.
+            if twice := sorted({place for place in places if places.count(place) > 1}):
+                raise ValueError(f"{what}: expected each once, found under two names: {', '.join(twice)}")
         devices = {device.name for device in self.device}
         users = [(wallet.name, wallet.device) for wallet in self.wallet]
         users += [(attester.name, attester.device) for attester in self.attester]

@@ -30,6 +30,10 @@ CONTEXT: Final = decimal.Context(
     rounding=decimal.ROUND_HALF_EVEN,
     traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
 )
+# Moving the point of a number takes as many digits as it may have: in fewer it would be rounded, also up.
+_EVERY_DIGIT: Final = decimal.Context(
+    prec=4 * MAX_LITERAL, traps=[decimal.InvalidOperation, decimal.Overflow, decimal.Inexact]
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -158,7 +162,7 @@ class Amount:
     @classmethod
     def from_decimal(cls, number: Decimal, asset: Asset) -> Amount:
         """Exact conversion from whole units; raises `MoneyError` when digits would be lost."""
-        scaled = CONTEXT.scaleb(number, asset.decimals)
+        scaled = _EVERY_DIGIT.scaleb(number, asset.decimals)
         units = int(scaled)
         if units != scaled:
             raise MoneyError(
@@ -173,8 +177,8 @@ class Amount:
         """The largest amount not above `number` whole units (`number` >= 0)."""
         if number < 0:
             raise MoneyError("negative", f"expected zero or more, found {number:f} {asset}")
-        scaled = CONTEXT.scaleb(number, asset.decimals)
-        return cls(asset, int(scaled.to_integral_value(rounding=decimal.ROUND_FLOOR, context=CONTEXT)))
+        scaled = _EVERY_DIGIT.scaleb(number, asset.decimals)
+        return cls(asset, int(scaled))  # cuts towards zero: down, for what is not negative
 
     def quantise_down(self, step: Amount) -> Amount:
         """The largest multiple of `step` that is not above this amount; `step` must be positive."""

@@ -187,18 +187,24 @@ class WatchWallet:
         *,
         drain: bool = False,
         locktime: int = 0,
+        without: tuple[OutPoint, ...] = (),
     ) -> BuiltPsbt:
         """A PSBT paying `payments` (script, amount) at `fee_rate` sat/vB out of confirmed coins.
 
         Outputs keep the order given, change last; coins are taken largest first; the same state gives
         the same PSBT. `drain` sends every confirmed coin to the one payment given, whose amount must
-        be zero (all). Raises `PsbtError` (``psbt.insufficient_funds``, ``psbt.dust``, …).
+        be zero (all). Coins in `without` are left alone. Raises `PsbtError` (``psbt.insufficient_funds``,
+        ``psbt.dust``, …).
         """
         import bdkpython as bdk
 
         _check_payments(payments, drain=drain)
         with self._exclusive():
             builder = self._builder(payments, fee_rate, drain, locktime)
+            if without:
+                builder = builder.unspendable(
+                    [bdk.OutPoint(txid=bdk.Txid.from_string(coin.txid), vout=coin.vout) for coin in without]
+                )
             try:
                 built = builder.finish(self._wallet)
             except bdk.CreateTxError as error:

@@ -90,7 +90,7 @@ class Store:
                     f"another process has been writing for more than {BUSY_SECONDS} s",
                     hint="Wait for the other `vault` command to end, then try again.",
                 ) from None
-            writer = Writer(connection, to_iso(self._clock.now()))
+            writer = Writer(connection, to_iso(self._clock.now()), self._head_path)
             try:
                 yield writer
             except BaseException:
@@ -104,7 +104,10 @@ class Store:
         """Check the whole journal. Raises `AuditError`."""
         outside = chain.read_head_file(self._head_path) if self._head_path else None
         with self.read() as connection:
-            return chain.verify(connection, outside)
+            found = chain.verify(connection, outside)
+        if outside is None and self._head_path is not None and found.seq > 1:
+            raise chain.head_missing(self._head_path)
+        return found
 
     def _create(self, treasury_id: str) -> None:
         with self._engine.begin() as connection:
@@ -140,13 +143,16 @@ class Store:
 class Writer:
     """A write transaction: SQL through `connection`, the journal through `journal`."""
 
-    def __init__(self, connection: Connection, at: str) -> None:
+    def __init__(self, connection: Connection, at: str, head_path: Path | None) -> None:
         self.connection = connection
         self.at = at
         self.head: chain.Head | None = None
+        self._head_path = head_path
 
     def journal(self, kind: str, subject: str, body: object) -> None:
-        """Append to the journal in this transaction."""
+        """Append to the journal in this transaction. Raises `AuditError` for a store that was rolled back."""
+        if self.head is None and self._head_path is not None:
+            chain.require_continuing(self.connection, self._head_path)
         self.head = chain.append(self.connection, self.at, kind, subject, body)
 
 

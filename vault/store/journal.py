@@ -6,7 +6,10 @@ file beside the store, so that a truncated or rolled-back store is seen.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,6 +129,40 @@ def verify(connection: Connection, outside: Head | None) -> Head:
     return Head(count, previous)
 
 
+def require_continuing(connection: Connection, path: Path) -> None:
+    """Before anything is appended: the head kept outside is a row of this journal.
+
+    Raises `AuditError`: a store that was rolled back is not written to, so nothing is sent from it. The
+    caller holds the write lock, so the head is never ahead of an honest journal; a crash leaves it behind.
+    """
+    outside, inside = read_head_file(path), head(connection)
+    if outside is None:
+        if inside.seq > 1:
+            raise head_missing(path)
+        if inside.seq == 1:  # a crash while the store was made
+            write_head_file(path, inside)
+        return
+    found = connection.execute(select(journal.c.hash).where(journal.c.seq == outside.seq)).scalar()
+    if found != outside.hash:
+        raise AuditError(
+            "rewritten" if found is not None else "truncated",
+            f"row {outside.seq} is {'another' if found is not None else 'missing'}, says the head that was "
+            "kept outside the store",
+            hint="The store was rolled back or truncated. Do not send anything from it.",
+            row=str(outside.seq if found is not None else inside.seq + 1),
+        )
+
+
+def head_missing(path: Path) -> AuditError:
+    """The error for a store whose head is gone."""
+    return AuditError(
+        "head_missing",
+        f"expected the journal's head in {path}, found no such file",
+        hint="Restore it with the store it belongs to. Without it a rolled-back store cannot be told.",
+        row="1",
+    )
+
+
 def read_head_file(path: Path) -> Head | None:
     """The head kept outside the store; None when there is none yet. Raises `AuditError`."""
     try:
@@ -138,7 +175,27 @@ def read_head_file(path: Path) -> Head | None:
 
 
 def write_head_file(path: Path, value: Head) -> None:
-    """Replace the head file atomically (mode 0600)."""
+    """Replace the head file atomically (mode 0600), never by an older head: writers may come late."""
+    with _alone(path.with_name(f".{path.name}.lock")):
+        try:
+            present = read_head_file(path)
+        except AuditError:
+            return  # what somebody did to it is for `verify` to report, not to be wiped out
+        if present is None or present.seq < value.seq:
+            _replace_head(path, value)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # ends with the descriptor, and with a killed process
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace_head(path: Path, value: Head) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vault.errors import DeviceRefusedError, PlanError, PsbtError
+from vault.errors import AttestationError, DeviceRefusedError, PlanError, PsbtError
 from vault.store import records
 from vault.treasury import authority, preconditions
 from vault.treasury.execute import require_recorded
@@ -44,7 +44,7 @@ def approve(desk: Desk, plan: Plan, attester_name: str) -> int:
             signed = sign_statement(
                 session, authority.approval_statement(plan), attester.name, attester.public_key, desk.network
             )
-    except DeviceRefusedError as error:
+    except (DeviceRefusedError, AttestationError) as error:
         freeze(desk, plan, error.code)
         raise
     authority.check_approval(desk.treasury, plan, signed)

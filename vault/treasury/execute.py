@@ -15,7 +15,7 @@ from vault.money import Amount
 from vault.store import records
 from vault.treasury import authority, preconditions, reconcile
 from vault.treasury.plan import require_live
-from vault.treasury.steps import INTERNAL, OUTWARD, ensure_intents, next_step, settled
+from vault.treasury.steps import INTERNAL, OUTWARD, ensure_intents, next_step, settled, under_way
 
 if TYPE_CHECKING:
     from vault.store.records import IntentRow
@@ -28,6 +28,9 @@ SUBMIT_SECONDS: Final = 5
 # An internal move is accepted first and done a moment later; longer than this is for `reconcile`.
 CONFIRM_ATTEMPTS: Final = 5
 CONFIRM_SECONDS: Final = 0.5
+# Binance "Error codes": too many requests, the request's time, key or signature. Nothing was accepted, and
+# the same request may be good a minute later.
+PASSING_REFUSALS: Final = frozenset({"-1002", "-1003", "-1015", "-1021", "-1022", "-2008", "-2014", "-2015"})
 
 
 def send(desk: Desk, plan: Plan, *, resume: bool = False) -> list[IntentRow]:
@@ -40,9 +43,18 @@ def send(desk: Desk, plan: Plan, *, resume: bool = False) -> list[IntentRow]:
     with desk.store.read() as connection:
         authority.require_approvals(desk.treasury, plan, connection)
     fresh = begin(desk, plan, resume=resume)
-    for transfer in plan.body.transfers:
+    for transfer in _credited_first(desk, plan):
         _advance(desk, plan, transfer, checked=fresh and transfer is plan.body.transfers[0])
     return _close(desk, plan)
+
+
+def _credited_first(desk: Desk, plan: Plan) -> list[Transfer]:
+    """Coins that were credited go into margin before anything else of the plan can raise an error."""
+    with desk.store.read() as connection:
+        steps = records.intents(connection, plan.plan_id)
+    following = {each.number: next_step(steps, each.number) for each in plan.body.transfers}
+    credited = {number for number, step in following.items() if step is not None and step.kind == "to_margin"}
+    return sorted(plan.body.transfers, key=lambda each: each.number not in credited)
 
 
 def require_recorded(desk: Desk, plan: Plan) -> records.PlanRow:
@@ -179,33 +191,45 @@ def _submitting(desk: Desk, step: IntentRow) -> IntentRow:
             "submitting",
             submitted_at=to_iso(now),
             not_after=to_iso(now + timedelta(seconds=SUBMIT_SECONDS)),
+            # Whatever any attempt has caused is looked for from the first one on.
+            first_submitted_at=str(step.facts.get("first_submitted_at", to_iso(now))),
         )
 
 
 def _record(desk: Desk, step: IntentRow, state: str, reference: str | None = None, **facts: str) -> IntentRow:
-    """Record the answer, also when another process reconciled meanwhile and called this attempt unknown."""
+    """Record the answer, also when another process reconciled meanwhile and settled this attempt otherwise.
+
+    A receipt counts even against a proof of absence; what was found out already is not taken back.
+    """
     with desk.store.write() as writer:
         found = records.find_intent(writer.connection, step.client_id)
-        same_attempt = found.state == "unknown" and found.submitted_at == step.submitted_at
-        if same_attempt and state == "unknown":
+        if found.submitted_at != step.submitted_at:
+            found = step  # refused below: somebody began another attempt
+        elif found.state in {"accepted", "sent", "done"} or (
+            state in {"unknown", "unsent", "refused"} and state not in records.TRANSITIONS[found.state]
+        ):
             return found
-        return records.move_intent(
-            writer, found if same_attempt else step, state, reference=reference, **facts
-        )
+        return records.move_intent(writer, found, state, reference=reference, **facts)
 
 
 def _record_failure(desk: Desk, plan: Plan, step: IntentRow, error: VaultError) -> None:
-    """Unknown stays unknown; a venue's refusal ends the plan; what never left is unsent."""
+    """Unknown stays unknown; a venue's refusal ends the transfer; what never left is unsent.
+
+    A refusal that says nothing about the request itself (clock, key, too many requests) leaves it unsent, as
+    does any refusal to move credited coins into margin: a person must be able to go on with both.
+    """
     if isinstance(error, OutcomeUnknownError):
         state = "unknown"
     elif isinstance(error, VenueError) and error.code == "venue.refused":
-        state = "refused"
+        passing = error.details.get("venue_code") in PASSING_REFUSALS
+        state = "unsent" if passing or step.kind == "to_margin" else "refused"
     else:
         state = "unsent"
     _record(desk, step, state, error=error.code, message=error.message[:500])
     if state == "refused":
         with desk.store.write() as writer:
-            records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), "failed", error.code)
+            if not under_way(records.intents(writer.connection, plan.plan_id)):
+                records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), "failed", error.code)
 
 
 def _send_internal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:

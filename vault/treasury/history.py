@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Transfer
 
@@ -39,6 +40,22 @@ def is_open(row: records.PlanRow, at: datetime) -> bool:
     return row.state == "sending" or (row.state == "approved" and at < from_iso(row.expires_at))
 
 
+def gone(transfer: Transfer, steps: list[IntentRow]) -> bool:
+    """True once a sweep's coins left the account under the venue's own record: margin waits for it no more.
+
+    Its confirmations take hours when a chain is busy; a fall meanwhile must be answered.
+    """
+    return transfer.kind == "venue_withdrawal" and any(
+        step.kind == "withdraw" and step.state in {"accepted", "sent", "done"} for step in steps
+    )
+
+
+def _moving(row: records.PlanRow, steps: list[IntentRow]) -> bool:
+    """True while something of a plan that goes no further is still on its way; what was given up is not."""
+    awaited = row.state != "cancelled" and any(s.kind == "credit" and s.state == "planned" for s in steps)
+    return awaited or any(step.state in {"submitting", "unknown", "accepted", "sent"} for step in steps)
+
+
 def outflows(connection: Connection, at: datetime, *, without: str = "") -> tuple[Outflow, ...]:
     """Transfers that left, may have left or may still leave, but those of plan `without`; oldest first."""
     found = []
@@ -53,7 +70,9 @@ def outflows(connection: Connection, at: datetime, *, without: str = "") -> tupl
             if not left and (given_up or not is_open(row, at)):
                 continue
             moment = max((step.submitted_at or row.created_at for step in steps), default=row.created_at)
-            done = bool(steps) and all(step.state == "done" for step in steps)
+            done = (
+                all(step.state == "done" for step in steps) if is_open(row, at) else not _moving(row, steps)
+            )
             found.append(
                 Outflow(
                     from_iso(moment),
@@ -61,7 +80,7 @@ def outflows(connection: Connection, at: datetime, *, without: str = "") -> tupl
                     transfer.source if transfer.action != "top_up" else transfer.venue_account,
                     transfer.destination,
                     transfer.gross,
-                    "done" if done else "pending",
+                    "done" if done and steps else "sent" if gone(transfer, steps) else "pending",
                 )
             )
     return tuple(found)
@@ -72,8 +91,10 @@ def in_flight(connection: Connection, at: datetime) -> frozenset[str]:
     names: set[str] = set()
     for row in records.all_plans(connection, BEGUN):
         if is_open(row, at):
+            intents = records.intents(connection, row.plan_id)
             for transfer in stored_plan(row).body.transfers:
-                names |= {transfer.source, transfer.venue_account}
+                if not gone(transfer, [step for step in intents if step.transfer == transfer.number]):
+                    names |= {transfer.source, transfer.venue_account}
     return frozenset(names - {""})
 
 
@@ -83,6 +104,12 @@ def check_limits(desk: Desk, plan: Plan, transfer: Transfer) -> None:
 
     with desk.store.read() as connection:
         past = outflows(connection, desk.clock.now(), without=plan.plan_id)
+    # What moved with it in this plan counts too: each alone may be within a limit that all together are not.
+    past += tuple(
+        Outflow(desk.clock.now(), other.action, other.source, other.destination, other.gross, "pending")
+        for other in plan.body.transfers
+        if other.number != transfer.number
+    )
     results = judge(desk.policy().policy, transfer.action, transfer.gross, past, desk.clock.now())
     if not results:
         raise DeniedError("no_limit", f"no limit of the policy covers {transfer.action}")

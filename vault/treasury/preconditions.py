@@ -84,13 +84,17 @@ def check_no_rival(desk: Desk, plan: Plan, transfer: Transfer) -> None:
             touched = [
                 t for t in history.stored_plan(row).body.transfers if ours & {t.source, t.venue_account}
             ]
-            if touched and row.state == "sending":
+            steps = records.intents(connection, row.plan_id)
+            waiting = any(
+                not history.gone(t, [step for step in steps if step.transfer == t.number]) for t in touched
+            )
+            if waiting and row.state == "sending":
                 raise DeniedError(
                     "in_flight",
                     f"plan {row.plan_id} is under way from or to {', '.join(sorted(ours))}",
                     hint="Run `vault reconcile` until it is done.",
                 )
-            sent = [step.submitted_at for step in records.intents(connection, row.plan_id)]
+            sent = [step.submitted_at for step in steps]
             made = to_iso(plan.body.created_at)
             if touched and any(moment is not None and moment >= made for moment in sent):
                 raise PlanError(
@@ -117,23 +121,42 @@ def check_withdrawal(desk: Desk, transfer: Transfer) -> None:
             f"expected a venue fee of {transfer.fee}, found {info.fee}",
             hint="Make a new plan at the present fee.",
         )
+    gross = transfer.gross
+    above = info.maximum is not None and gross > info.maximum
+    if above or gross < info.minimum or gross != gross.quantise_down(info.step):
+        # Asked before the coins leave margin, not by the venue's refusal after it.
+        raise PlanError(
+            "venue_limits",
+            f"expected {info.minimum} to {info.maximum or 'any amount'} in steps of {info.step}, "
+            f"found {gross}",
+            hint="Make a new plan within what the venue takes now.",
+        )
 
 
 def check_deposit_address(desk: Desk, transfer: Transfer) -> None:
     """The attested entry equals the venue's present answer, and deposits are open."""
     symbol = transfer.amount.asset.symbol
+    # First: while deposits are suspended, venues do not tell the address either.
+    info = desk.venues.network_info(transfer.venue_account, symbol, transfer.venue_network)
+    if info.deposit_minimum is not None and transfer.amount < info.deposit_minimum:
+        raise DeniedError(
+            "below_deposit_minimum",
+            f"{transfer.venue_account} credits deposits of {info.deposit_minimum} or more, found "
+            f"{transfer.amount}",
+            hint="A smaller deposit is never credited. Raise min_change in the policy.",
+        )
+    if not info.deposit_enabled:
+        raise DeniedError(
+            "deposits_suspended",
+            f"{transfer.venue_account}: deposits of {symbol} on {transfer.venue_network} are suspended",
+            hint="A top-up would not be credited in time.",
+        )
     present = desk.venues.deposit_address(transfer.venue_account, symbol, transfer.venue_network)
     if present.address != transfer.address or present.tag:
         raise DeniedError(
             "deposit_address_changed",
             f"expected {transfer.address} (attested), {transfer.venue_account} now says {present.address}",
             hint="Do not top up. Ask the venue by another channel; retire the entry if it is true.",
-        )
-    if not desk.venues.network_info(transfer.venue_account, symbol, transfer.venue_network).deposit_enabled:
-        raise DeniedError(
-            "deposits_suspended",
-            f"{transfer.venue_account}: deposits of {symbol} on {transfer.venue_network} are suspended",
-            hint="A top-up would not be credited in time.",
         )
 
 

@@ -18,11 +18,12 @@ from vault.store import records
 from vault.store.records import PlanRow
 from vault.treasury import books, history, observe
 from vault.treasury.plan import PLAN_SCHEMA, Plan, PlanBody, Transfer, write_plan
-from vault.treasury.spending import verify_transfer
+from vault.treasury.spending import coins_of, verify_transfer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vault.bitcoin.transaction import OutPoint
     from vault.model import Assessment, Decision, Snapshot
     from vault.policy.book import Entry
     from vault.policy.document import Policy
@@ -84,7 +85,7 @@ def propose(desk: Desk) -> Proposal:
         if decision.outcome != "allow" or decision.amount is None:
             continue
         try:
-            transfers.append(_transfer(desk, decision, len(transfers) + 1))
+            transfers.append(_transfer(desk, decision, tuple(transfers)))
             used.append(decision)
         except VaultError as error:
             problems.append(Problem(decision, error.code, error.message))
@@ -159,12 +160,13 @@ def _with(found: Proposal, plan: Plan | None, path: Path | None, problems: tuple
 # -- transfers ---------------------------------------------------------------------------------------
 
 
-def _transfer(desk: Desk, decision: Decision, number: int) -> Transfer:
+def _transfer(desk: Desk, decision: Decision, before: tuple[Transfer, ...]) -> Transfer:
+    number = len(before) + 1
     policy = desk.policy().policy
     entry = desk.book().book.active(decision.destination, desk.clock.now(), policy.address_book.cooling_hours)
     if decision.action == "sweep":
         return _withdrawal(desk, policy, decision, entry, number)
-    transfer = _spend(desk, policy, decision, entry, number)
+    transfer = _spend(desk, policy, decision, entry, number, coins_of(before))
     verify_transfer(desk, transfer)
     return transfer
 
@@ -184,6 +186,8 @@ def _withdrawal(desk: Desk, policy: Policy, decision: Decision, entry: Entry, nu
         raise DeniedError(
             "below_minimum", f"{gross} is below the venue's minimum of {info.minimum} (fee {info.fee})"
         )
+    if info.maximum is not None and gross > info.maximum:
+        raise DeniedError("above_maximum", f"{gross} is above the venue's maximum of {info.maximum}")
     return Transfer(
         number=number,
         action="sweep",
@@ -201,8 +205,15 @@ def _withdrawal(desk: Desk, policy: Policy, decision: Decision, entry: Entry, nu
     )
 
 
-def _spend(desk: Desk, policy: Policy, decision: Decision, entry: Entry, number: int) -> Transfer:
-    """An evacuation empties its wallet; a top-up sends exactly the decided amount."""
+def _spend(  # noqa: PLR0917
+    desk: Desk,
+    policy: Policy,
+    decision: Decision,
+    entry: Entry,
+    number: int,
+    taken: tuple[OutPoint, ...],
+) -> Transfer:
+    """An evacuation empties its wallet; a top-up sends exactly the decided amount, from coins not `taken`."""
     from vault.address import script_pubkey
 
     if decision.amount is None:
@@ -211,7 +222,7 @@ def _spend(desk: Desk, policy: Policy, decision: Decision, entry: Entry, number:
     script = script_pubkey(entry.address, desk.network)
     wanted = Amount.zero(decision.amount.asset) if drain else decision.amount
     rate = min(desk.backend().fee_rate(FEE_TARGET_BLOCKS), policy.fees.max_fee_rate)
-    built = desk.wallet(decision.source).build_spend(((script, wanted),), rate, drain=drain)
+    built = desk.wallet(decision.source).build_spend(((script, wanted),), rate, drain=drain, without=taken)
     paid = sum(amount.units for target, amount in built.payments if target == script)
     if drain and Amount(decision.amount.asset, paid) + built.fee > decision.amount:
         raise DeniedError("balance_moved", f"{decision.source} holds more than was decided on; decide anew")

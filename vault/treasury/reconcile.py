@@ -14,16 +14,21 @@ from vault.clock import from_iso, to_iso
 from vault.errors import BooksError, VaultError
 from vault.store import records
 from vault.treasury.history import stored_plan
-from vault.treasury.steps import settled
+from vault.treasury.steps import settled, under_way
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Plan, Transfer
+    from vault.venues.base import InternalTransferReceipt
 
 # How far back in a venue's history an intent is looked for, before the moment it was submitted:
 # covers the difference between the two clocks.
 LOOK_BACK = timedelta(minutes=5)
+# Beyond the permitted difference of the clocks: half a slow round trip is not counted when it is measured.
+CLOCK_SLACK = timedelta(seconds=5)
 _OPEN = frozenset({"submitting", "unknown", "unsent", "accepted", "sent"})
 
 
@@ -98,7 +103,7 @@ def _close(desk: Desk, plan: Plan) -> None:
             return
         if settled(intents):
             records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), "done", "all steps done")
-        elif any(intent.state == "refused" for intent in intents):
+        elif any(i.state in {"refused", "cancelled"} for i in intents) and not under_way(intents):
             records.set_plan_state(
                 writer, plan.plan_id, frozenset({"sending"}), "failed", "a step was refused"
             )
@@ -118,21 +123,43 @@ def _settle_internal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentR
     from vault.treasury.venue_requests import internal_transfer
 
     request = internal_transfer(transfer, intent)
-    submitted = from_iso(intent.submitted_at or intent.updated_at)
-    search = desk.venues.find_internal_transfer(transfer.venue_account, request, submitted - LOOK_BACK)
-    skew = timedelta(milliseconds=desk.treasury.venue(transfer.venue_account).max_clock_skew_ms)
-    taken = _references_of_others(desk, intent)
-    ours = [
-        receipt
-        for receipt in search.found
-        if receipt.venue_id not in taken and receipt.at >= submitted - skew
-    ]
+    search = desk.venues.find_internal_transfer(
+        transfer.venue_account, request, _first_submitted(intent) - LOOK_BACK
+    )
+    ours = _receipts(desk, transfer, intent, search.found)
     if ours:
         state = {"confirmed": "done", "pending": "accepted", "failed": "refused"}[ours[0].state]
         return _move(desk, _appeared(desk, intent, ours[0].venue_id), state, ours[0].venue_id)
+    if intent.state == "accepted":
+        return intent  # the venue gave a receipt: a history that does not show it yet proves nothing
     if request.not_after < search.covers_until:
         return _move(desk, intent, "unsent", proved_absent_at=to_iso(search.answered_at))
     return _move(desk, intent, "unknown") if intent.state == "submitting" else intent
+
+
+def _first_submitted(intent: IntentRow) -> datetime:
+    """When the first attempt was journaled: what it caused may show only after a later one."""
+    return from_iso(intent.facts.get("first_submitted_at") or intent.submitted_at or intent.updated_at)
+
+
+def _receipts(
+    desk: Desk, transfer: Transfer, intent: IntentRow, found: tuple[InternalTransferReceipt, ...]
+) -> list[InternalTransferReceipt]:
+    """The venue's records that are this step's: the one of its receipt, else by time, oldest first.
+
+    A failed record counts for the last attempt only; an earlier attempt's failure says nothing of it.
+    """
+    if intent.reference:
+        return [receipt for receipt in found if receipt.venue_id == intent.reference]
+    bound = timedelta(milliseconds=desk.treasury.venue(transfer.venue_account).max_clock_skew_ms)
+    since = _first_submitted(intent) - bound - CLOCK_SLACK
+    last = from_iso(intent.submitted_at or intent.updated_at) - bound - CLOCK_SLACK
+    taken = _references_of_others(desk, intent)
+    return [
+        receipt
+        for receipt in found
+        if receipt.venue_id not in taken and receipt.at >= (last if receipt.state == "failed" else since)
+    ]
 
 
 def _appeared(desk: Desk, intent: IntentRow, reference: str) -> IntentRow:
@@ -156,8 +183,9 @@ def _references_of_others(desk: Desk, intent: IntentRow) -> frozenset[str]:
 
 
 def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
-    submitted = from_iso(intent.submitted_at or intent.updated_at)
-    search = desk.venues.search_withdrawal(transfer.venue_account, intent.client_id, submitted - LOOK_BACK)
+    search = desk.venues.search_withdrawal(
+        transfer.venue_account, intent.client_id, _first_submitted(intent) - LOOK_BACK
+    )
     status = search.found
     if status is None:
         if intent.state in {"submitting", "unknown"}:
@@ -243,6 +271,12 @@ def _settle_spend(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow)
     if intent.state in {"submitting", "unknown"}:
         # The same bytes have the same txid: sending them again cannot pay twice.
         return _move(desk, intent, "unsent")
+    if (
+        intent.state in {"accepted", "sent"}
+        and desk.clock.now() - from_iso(intent.submitted_at or intent.updated_at) > LOOK_BACK
+    ):
+        # Evicted from the mempool, or reorganised away: a person may send the same bytes again.
+        return _move(desk, intent, "unsent")
     return intent
 
 
@@ -253,7 +287,7 @@ def _settle_credit(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow
             for other in records.intents(connection, plan.plan_id)
             if other.transfer == transfer.number and other.kind == "spend"
         )
-    since = from_iso(spend.submitted_at or spend.updated_at) - LOOK_BACK
+    since = _first_submitted(spend) - LOOK_BACK
     deposit = desk.venues.find_deposit(
         transfer.venue_account,
         transfer.amount.asset.symbol,

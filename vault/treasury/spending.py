@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from vault.address import network_of, script_pubkey
@@ -14,6 +15,7 @@ from vault.errors import PlanError
 
 if TYPE_CHECKING:
     from vault.bitcoin.spend import ExpectedSpend, FeeLimits, VerifiedSpend
+    from vault.bitcoin.transaction import OutPoint
     from vault.device.request import SpendRequest
     from vault.policy.document import Policy
     from vault.treasury.desk import Desk
@@ -49,6 +51,14 @@ def psbt_bytes(transfer: Transfer) -> bytes:
         return base64.b64decode(transfer.psbt, validate=True)
     except (binascii.Error, ValueError):
         raise PlanError("bad_psbt", f"transfer {transfer.number}: the PSBT is not base64") from None
+
+
+def coins_of(transfers: Iterable[Transfer]) -> tuple[OutPoint, ...]:
+    """Every coin that these transfers spend: two transactions of one plan must not share one."""
+    from vault.bitcoin.psbt import Psbt
+
+    spends = [transfer for transfer in transfers if transfer.kind == "bitcoin_spend"]
+    return tuple(tx_in.outpoint for each in spends for tx_in in Psbt.parse(psbt_bytes(each)).unsigned.inputs)
 
 
 def device_request(verified: VerifiedSpend) -> SpendRequest:

@@ -73,6 +73,16 @@ def settled(intents: list[IntentRow]) -> bool:
     return all(intent.state == "done" for intent in intents)
 
 
+def under_way(intents: list[IntentRow]) -> bool:
+    """True while a transfer of which something was tried is neither done nor ended by a refusal."""
+    for transfer in {intent.transfer for intent in intents}:
+        states = {intent.state for intent in intents if intent.transfer == transfer}
+        begun = states - {"planned", "signing", "signed"}
+        if begun and states != {"done"} and not begun & {"refused", "cancelled"}:
+            return True
+    return False
+
+
 def next_step(intents: list[IntentRow], transfer: int) -> IntentRow | None:
     """The first step of a transfer that is not done; None when all are."""
     for intent in intents:

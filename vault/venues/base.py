@@ -23,7 +23,8 @@ WithdrawalState = Literal["processing", "sent", "completed", "refused", "cancell
 class WithdrawNetwork:
     """One way in and out for an asset as the venue says it now; `fee` is taken out of the amount.
 
-    `step` is the smallest multiple the venue accepts, `confirmations` what a deposit waits for.
+    `step` is the smallest multiple the venue accepts, `confirmations` what a deposit waits for; less than
+    `deposit_minimum` is never credited.
     """
 
     asset: str
@@ -36,6 +37,7 @@ class WithdrawNetwork:
     step: Amount
     confirmations: int
     observed_at: datetime
+    deposit_minimum: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True)

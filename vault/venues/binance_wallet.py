@@ -77,6 +77,7 @@ def withdraw_network(answer: Any, asset: str, network: str, at: datetime) -> Wit
                     step=_step(line, asset),
                     confirmations=line.integer("minConfirm"),
                     observed_at=at,
+                    deposit_minimum=_deposit_minimum(line, asset),
                 )
     raise VenueError(
         "unknown_network", f"expected {asset} on {network} at the venue, it lists no such network"
@@ -86,6 +87,15 @@ def withdraw_network(answer: Any, asset: str, network: str, at: datetime) -> Wit
 def _maximum(line: Fields, asset: str) -> Amount | None:
     number = line.optional_decimal("withdrawMax")
     return None if number is None or number <= 0 else Amount.floor(number, asset_of(asset))
+
+
+def _deposit_minimum(line: Fields, asset: str) -> Amount | None:
+    """``depositDust``, never below what the venue says: rounded up to our base unit."""
+    number = line.optional_decimal("depositDust")
+    if number is None or number <= 0:
+        return None
+    least = Amount.floor(number, asset_of(asset))
+    return least if least.to_decimal() == number else least + Amount(asset_of(asset), 1)
 
 
 def _step(line: Fields, asset: str) -> Amount:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +20,9 @@ from emulator.device.screens import Screen
 from emulator.device.server import DeviceEmulator
 from emulator.world_client import WorldProcess
 from tests.faults.treasury import line, stage
-from tests.faults.treasury.stage import Kind, Place, Scene, Staged, Truth
-from vault.clock import Clock, ManualClock, SystemClock
+from tests.faults.treasury.stage import Kind, Place, Scene, Staged
+from tests.faults.treasury.truth import Truth, truth
+from vault.clock import Clock, SystemClock
 from vault.store.records import IntentRow
 from vault.treasury import approve, execute
 from vault.treasury.desk import Desk
@@ -50,8 +51,6 @@ class ShiftedClock:
         self._ahead += seconds
 
     def now(self) -> datetime:
-        from datetime import timedelta
-
         return SystemClock().now() + timedelta(seconds=self._ahead)
 
     def sleep(self, seconds: float) -> None:
@@ -99,7 +98,7 @@ class Case:
         return self.approve().sign()
 
     def truth(self) -> Truth:
-        return stage.truth(self.scene, self.staged)
+        return truth(self.scene, self.staged)
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -215,8 +214,3 @@ def share_worker(bench: Bench, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(venue_client.VenueClient, "__init__", numbered)
     patch.setattr(venue_client, "_start", lambda: bench.worker)
     patch.setattr(venue_client, "_end", lambda _process: None)
-
-
-def at(text: str) -> ManualClock:
-    """A clock that stands still at an instant."""
-    return ManualClock(datetime.fromisoformat(text).replace(tzinfo=UTC))

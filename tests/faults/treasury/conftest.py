@@ -1,4 +1,4 @@
-"""A world of its own for the fault tests of the line, and the crew that carries out jobs in other processes."""
+"""A world for the fault tests of the line, and the crew that carries out jobs in other processes."""
 
 from __future__ import annotations
 

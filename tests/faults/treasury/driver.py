@@ -1,4 +1,4 @@
-"""One job of the kill tests in a process of its own; and the fork server that starts such processes quickly.
+"""The fork server that gives every job of the kill tests a process of its own, quickly; and its other side.
 
 The server imports everything once (ccxt alone takes seconds) and forks a process for a job and one that
 becomes its venue worker: the real worker, on real pipes, which ends at the end of its input. It reads jobs as
@@ -7,7 +7,6 @@ JSON lines and answers with the status of each; it ends with its own input and t
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import json
 import os
@@ -18,127 +17,13 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from tests.faults.treasury import line, stage
-from tests.faults.treasury.kill import Stops
-from tests.faults.treasury.stage import Scene, Staged
-from vault.clock import SystemClock
-from vault.device.session import DeviceSession
-from vault.store import records
-from vault.treasury.desk import Desk
-from vault.treasury.plan import Plan
-
-# -- jobs, each in a process of its own --------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """`action` is prepare, run or recover; `kill_at` the stop at which a run ends (empty: none)."""
-
-    number: int
-    action: str
-    kind: stage.Kind
-    folder: str
-    kill_at: str = ""
-    with_proposal: bool = False
-
-    @property
-    def result(self) -> Path:
-        return Path(self.folder) / f"{self.action}.json"
-
-    @property
-    def note(self) -> Path:
-        return Path(self.folder) / "killed.json"
-
-
-def perform(job: Job, scene: Scene) -> dict[str, Any]:
-    """Do the job; what it returns is what the parent reads."""
-    os.environ.update(stage.own_keyring(Path(job.folder)))
-    _one_user_a_device(Path(job.folder).parent)
-    return {"prepare": _prepare, "run": _run, "recover": _recover}[job.action](job, scene)
-
-
-def _prepare(job: Job, scene: Scene) -> dict[str, Any]:
-    with _world_of(job):
-        staged = stage.make_treasury(scene, Path(job.folder), job.kind, job.number)
-    stage.fund(scene, staged)
-    with Desk(staged.treasury()) as desk:
-        line.prepare(desk, staged)
-        if not job.with_proposal:
-            line.propose_plan(desk)
-    return {}
-
-
-def _run(job: Job, scene: Scene) -> dict[str, Any]:
-    staged = Staged.load(Path(job.folder))
-    with Desk(staged.treasury()) as desk:
-        stops = Stops(job.kill_at, job.note)
-        if job.with_proposal:
-            stops.arm()
-            line.carry_out(desk, scene, line.propose_plan(desk))
-        else:
-            plan = line.only_plan(desk)
-            stops.arm()
-            line.carry_out(desk, scene, plan)
-        stops.disarm()
-        line.check_done_once(desk, scene, staged, line.only_plan(desk))
-    return {"passed": stops.passed}
-
-
-def _recover(job: Job, scene: Scene) -> dict[str, Any]:
-    staged = Staged.load(Path(job.folder))
-    with Desk(staged.treasury()) as desk:
-        plan = _plan_after_kill(desk)
-        met = line.settle(desk, plan)
-        line.check_at_rest(desk, scene, staged, plan)
-        rested = line.states(desk, plan)
-        line.complete(desk, scene, plan)
-        line.check_done_once(desk, scene, staged, plan)
-    return {"met": met, "rested": list(rested)}
-
-
-def _plan_after_kill(desk: Desk) -> Plan:
-    with desk.store.read() as connection:
-        found = records.all_plans(connection)
-    # Killed before there was a plan: nothing can have moved, the person asks for one again.
-    return line.only_plan(desk) if found else line.propose_plan(desk)
-
-
-def _one_user_a_device(folder: Path) -> None:
-    """A device is in one hand at a time: jobs that run side by side wait for each other."""
-    opened = Desk.device
-
-    @contextmanager
-    def device(desk: Desk, name: str) -> Iterator[DeviceSession]:
-        with _locked(folder / "device.lock"), opened(desk, name) as session:
-            yield session
-
-    Desk.device = device  # type: ignore[method-assign,assignment]
-
-
-@contextmanager
-def _world_of(job: Job) -> Iterator[None]:
-    with _locked(Path(job.folder).parent / "device.lock"):
-        yield
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-# -- the fork server ---------------------------------------------------------------------------------
+from tests.faults.treasury import stage
+from tests.faults.treasury.jobs import Job, perform
+from tests.faults.treasury.stage import Scene
 
 
 class _Adopted:
@@ -167,7 +52,8 @@ def _adopt(pid: int, stdin: int, stdout: int) -> None:
         if not waiting:
             return start()
         popen = _Adopted(waiting.pop(), os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb"))
-        process = client._Process(cast("Any", popen), tempfile.TemporaryFile(), Future(), {})
+        said = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
+        process = client._Process(cast("Any", popen), said, Future(), {})
         process.reader = threading.Thread(target=client._read, args=(process,), daemon=True)
         process.reader.start()
         return process
@@ -187,6 +73,7 @@ def _worker(job: Job, stdin: int, stdout: int) -> None:
 
 def _child(job: Job, scene: Scene) -> None:
     os.setpgid(0, 0)
+    answer: dict[str, Any]
     try:
         answer = {"ok": perform(job, scene)}
     except BaseException:  # noqa: BLE001  whatever it was, the test shall show it
@@ -363,5 +250,4 @@ def result_of(job: Job) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    SystemClock().now()
     Server(Scene.from_json(json.loads(os.environ["SCENE"]))).serve()

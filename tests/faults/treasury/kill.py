@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vault.store import database, journal
+from vault.store import journal
 from vault.store.database import Store, Writer
 
 
 class Stops:
     """The stops of this process, each by what is written there; the process dies at one of them, or at none.
 
-    A stop's name is stable between runs, as a number would not be: ``after planned to submitting #2``.
+    A stop is chosen by its name or, as ``#7``, by its number. Its name is stable between runs, as a number
+    is not: ``after planned to submitting #2``.
     """
 
     def __init__(self, at: str, note: Path) -> None:
@@ -59,8 +60,8 @@ class Stops:
             write_head(path, value)
 
         Store.write = stopping_write  # type: ignore[method-assign,assignment]
-        Writer.journal = noting_journal  # type: ignore[method-assign]
-        database.chain.write_head_file = stopping_head
+        Writer.journal = noting_journal  # type: ignore[method-assign,assignment]
+        journal.write_head_file = stopping_head
 
     def _stop(self, side: str) -> None:
         if not self._armed:
@@ -68,7 +69,7 @@ class Stops:
         what = f"{side} {', '.join(self._rows)}"
         self._seen[what] += 1
         self.passed.append(what if self._seen[what] == 1 else f"{what} #{self._seen[what]}")
-        if self.passed[-1] != self._at:
+        if self._at not in {self.passed[-1], f"#{len(self.passed)}"}:
             return
         with self._note.open("w", encoding="utf-8") as stream:
             json.dump(self.passed, stream)

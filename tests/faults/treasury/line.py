@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tests.faults.treasury.stage import TREASURER, Scene, Staged, Truth, sign_documents, truth, write_book
+from tests.faults.treasury.stage import TREASURER, Scene, Staged, sign_documents, write_book
+from tests.faults.treasury.truth import Truth, truth
 from vault.store import records
 from vault.store.records import IntentRow, PlanRow
 from vault.treasury import approve, books, execute, history, propose, reconcile
@@ -83,7 +84,7 @@ def complete(desk: Desk, scene: Scene, plan: Plan) -> None:
     state = plan_row(desk, plan).state
     if state == "proposed":
         approve.approve(desk, plan, TREASURER)
-        state = "approved"
+        state = plan_row(desk, plan).state
     if state in {"approved", "sending"}:
         approve.sign(desk, plan)
         execute.send(desk, plan, resume=state == "sending")

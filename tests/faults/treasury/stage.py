@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -42,6 +41,7 @@ NETWORK: Final = network_of("regtest")
 TREASURER: Final = "treasurer"
 PASSWORD: Final = "only for tests"
 LABELS: Final = ("cold", "staging")
+HOME_INDEX: Final = 5  # the receive address of the cold wallet that the address book knows
 COIN_SAT: Final = 2_500_000  # each of the two coins that a funded wallet starts with
 CREDIT_SAT: Final = 20_000_000
 
@@ -218,7 +218,7 @@ def store_keys(folder: Path, treasury_id: str, keys: Mapping[str, tuple[str, str
     if helpers not in sys.path:
         sys.path.append(helpers)
     with environment(own_keyring(folder)):
-        from quick_keyring import QuickCryptFileKeyring
+        from quick_keyring import QuickCryptFileKeyring  # type: ignore[import-not-found]
 
         backend = QuickCryptFileKeyring()
         backend.keyring_key = PASSWORD
@@ -320,11 +320,11 @@ def write_book(staged: Staged, treasury: Treasury) -> AddressBook:
     """Home is an address of the cold wallet that nothing was paid to yet; the deposit is the account's."""
     network = f"bitcoin:{NETWORK.name}"
     now = SystemClock().now()
-    cold = staged.address("cold", False, 5)
+    cold = staged.address("cold", False, HOME_INDEX)
     book = AddressBook(
         1,
         (
-            Entry("cold-1", "BTC", network, cold, None, "cold", "cold", 5, None, now, True, None),
+            Entry("cold-1", "BTC", network, cold, None, "cold", "cold", HOME_INDEX, None, now, True, None),
             Entry(
                 "trading-deposit",
                 "BTC",
@@ -360,70 +360,3 @@ def sign_documents(desk: Desk, book: AddressBook) -> None:
             statement = authority.document_statement(desk.treasury, kind, name, version, digest)
             signed = sign_statement(session, statement, attester.name, attester.public_key, NETWORK)
             authority.write_signature(authority.document_path(desk.treasury, kind), signed)
-
-
-# -- what is true, asked of the exchange and the chain -----------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What exchange and chain hold now, in satoshi, and how often something happened there."""
-
-    futures: int
-    spot: int
-    withdrawing: int
-    cold: int
-    staging: int
-    deposited: int
-    paid_home: int
-    withdrawals: tuple[tuple[str, int, int], ...]  # client id, gross, status
-    transfers: tuple[tuple[str, int], ...]
-    credits: int
-
-    @property
-    def venue(self) -> int:
-        return self.futures + self.spot
-
-
-def truth(scene: Scene, staged: Staged) -> Truth:
-    """Ask the exchange for the account and the chain for every address of the treasury."""
-    state = scene.exchange.state(staged.account)
-    stats = {
-        (name, change): [_stats(scene, staged.address(name, change, index)) for index in range(8)]
-        for name in LABELS
-        for change in (False, True)
-    }
-    home = stats["cold", False][5]
-    deposit = _stats(scene, staged.deposit)
-    held = {
-        name: sum(each[1] for (label, _), all_of in stats.items() if label == name for each in all_of)
-        for name in LABELS
-    }
-    return Truth(
-        futures=_sat(state["futures"].get("BTC", "0")),
-        spot=_sat(state["spot"].get("BTC", "0")),
-        withdrawing=_sat(state["withdrawing"].get("BTC", "0")),
-        cold=held["cold"],
-        staging=held["staging"],
-        deposited=deposit[0],
-        paid_home=home[0],
-        withdrawals=tuple(
-            (each["client_id"], _sat(each["gross"]), each["status"]) for each in state["withdrawals"]
-        ),
-        transfers=tuple((each["kind"], _sat(each["amount"])) for each in state["transfers"]),
-        credits=sum(each["credited"] for each in state["deposits"]),
-    )
-
-
-def _sat(text: str) -> int:
-    return Amount.from_decimal(Decimal(text), BTC).units
-
-
-def _stats(scene: Scene, address: str) -> tuple[int, int]:
-    """(outputs ever paid to it, satoshi on it), the mempool included."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{scene.esplora}/address/{address}", timeout=30) as answer:
-        value = json.load(answer)
-    parts = (value["chain_stats"], value["mempool_stats"])
-    count = sum(part["funded_txo_count"] for part in parts)
-    return count, sum(part["funded_txo_sum"] - part["spent_txo_sum"] for part in parts)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.treasury import stage
 from tests.faults.treasury.bench import Case
-from vault.errors import DeviceError, DeviceRefusedError, PlanError, VaultError, WrongDeviceError
+from vault.errors import DeniedError, DeviceError, DeviceRefusedError, PlanError, VaultError, WrongDeviceError
 from vault.treasury import approve
 
 Make = Callable[..., Case]
@@ -22,8 +22,13 @@ def test_a_no_at_the_approval_freezes_the_plan(make: Make) -> None:
         case.approve()
     assert (caught.value.code, case.state) == ("device.refused_by_person", "frozen")
     case.hands["cold"].yes = True
-    for attempt, code in ((case.approve, "plan.wrong_state"), (case.sign, "plan.wrong_state"), (case.send, "plan.frozen")):
-        with pytest.raises(PlanError) as again:
+    refusals: dict[Callable[[], object], str] = {
+        case.approve: "plan.wrong_state",
+        case.sign: "plan.wrong_state",
+        case.send: "denied.not_approved",
+    }
+    for attempt, code in refusals.items():
+        with pytest.raises(VaultError) as again:
             attempt()
         assert again.value.code == code
     case.untouched()
@@ -45,7 +50,9 @@ def test_a_no_at_the_signing_freezes_the_plan(make: Make) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 3, 6, 9])
-def test_a_device_unplugged_while_signing_is_an_error_and_signing_again_completes(after: int, make: Make) -> None:
+def test_a_device_unplugged_while_signing_is_an_error_and_signing_again_completes(
+    after: int, make: Make
+) -> None:
     case = make("evacuation").approve()
     case.devices["staging"].set_faults({"unplug_after": after})
     with pytest.MonkeyPatch.context() as patch:
@@ -70,7 +77,9 @@ def _hurry(case: Case, patch: pytest.MonkeyPatch) -> None:
     from vault.device import session
 
     opened = session.open_device
-    patch.setattr(session, "open_device", lambda path, **options: opened(path, **{**options, "timeout_s": 0.5}))
+    patch.setattr(
+        session, "open_device", lambda path, **options: opened(path, **{**options, "timeout_s": 0.5})
+    )
 
 
 def test_a_device_with_another_seed_signs_nothing(make: Make) -> None:
@@ -98,7 +107,9 @@ def test_a_device_with_another_seed_approves_nothing(make: Make) -> None:
 @pytest.mark.parametrize(
     "evil", ["wrong_key_signature", "truncate_signature", "sign_other_output", "redirect_output"]
 )
-def test_a_device_that_answers_what_was_not_asked_freezes_the_plan_or_is_refused(evil: str, make: Make) -> None:
+def test_a_device_that_answers_what_was_not_asked_freezes_the_plan_or_is_refused(
+    evil: str, make: Make
+) -> None:
     case = make("evacuation").approve()
     case.devices["staging"].set_faults({evil: True})
     try:
@@ -121,7 +132,7 @@ def test_an_approval_signed_by_another_key_of_the_person_is_not_recorded(make: M
             case.approve()
     finally:
         case.devices["cold"].set_faults({"wrong_key_signature": False})
-    with pytest.raises(PlanError):
+    with pytest.raises(DeniedError):
         case.send()
     case.untouched()
 

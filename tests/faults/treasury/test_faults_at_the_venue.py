@@ -1,4 +1,4 @@
-"""The exchange hangs, times out, or drops the connection while the line sends: UNKNOWN, settled, exactly once.
+"""The exchange hangs, times out or drops the connection while the line sends: UNKNOWN, then exactly once.
 
 What is asserted is what the exchange recorded and the chain holds; the treasury's records must agree with it.
 """
@@ -13,7 +13,7 @@ from tests.faults.treasury import line
 from tests.faults.treasury.bench import Case
 from vault.errors import BooksError, OutcomeUnknownError, PlanError, VaultError, VenueError
 from vault.store import records
-from vault.treasury import execute, reconcile
+from vault.treasury import books, execute, reconcile
 
 Make = Callable[..., Case]
 APPLY, MOVE = "withdraw/apply", "asset/transfer"
@@ -172,7 +172,9 @@ def test_a_withdrawal_to_another_address_under_our_client_id_stops_the_line(make
     _apply_by_hand(case, case.staged.address("cold", False, 6))
     with pytest.raises(OutcomeUnknownError):
         case.send(resume=True)
-    assert [each.note.split(":")[0] for each in reconcile.reconcile(case.desk)] == ["books.withdrawal_differs"]
+    assert [each.note.split(":")[0] for each in reconcile.reconcile(case.desk)] == [
+        "books.withdrawal_differs"
+    ]
     assert len(case.truth().withdrawals) == 1
 
 
@@ -197,7 +199,7 @@ def test_a_refused_withdrawal_fails_the_plan_and_leaves_the_coins_at_the_venue(m
     assert (caught.value.code, case.states, case.state) == ("venue.refused", ("done", "refused"), "failed")
     found = case.truth()
     assert found.withdrawals == () and found.spot == case.plan.body.transfers[0].gross.units
-    line.check_books(line.books.close_books(case.desk), case.staged, found)
+    line.check_books(books.close_books(case.desk), case.staged, found)
     for resume in (False, True):
         with pytest.raises(PlanError):
             case.send(resume=resume)
@@ -213,12 +215,14 @@ def test_a_withdrawal_that_the_venue_rejects_later_fails_the_plan(make: Make) ->
     assert (case.states, case.state) == (("done", "refused"), "failed")
     found = case.truth()
     assert found.cold == 0 and found.venue == case.staged.futures_sat
-    line.check_books(line.books.close_books(case.desk), case.staged, found)
+    line.check_books(books.close_books(case.desk), case.staged, found)
 
 
 def test_an_unreachable_venue_leaves_the_step_unsent_and_resumable(make: Make) -> None:
     case = make("withdrawal").ready()
-    case.scene.exchange.fault("drop_connection_before", "config/getall", skip=2)  # the third is read inside the send
+    case.scene.exchange.fault(
+        "drop_connection_before", "config/getall", skip=2
+    )  # the third is read inside the send
     with pytest.raises(VenueError):
         case.send()
     assert case.states == ("done", "unsent")
@@ -259,7 +263,7 @@ def test_a_frozen_plan_is_still_followed_and_goes_no_further(make: Make) -> None
     assert caught.value.code == "plan.frozen"
     assert case.truth().withdrawals == ()
     assert (case.states, case.state) == (("done", "planned"), "frozen")
-    line.check_books(line.books.close_books(case.desk), case.staged, case.truth())
+    line.check_books(books.close_books(case.desk), case.staged, case.truth())
 
 
 def test_a_lost_step_of_a_frozen_plan_is_settled(make: Make) -> None:
@@ -274,7 +278,7 @@ def test_a_lost_step_of_a_frozen_plan_is_settled(make: Make) -> None:
         case.scene.chain.mine(1)
         reconcile.reconcile(case.desk)
     assert (case.states, case.state) == (("done", "done"), "frozen")
-    line.check_books(line.books.close_books(case.desk), case.staged, case.truth())
+    line.check_books(books.close_books(case.desk), case.staged, case.truth())
 
 
 def test_an_answer_that_comes_after_reconcile_gave_up_on_it_is_still_recorded(make: Make) -> None:

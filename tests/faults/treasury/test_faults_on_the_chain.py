@@ -1,15 +1,16 @@
-"""Esplora accepts a transaction and drops the connection, hangs, or refuses: one transaction, or none, never two."""
+"""Esplora takes a transaction and drops the connection, hangs, or refuses: one or none, never two."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.faults.treasury import line, stage
 from tests.faults.treasury.bench import Case
 from vault.errors import ChainError, OutcomeUnknownError, PlanError, VaultError
-from vault.treasury import execute, reconcile
+from vault.treasury import execute, preconditions, reconcile
 
 Make = Callable[..., Case]
 
@@ -26,11 +27,11 @@ Make = Callable[..., Case]
     ],
 )
 def test_a_broadcast_without_an_answer_is_unknown_and_sent_once(
-    kind: stage.Kind, fault: str, sent: bool, options: dict[str, int], make: Make
+    kind: stage.Kind, fault: str, sent: bool, options: dict[str, Any], make: Make
 ) -> None:
     case = make(kind, chain_timeout=1).ready()
     txid = line.intents(case.desk, case.plan)[0].facts["txid"]
-    case.scene.chain.fault(fault, path="/tx", method="POST", **options)  # type: ignore[arg-type]
+    case.scene.chain.fault(fault, path="/tx", method="POST", **options)
     with pytest.raises(OutcomeUnknownError) as caught:
         case.send()
     assert caught.value.code == "unknown.broadcast"
@@ -41,7 +42,7 @@ def test_a_broadcast_without_an_answer_is_unknown_and_sent_once(
     reconcile.reconcile(case.desk)
     assert case.states[0] == ("accepted" if sent else "unsent")
     case.complete()
-    assert case.scene.chain.confirmations(txid) == case.scene.chain.confirmations(txid) or 1
+    assert (case.scene.chain.confirmations(txid) or 0) >= 1
 
 
 def test_a_chain_that_cannot_be_asked_leaves_the_step_unknown(make: Make) -> None:
@@ -62,15 +63,15 @@ def test_a_chain_that_cannot_be_asked_leaves_the_step_unknown(make: Make) -> Non
 def test_a_refused_transaction_is_unsent_and_the_reason_is_told(make: Make) -> None:
     """The coins were spent by the same keys a moment before: the mempool refuses a conflict."""
     case = make("evacuation").ready()
-    checked = execute.preconditions.check_transfer
+    checked = preconditions.check_transfer
     rival = _rival(case)
 
-    def spent_meanwhile(*arguments: object, **named: object) -> None:
-        checked(*arguments, **named)  # type: ignore[arg-type]
+    def spent_meanwhile(*arguments: Any, **named: Any) -> None:
+        checked(*arguments, **named)
         case.scene.chain.submit(rival)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute.preconditions, "check_transfer", spent_meanwhile)
+        patch.setattr(preconditions, "check_transfer", spent_meanwhile)
         with pytest.raises(ChainError) as caught:
             case.send()
     assert caught.value.code == "chain.refused"

@@ -23,7 +23,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.treasury import stage
-from tests.faults.treasury.driver import Crew, Job, result_of
+from tests.faults.treasury.driver import Crew, result_of
+from tests.faults.treasury.jobs import Job
 from tests.faults.treasury.stage import ROOT, Scene
 
 SIDE_BY_SIDE = 10  # jobs wait for the exchange's rate limit most of the time
@@ -34,7 +35,7 @@ TRIES = 4  # a run may pass a stop by: what reconciliation sees depends on how f
 def kill_and_recover(
     crew: Crew, place: Path, number: int, kind: stage.Kind, at: str
 ) -> tuple[bool, list[str]]:
-    """One treasury: killed at stop `at`, restarted, completed. Whether it came there, and the stops it passed."""
+    """One treasury, killed at stop `at` and completed. Whether it came there, and the stops it passed."""
     place.mkdir()
     with_proposal = kind == "withdrawal"  # for one kind of plan its making is part of the line as well
     prepare = Job(number, "prepare", kind, str(place), "", with_proposal)
@@ -81,7 +82,8 @@ class EveryStop:
 
     def _work(self) -> None:
         while (at := self._next()) is not None:
-            came, passed = False, []
+            came = False
+            passed: list[str] = []
             try:
                 came, passed = self._one(at)
             finally:
@@ -147,7 +149,7 @@ def test_killed_at_every_journaled_step_it_is_completed_exactly_once(
     for side in ("before", "after"):
         assert not [what for what in EXPECTED[kind] if f"{side} {what}" not in killed], sorted(killed)
     tell(
-        f"SIGKILL points: {kind} {len(killed)}; at each: 0 double sends, 0 lost, books equal venue and chain, "
+        f"SIGKILL points: {kind} {len(killed)}; at each 0 double sends, 0 lost, books equal, "
         f"then completed exactly once ({time.monotonic() - began:.0f} s)"
     )
 

@@ -9,6 +9,8 @@ import pytest
 
 from emulator.world_client import WorldProcess
 
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("commands")]
+
 
 class Miner:
     """Finds a block whenever something waits for one."""

@@ -8,7 +8,8 @@ import pytest
 
 from emulator.world_client import WorldProcess
 
-pytestmark = pytest.mark.timeout(300)  # the first of them sets the treasury up
+# The first of them sets the treasury up; both files use the same one.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("commands")]
 
 
 def test_info_tells_make_and_wallet(shell: Any, world: WorldProcess) -> None:

@@ -19,7 +19,7 @@ from vault.cli.demo.story import Story
 from vault.money import BTC, Amount
 from vault.treasury.desk import Desk
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("day")]
 
 # As far as any wallet of the day derives addresses.
 ADDRESSES = 30

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy.exc import IntegrityError
@@ -24,7 +25,9 @@ STATES = sorted(TRANSITIONS)
 
 
 def plan_row(plan_id: str = "a" * 16) -> PlanRow:
-    return PlanRow(plan_id, plan_id * 4, "2026-01-31T05:00:00.000Z", "2026-01-31T05:30:00.000Z", "proposed", "{}")
+    return PlanRow(
+        plan_id, plan_id * 4, "2026-01-31T05:00:00.000Z", "2026-01-31T05:30:00.000Z", "proposed", "{}"
+    )
 
 
 def intent_row(client_id: str, step: int = 1, plan_id: str = "a" * 16) -> IntentRow:
@@ -204,3 +207,5 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
+if settings.default is not None and settings.default.max_examples <= 100:  # not in the soak
+    TestLife.settings = settings(max_examples=12, stateful_step_count=25)

@@ -1,3 +1,4 @@
+# ruff: noqa: S608  statements are put together from this file's own numbers
 """Whoever alters, removes, reorders or rolls back the journal is found, and the row is named."""
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -111,6 +113,33 @@ def test_a_store_that_was_rolled_back_is_seen(store: Store, tmp_path: Path) -> N
     shutil.copy(tmp_path / "old.db", tmp_path / "vault.db")
     error = refused(store)
     assert (error.code, error.details["row"]) == ("audit.truncated", str(ROWS + 1))
+    # Nothing is written to it, so that nothing is ever sent from it and the evidence stays.
+    for _ in range(3):
+        with pytest.raises(AuditError) as caught, store.write() as writer:
+            writer.journal("note", "as if nothing had happened", {})
+        assert (caught.value.code, caught.value.details["row"]) == ("audit.truncated", str(ROWS + 1))
+
+
+def test_a_store_whose_head_is_of_another_past_is_not_written_to(store: Store, tmp_path: Path) -> None:
+    head = tmp_path / "journal-head.json"
+    text = '{"hash":"' + "0" * 64 + f'","seq":{ROWS}' + "}"
+    head.write_text(text, encoding="utf-8")
+    with pytest.raises(AuditError) as caught, store.write() as writer:
+        writer.journal("note", "as if nothing had happened", {})
+    assert caught.value.code == "audit.rewritten"
+    assert head.read_text(encoding="utf-8") == text
+
+
+def test_a_crash_while_the_store_was_made_locks_nobody_out(tmp_path: Path) -> None:
+    clock = ManualClock(datetime(2026, 1, 31, 5, tzinfo=UTC))
+    with Store.open(f"sqlite:///{tmp_path / 'vault.db'}", "ours", clock, create=True) as store:
+        (tmp_path / "journal-head.json").unlink()
+        with pytest.raises(ZeroDivisionError), store.write() as writer:
+            writer.journal("note", "a second crash", {})
+            raise ZeroDivisionError
+        with store.write() as writer:
+            writer.journal("note", "row 2", {})
+        assert store.verify().seq == 2
 
 
 def test_a_row_added_past_the_program_is_named(store: Store, tmp_path: Path) -> None:
@@ -129,7 +158,9 @@ def test_a_head_that_is_gone_is_not_taken_for_a_new_store(store: Store, tmp_path
     assert refused(store).code == "audit.head_missing"
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"seq":"six","hash":"x"}', '{"seq":1.5,"hash":"x"}', "\x00"])
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"seq":"six","hash":"x"}', '{"seq":1.5,"hash":"x"}', "\x00"]
+)
 def test_a_head_that_cannot_be_read_is_an_error_and_not_ignored(
     content: str, store: Store, tmp_path: Path
 ) -> None:
@@ -146,7 +177,7 @@ def test_a_head_one_commit_behind_is_what_a_crash_leaves_and_holds(store: Store,
 
 
 def test_a_slow_writers_head_does_not_replace_a_newer_one(store: Store, tmp_path: Path) -> None:
-    """Two processes: the first commits, the second commits and writes its head, then the first writes its own."""
+    """The first commits, the second commits and writes its head, and then the first writes its own."""
     with store.read() as connection:
         old = journal.head(connection)
     with store.write() as writer:
@@ -162,5 +193,6 @@ def test_no_single_change_of_a_row_keeps_its_hash(data: st.DataObject) -> None:
     row = JournalRow(3, "2026-01-31T05:00:00.000Z", "note", "row 3", '{"number":3}', GENESIS, "")
     column = data.draw(st.sampled_from(COLUMNS[:-1]))
     value = data.draw(st.text(max_size=20).filter(lambda text: text != getattr(row, column)))
-    assert replace(row, **{column: value}).computed_hash() != row.computed_hash()
+    changed: dict[str, Any] = {column: value}
+    assert replace(row, **changed).computed_hash() != row.computed_hash()
     assert replace(row, seq=4).computed_hash() != row.computed_hash()

@@ -1,4 +1,4 @@
-"""The store opens only what is this treasury's, of this version, and readable; its files are the owner's only."""
+"""The store opens only what is this treasury's, of this version and readable; its files are private."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         assert store.verify() == before
 
 
-def test_a_second_writer_is_told_that_the_store_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_writer_is_told_that_the_store_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0)
     with make(tmp_path) as first, make(tmp_path) as second, first.write() as writer:
         records.save_document(writer, "note", {"text": "x"})
@@ -129,7 +131,7 @@ def test_an_altered_document_is_not_handed_out(tmp_path: Path) -> None:
         with store.write() as writer:
             name = records.save_document(writer, "address_book", {"text": "ours"})
         with sqlite3.connect(tmp_path / "state" / "vault.db") as raw:
-            raw.execute("UPDATE document SET body = '{\"text\":\"theirs\"}' WHERE digest = ?", (name,))
+            raw.execute('UPDATE document SET body = \'{"text":"theirs"}\' WHERE digest = ?', (name,))
         raw.close()
         with store.read() as connection, pytest.raises(StoreError) as caught:
             records.document(connection, name)

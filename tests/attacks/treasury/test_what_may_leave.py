@@ -1,0 +1,205 @@
+"""Limits, the venue's own bounds, shared coins and double names: asked before anything leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from vault.config import TreasuryConfig
+from vault.errors import AttestationError, DeniedError, MoneyError, PlanError
+from vault.money import BTC, Amount
+from vault.treasury import approve, history, preconditions, propose, spending
+from vault.treasury.plan import Transfer
+from vault.venues.base import WithdrawNetwork
+from vault.venues.binance_wallet import withdraw_network
+
+
+def btc(units: int) -> Amount:
+    return Amount(BTC, units)
+
+
+def network(bench: Any, **changes: Any) -> WithdrawNetwork:
+    now = bench.clock.now()
+    base = WithdrawNetwork("BTC", "BTC", True, True, btc(1_000), btc(10_000), btc(10**9), btc(1), 2, now)
+    return replace(base, **changes)
+
+
+def limited(per_transfer: str, window: str) -> Any:
+    from vault.policy.document import Limit
+
+    limit = Limit(
+        id="all",
+        action="*",
+        asset="BTC",
+        per_transfer=Decimal(per_transfer),
+        window_hours=24,
+        window_amount=Decimal(window),
+    )
+    return SimpleNamespace(policy=SimpleNamespace(limit=(limit,)))
+
+
+def test_two_transfers_of_one_plan_do_not_pass_a_window_that_both_together_break(bench: Any) -> None:
+    """Another plan moved meanwhile: with it each transfer alone fits the window, and both do not."""
+    bench.desk.policy = lambda: limited("1", "0.00250000")
+    other = bench.plan(bench.transfer(1, source="third", venue_account="third"))
+    bench.walk(other, 1, "withdraw", "submitting", "accepted")
+    plan = bench.plan(bench.transfer(1), bench.transfer(2, source="hedge", venue_account="hedge"))
+    with pytest.raises(DeniedError) as caught:
+        history.check_limits(bench.desk, plan, plan.body.transfers[0])
+    assert caught.value.code == "denied.limit"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"maximum": btc(99_999)}, {"minimum": btc(100_001)}, {"step": btc(30_000)}]
+)
+def test_coins_do_not_leave_margin_for_a_withdrawal_the_venue_will_not_take(
+    bench: Any, changes: dict[str, Any]
+) -> None:
+    bench.venue.network = network(bench)
+    preconditions.check_withdrawal(bench.desk, bench.transfer())
+    bench.venue.network = network(bench, **changes)
+    with pytest.raises(PlanError) as caught:
+        preconditions.check_withdrawal(bench.desk, bench.transfer())
+    assert caught.value.code == "plan.venue_limits"
+
+
+def test_a_top_up_below_what_the_venue_credits_is_refused(bench: Any) -> None:
+    bench.venue.network = network(bench, deposit_minimum=btc(99_000))
+    preconditions.check_deposit_address(bench.desk, bench.top_up())
+    bench.venue.network = network(bench, deposit_minimum=btc(99_001))
+    with pytest.raises(DeniedError) as caught:
+        preconditions.check_deposit_address(bench.desk, bench.top_up())
+    assert caught.value.code == "denied.below_deposit_minimum"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("0.001", 100_000), ("0.0000000000001", 1), ("0.000000011", 2), ("0", None), (None, None)],
+)
+def test_the_least_deposit_is_read_from_the_venue_and_never_rounded_down(
+    bench: Any, said: str | None, expected: int | None
+) -> None:
+    line = {
+        "network": "BTC",
+        "withdrawEnable": True,
+        "depositEnable": True,
+        "withdrawFee": "0.00001",
+        "withdrawMin": "0.0001",
+        "withdrawMax": "100",
+        "withdrawIntegerMultiple": "0.00000001",
+        "minConfirm": 1,
+    }
+    if said is not None:
+        line["depositDust"] = said
+    found = withdraw_network([{"coin": "BTC", "networkList": [line]}], "BTC", "BTC", bench.clock.now())
+    assert found.deposit_minimum == (None if expected is None else btc(expected))
+
+
+def test_two_spends_of_one_plan_are_built_from_different_coins(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two accounts are topped up from one wallet: the second must not spend the coins of the first."""
+    left_alone = []
+
+    def build(desk: Any, decision: Any, before: tuple[Transfer, ...]) -> Transfer:
+        left_alone.append(spending.coins_of(before))
+        return bench.top_up(len(before) + 1, psbt=_one_coin())
+
+    monkeypatch.setattr(propose, "_transfer", build)
+    decision = SimpleNamespace(outcome="allow", amount=btc(1))
+    found = SimpleNamespace(decisions=(decision, decision))
+    monkeypatch.setattr(propose, "look", lambda desk: found)
+    monkeypatch.setattr(propose, "_body", lambda *arguments: (_ for _ in ()).throw(KeyError))
+    with pytest.raises(KeyError):
+        propose.propose(bench.desk)
+    assert [len(coins) for coins in left_alone] == [0, 1]
+
+
+def test_the_wallet_is_told_which_coins_are_taken(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    class Wallet:
+        def build_spend(self, payments: Any, rate: Any, **options: Any) -> Any:
+            asked.update(options)
+            return SimpleNamespace(payments=payments, fee=btc(1), psbt=b"", change_index=None)
+
+    bench.desk.wallet = lambda name: Wallet()
+    bench.chain.fee_rate = lambda blocks: Decimal(1)
+    policy = SimpleNamespace(fees=SimpleNamespace(max_fee_rate=Decimal(9)), band_of=lambda account: None)
+    decision = SimpleNamespace(amount=btc(5_000), action="top_up", source="cold", subject="hedge")
+    entry = SimpleNamespace(id="hedge-1", address=bench.transfer().address, network="bitcoin:regtest")
+    taken = spending.coins_of((bench.top_up(psbt=_one_coin()),))
+    propose._spend(bench.desk, policy, decision, entry, 2, taken)  # type: ignore[arg-type]
+    assert asked["without"] == taken
+    assert len(taken) == 1
+
+
+def _one_coin() -> str:
+    import base64
+
+    from vault.bitcoin.psbt import FieldMap, Psbt, PsbtInput, PsbtOutput
+    from vault.bitcoin.psbt_fields import Global
+    from vault.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
+
+    unsigned = Transaction(
+        2, (TxIn(OutPoint("cd" * 32, 1), b"", 0xFFFFFFFD),), (TxOut(5_000, b"\x00\x14" + b"\x01" * 20),), 0
+    )
+    head = FieldMap(()).put(Global.UNSIGNED_TX, unsigned.serialise(witness=False))
+    psbt = Psbt(unsigned, head, (PsbtInput(()),), (PsbtOutput(()),))
+    return base64.b64encode(psbt.serialise()).decode()
+
+
+def test_a_signature_by_another_key_freezes_the_plan(
+    bench: Any, permitted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking again and again for one more signature is how signatures are harvested."""
+    import contextlib
+
+    plan = bench.plan(state="proposed")
+    alice = SimpleNamespace(name="alice", device="d", public_key="02" * 33, roles=("approve",))
+    bench.desk.treasury.config.attester = (alice,)
+    bench.desk.treasury.attester = lambda name: alice
+    bench.desk.device = lambda name: contextlib.nullcontext()
+    monkeypatch.setattr(approve, "_show_destinations", lambda *arguments: None)
+
+    def other_key(*arguments: Any) -> None:
+        raise AttestationError("wrong_signer", "not signed by the key pinned for 'alice'")
+
+    monkeypatch.setattr("vault.device.attest.sign_statement", other_key)
+    with pytest.raises(AttestationError):
+        approve.approve(bench.desk, plan, "alice")
+    assert bench.state(plan) == "frozen"
+
+
+@pytest.mark.parametrize(("what", "names"), [("venue", ("a", "b")), ("wallet", ("a", "b"))])
+def test_one_account_or_wallet_under_two_names_is_refused(what: str, names: tuple[str, ...]) -> None:
+    """Its coins would count twice, and be swept twice."""
+    rows: dict[str, dict[str, Any]] = {
+        "venue": {"exchange": "binance", "account_uid": "77", "url": "http://127.0.0.1:1"},
+        "wallet": {"role": "cold", "descriptor": "wpkh(tpub/<0;1>/*)", "device": "d"},
+    }
+    device = {"name": "d", "kind": "trezor", "path": "udp:127.0.0.1:1", "root_fingerprint": "0" * 8}
+    document = {
+        "schema": 1,
+        "treasury_id": "desk",
+        "bitcoin": {"network": "regtest", "esplora": "http://127.0.0.1:2"},
+        "device": [device],
+        what: [{"name": name, **rows[what]} for name in names[:1]],
+    }
+    TreasuryConfig.model_validate(document)
+    document[what] = [{"name": name, **rows[what]} for name in names]
+    with pytest.raises(ValidationError, match="under two names"):
+        TreasuryConfig.model_validate(document)
+
+
+def test_more_digits_than_arithmetic_has_are_neither_rounded_up_nor_taken_as_exact() -> None:
+    almost_one = "0." + "9" * 62
+    with pytest.raises(MoneyError) as caught:
+        Amount.parse(almost_one, BTC)
+    assert caught.value.code == "money.too_many_digits"
+    assert Amount.floor(Decimal(almost_one), BTC) == btc(99_999_999)

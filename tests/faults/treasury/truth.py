@@ -1,0 +1,75 @@
+"""What is true, asked of the exchange and the chain themselves: the measure of every test of the line."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tests.faults.treasury.stage import HOME_INDEX, LABELS, Scene, Staged
+from vault.money import BTC, Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What exchange and chain hold now, in satoshi, and how often something happened there."""
+
+    futures: int
+    spot: int
+    withdrawing: int
+    cold: int
+    staging: int
+    deposited: int
+    paid_home: int
+    withdrawals: tuple[tuple[str, int, int], ...]  # client id, gross, status
+    transfers: tuple[tuple[str, int], ...]
+    credits: int
+
+    @property
+    def venue(self) -> int:
+        return self.futures + self.spot
+
+
+def truth(scene: Scene, staged: Staged) -> Truth:
+    """Ask the exchange for the account and the chain for every address of the treasury."""
+    state = scene.exchange.state(staged.account)
+    stats = {
+        (name, change): [_stats(scene, staged.address(name, change, index)) for index in range(8)]
+        for name in LABELS
+        for change in (False, True)
+    }
+    home = stats["cold", False][HOME_INDEX]
+    deposit = _stats(scene, staged.deposit)
+    held = {
+        name: sum(each[1] for (label, _), all_of in stats.items() if label == name for each in all_of)
+        for name in LABELS
+    }
+    return Truth(
+        futures=_sat(state["futures"].get("BTC", "0")),
+        spot=_sat(state["spot"].get("BTC", "0")),
+        withdrawing=_sat(state["withdrawing"].get("BTC", "0")),
+        cold=held["cold"],
+        staging=held["staging"],
+        deposited=deposit[0],
+        paid_home=home[0],
+        withdrawals=tuple(
+            (each["client_id"], _sat(each["gross"]), each["status"]) for each in state["withdrawals"]
+        ),
+        transfers=tuple((each["kind"], _sat(each["amount"])) for each in state["transfers"]),
+        credits=sum(each["credited"] for each in state["deposits"]),
+    )
+
+
+def _sat(text: str) -> int:
+    return Amount.from_decimal(Decimal(text), BTC).units
+
+
+def _stats(scene: Scene, address: str) -> tuple[int, int]:
+    """(outputs ever paid to it, satoshi on it), the mempool included."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{scene.esplora}/address/{address}", timeout=30) as answer:
+        value = json.load(answer)
+    parts = (value["chain_stats"], value["mempool_stats"])
+    count = sum(part["funded_txo_count"] for part in parts)
+    return count, sum(part["funded_txo_sum"] - part["spent_txo_sum"] for part in parts)
