@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from vault.codec import encode
 from vault.errors import DeniedError, VaultError
-from vault.money import Amount
+from vault.money import CONTEXT, Amount
 from vault.store import records
 from vault.store.records import PlanRow
 from vault.treasury import books, history, observe
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 # A sweep or an evacuation should confirm within this many blocks.
 FEE_TARGET_BLOCKS = 3
+# Building rounds the fee up. A transaction built at the cap itself would be refused for its last satoshi, on
+# the very day on which fees are at the cap.
+BELOW_CAP = Decimal("0.99")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +225,8 @@ def _spend(  # noqa: PLR0917
     drain = decision.action == "evacuate"
     script = script_pubkey(entry.address, desk.network)
     wanted = Amount.zero(decision.amount.asset) if drain else decision.amount
-    rate = min(desk.backend().fee_rate(FEE_TARGET_BLOCKS), policy.fees.max_fee_rate)
+    highest = CONTEXT.multiply(policy.fees.max_fee_rate, BELOW_CAP)
+    rate = min(desk.backend().fee_rate(FEE_TARGET_BLOCKS), highest)
     built = desk.wallet(decision.source).build_spend(((script, wanted),), rate, drain=drain, without=taken)
     paid = sum(amount.units for target, amount in built.payments if target == script)
     if drain and Amount(decision.amount.asset, paid) + built.fee > decision.amount:

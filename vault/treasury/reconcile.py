@@ -52,10 +52,30 @@ def reconcile(desk: Desk) -> list[Settlement]:
     with desk.store.read() as connection:
         # A frozen plan goes no further, but what it sent before must be followed all the same.
         rows = records.all_plans(connection, frozenset({"sending", "failed", "frozen"}))
+        given_up = [
+            step
+            for row in records.all_plans(connection, frozenset({"cancelled"}))
+            for step in records.intents(connection, row.plan_id)
+            if (step.kind, step.state) == ("spend", "cancelled") and step.submitted_at is not None
+        ]
     found: list[Settlement] = []
     for row in rows:
         found += settle_plan(desk, stored_plan(row))
+    for step in given_up:
+        found += _given_up(desk, step)
     return found
+
+
+def _given_up(desk: Desk, step: IntentRow) -> list[Settlement]:
+    """A spend that was handed over, not seen, and cancelled: its bytes stay valid, so it is still watched."""
+    try:
+        if not desk.backend().transaction_status(step.facts["txid"]).found:
+            return []
+        note = f"books.cancelled_but_sent: {step.facts['txid']} was given up and is on the chain all the same"
+    except VaultError as error:
+        note = f"{error.code}: {error.message}"
+    facts = (step.plan_id, step.client_id, step.transfer, step.step, step.kind)
+    return [Settlement(*facts, step.state, step.state, step.reference, note)]
 
 
 def settle_plan(desk: Desk, plan: Plan) -> list[Settlement]:

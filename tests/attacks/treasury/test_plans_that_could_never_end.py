@@ -211,3 +211,17 @@ def test_a_sweep_whose_withdrawal_is_unknown_still_keeps_every_other_plan_away(b
     with pytest.raises(DeniedError) as caught:
         preconditions.check_no_rival(bench.desk, bench.plan(top_up), top_up)
     assert caught.value.code == "denied.in_flight"
+
+
+def test_a_cancelled_spend_that_was_on_the_network_all_the_same_is_told(bench: Any) -> None:
+    """The server never showed it, a person gave it up, and a miner had it."""
+    plan = bench.plan(bench.top_up())
+    bench.walk(plan, 1, "spend", "signing")
+    bench.walk(plan, 1, "spend", "signed", txid=TXID, raw="00")
+    bench.walk(plan, 1, "spend", "submitting", not_after=LATER, submitted_at="2026-01-31T05:00:00.000Z")
+    bench.walk(plan, 1, "spend", "unsent")
+    execute.cancel(bench.desk, plan, "by hand")
+    assert reconcile.reconcile(bench.desk) == []
+    bench.chain.depth[TXID] = 1
+    (found,) = reconcile.reconcile(bench.desk)
+    assert found.note.startswith("books.cancelled_but_sent")

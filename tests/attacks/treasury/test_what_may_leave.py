@@ -106,7 +106,7 @@ def test_two_spends_of_one_plan_are_built_from_different_coins(
     """Two accounts are topped up from one wallet: the second must not spend the coins of the first."""
     left_alone = []
 
-    def build(desk: Any, decision: Any, before: tuple[Transfer, ...]) -> Transfer:
+    def build(desk: Any, decision: Any, before: tuple[Transfer, ...]) -> Any:
         left_alone.append(spending.coins_of(before))
         return bench.top_up(len(before) + 1, psbt=_one_coin())
 
@@ -125,7 +125,7 @@ def test_the_wallet_is_told_which_coins_are_taken(bench: Any, monkeypatch: pytes
 
     class Wallet:
         def build_spend(self, payments: Any, rate: Any, **options: Any) -> Any:
-            asked.update(options)
+            asked.update(options, rate=rate)
             return SimpleNamespace(payments=payments, fee=btc(1), psbt=b"", change_index=None)
 
     bench.desk.wallet = lambda name: Wallet()
@@ -137,6 +137,11 @@ def test_the_wallet_is_told_which_coins_are_taken(bench: Any, monkeypatch: pytes
     propose._spend(bench.desk, policy, decision, entry, 2, taken)  # type: ignore[arg-type]
     assert asked["without"] == taken
     assert len(taken) == 1
+    bench.chain.fee_rate = lambda blocks: Decimal(500)
+    propose._spend(bench.desk, policy, decision, entry, 2, taken)  # type: ignore[arg-type]
+    assert asked["rate"] == Decimal("8.91"), (
+        "rounded up while it is built, it must still be within the cap of 9"
+    )
 
 
 def _one_coin() -> str:
