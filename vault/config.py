@@ -94,7 +94,11 @@ class AttesterSettings(StrictModel):
 
 
 class VenueSettings(StrictModel):
-    """A trading account at a venue. The keys are in the keyring under the account's name."""
+    """A trading account at a venue. The keys are in the keyring under the account's name.
+
+    A request may leave this machine for `submit_seconds` after its journal entry, and the venue accepts
+    it for `recv_window_ms` after that; with `history_lag_seconds` they say when absence is proof.
+    """
 
     name: Name
     exchange: Literal["binance"]
@@ -102,6 +106,7 @@ class VenueSettings(StrictModel):
     url: Url | None = None
     contracts: tuple[str, ...] = Field(default=("BTCUSDT",), min_length=1, max_length=50, strict=False)
     timeout_seconds: int = Field(default=10, ge=1, le=120)
+    submit_seconds: int = Field(default=15, ge=1, le=120)
     recv_window_ms: int = Field(default=5000, ge=100, le=60_000)
     history_lag_seconds: int = Field(default=60, ge=0, le=86_400)
     max_clock_skew_ms: int = Field(default=1000, ge=0, le=60_000)

@@ -29,7 +29,7 @@ BUSY_SECONDS = 10  # how long a command waits for another one that is writing
 class Store:
     """The treasury's memory. Use as a context manager, or call `close`."""
 
-    def __init__(self, engine: Engine, clock: Clock, head_path: Path | None) -> None:
+    def __init__(self, engine: Engine, clock: Clock, head_path: Path) -> None:
         self._engine = engine
         self._clock = clock
         self._head_path = head_path
@@ -41,12 +41,16 @@ class Store:
         Raises `StoreError` (``store.missing``, ``store.other_version``, ``store.other_treasury``).
         """
         path = sqlite_path(url)
-        if path is not None:
-            _prepare_file(path, create=create)
-        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if path else {})
-        if path is not None:
-            event.listen(engine, "connect", _configure_sqlite)
-        store = cls(engine, clock, path.with_name("journal-head.json") if path else None)
+        if path is None:
+            raise StoreError(
+                "unsupported",
+                f"expected a store such as sqlite:///state/vault.db, found a {url.partition(':')[0]} one",
+                hint="Other databases need locks and an outside head of their own; they are not built yet.",
+            )
+        _prepare_file(path, create=create)
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _configure_sqlite)
+        store = cls(engine, clock, path.with_name("journal-head.json"))
         try:
             if create:
                 store._create(treasury_id)
@@ -83,7 +87,7 @@ class Store:
         """One transaction with the write lock held from its start; synced to disk when it ends."""
         with self._engine.connect() as connection:
             try:
-                connection.exec_driver_sql("BEGIN IMMEDIATE" if self._head_path else "BEGIN")
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             except OperationalError:
                 raise StoreError(
                     "busy",
@@ -97,21 +101,21 @@ class Store:
                 connection.rollback()
                 raise
             connection.commit()
-        if writer.head is not None and self._head_path is not None:
+        if writer.head is not None:
             chain.write_head_file(self._head_path, writer.head)
 
     def verify(self) -> chain.Head:
         """Check the whole journal. Raises `AuditError`."""
-        outside = chain.read_head_file(self._head_path) if self._head_path else None
+        outside = chain.read_head_file(self._head_path)
         with self.read() as connection:
             found = chain.verify(connection, outside)
-        if outside is None and self._head_path is not None and found.seq > 1:
+        if outside is None and found.seq > 1:
             raise chain.head_missing(self._head_path)
         return found
 
     def _create(self, treasury_id: str) -> None:
         with self._engine.begin() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if self._head_path else "BEGIN")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
             schema.metadata.create_all(connection)
             if connection.execute(select(schema.about.c.key)).first() is not None:
                 return
@@ -120,8 +124,7 @@ class Store:
             head = chain.append(
                 connection, to_iso(self._clock.now()), "store_created", treasury_id, dict(values)
             )
-        if self._head_path is not None:
-            chain.write_head_file(self._head_path, head)
+        chain.write_head_file(self._head_path, head)
 
     def _check(self, treasury_id: str) -> None:
         with self.read() as connection:
@@ -143,7 +146,7 @@ class Store:
 class Writer:
     """A write transaction: SQL through `connection`, the journal through `journal`."""
 
-    def __init__(self, connection: Connection, at: str, head_path: Path | None) -> None:
+    def __init__(self, connection: Connection, at: str, head_path: Path) -> None:
         self.connection = connection
         self.at = at
         self.head: chain.Head | None = None
@@ -151,7 +154,7 @@ class Writer:
 
     def journal(self, kind: str, subject: str, body: object) -> None:
         """Append to the journal in this transaction. Raises `AuditError` for a store that was rolled back."""
-        if self.head is None and self._head_path is not None:
+        if self.head is None:
             chain.require_continuing(self.connection, self._head_path)
         self.head = chain.append(self.connection, self.at, kind, subject, body)
 

@@ -18,6 +18,7 @@ from sqlalchemy import insert, select
 
 from vault.canonical import canonical_json, digest, read_json
 from vault.errors import AuditError, VaultError
+from vault.files import write_private
 from vault.store.schema import journal
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def write_head_file(path: Path, value: Head) -> None:
         except AuditError:
             return  # what somebody did to it is for `verify` to report, not to be wiped out
         if present is None or present.seq < value.seq:
-            _replace_head(path, value)
+            write_private(path, f"{canonical_json({'seq': value.seq, 'hash': value.hash})}\n".encode())
 
 
 @contextlib.contextmanager
@@ -193,13 +194,3 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _replace_head(path: Path, value: Head) -> None:
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(canonical_json({"seq": value.seq, "hash": value.hash}) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    scratch.replace(path)

@@ -8,6 +8,7 @@ from treasury.toml only, never from the document that is checked.
 from __future__ import annotations
 
 import ipaddress
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from vault.attestation import SignedStatement, Statement, verify
-from vault.canonical import canonical_json, read_json
+from vault.canonical import read_json
 from vault.clock import to_iso
 from vault.config import AttesterSettings, Role, Treasury, TreasuryConfig
 from vault.errors import AddressError, AttestationError, DeniedError, GuardError
+from vault.files import write_private
 from vault.store import records
 
 if TYPE_CHECKING:
@@ -257,9 +259,9 @@ def _accept_version(store: Store, kind: str, name: str, version: int, content_di
 
 
 def write_signature(path: Path, signed: SignedStatement) -> Path:
-    """Put the signature beside its document."""
+    """Put the signature beside its document, whole or not at all; returns its path."""
     target = path.with_name(path.name + SIGNATURE_SUFFIX)
-    target.write_text(canonical_json(signed.as_json()) + "\n", encoding="utf-8")
+    write_private(target, (json.dumps(signed.as_json(), indent=2) + "\n").encode())
     return target
 
 

@@ -6,7 +6,6 @@ that alters or drops what an earlier one said. Addresses of ours are derived her
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +15,10 @@ from vault.attestation import Statement
 from vault.clock import to_iso
 from vault.codec import decode
 from vault.errors import AddressError, AttestationError
+from vault.files import write_private
 from vault.store import records
 from vault.treasury import authority
 from vault.treasury.authority import BOOK_NAME, DocumentKind
-from vault.treasury.setup import write_private
 
 if TYPE_CHECKING:
     from vault.policy.book import AddressBook, Entry
@@ -120,8 +119,7 @@ def _sign(
     with desk.device(attester.device) as session:
         signed = sign_statement(session, statement, attester.name, attester.public_key, desk.network)
     path = authority.document_path(desk.treasury, kind)
-    signature = path.with_name(path.name + authority.SIGNATURE_SUFFIX)
-    write_private(signature, (json.dumps(signed.as_json(), indent=2) + "\n").encode())
+    signature = authority.write_signature(path, signed)
     return SignedDocument(kind, name, version, digest, attester.name, path, signature)
 
 

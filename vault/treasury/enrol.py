@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from vault.address import network_of
 from vault.config import Role, Treasury, TreasuryConfig
 from vault.errors import ConfigError
+from vault.files import write_private
 from vault.toml_strict import parse_toml
 from vault.treasury import authority
-from vault.treasury.setup import write_private
 from vault.treasury.templates import table
 
 if TYPE_CHECKING:

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Plan, Transfer
 
-# How long after its journal entry a request may still leave this machine. Together with the venue's
-# receive window it bounds when a request can still be accepted, and so when absence is proof.
-SUBMIT_SECONDS: Final = 5
 # An internal move is accepted first and done a moment later; longer than this is for `reconcile`.
 CONFIRM_ATTEMPTS: Final = 5
 CONFIRM_SECONDS: Final = 0.5
@@ -102,7 +99,9 @@ def begin(desk: Desk, plan: Plan, *, resume: bool) -> bool:
     raise PlanError(
         "not_approved" if row.state == "proposed" else row.state,
         f"expected an approved plan, found plan {plan.plan_id} {row.state}",
-        hint=f"Run `vault approve {plan.plan_id}`." if row.state == "proposed" else "Make a new plan.",
+        hint=f"Run `vault approve {plan.plan_id} --attester NAME`."
+        if row.state == "proposed"
+        else "Make a new plan.",
     )
 
 
@@ -173,8 +172,10 @@ def _confirmed(desk: Desk, plan: Plan, step: IntentRow) -> bool:
     return False
 
 
-def _submitting(desk: Desk, step: IntentRow) -> IntentRow:
+def _submitting(desk: Desk, transfer: Transfer, step: IntentRow) -> IntentRow:
     now = desk.clock.now()
+    at_venue = step.kind in INTERNAL or step.kind == "withdraw"
+    seconds = desk.treasury.venue(transfer.venue_account).submit_seconds if at_venue else 0
     with desk.store.write() as writer:
         row = records.find_plan(writer.connection, step.plan_id)
         if row is None or row.state != "sending":
@@ -190,7 +191,7 @@ def _submitting(desk: Desk, step: IntentRow) -> IntentRow:
             step,
             "submitting",
             submitted_at=to_iso(now),
-            not_after=to_iso(now + timedelta(seconds=SUBMIT_SECONDS)),
+            not_after=to_iso(now + timedelta(seconds=seconds)),
             # Whatever any attempt has caused is looked for from the first one on.
             first_submitted_at=str(step.facts.get("first_submitted_at", to_iso(now))),
         )
@@ -235,7 +236,7 @@ def _record_failure(desk: Desk, plan: Plan, step: IntentRow, error: VaultError) 
 def _send_internal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
     from vault.treasury.venue_requests import internal_transfer
 
-    step = _submitting(desk, step)
+    step = _submitting(desk, transfer, step)
     desk.progress(f"{step.kind.replace('_', ' ')}: {transfer.venue_account}")
     try:
         receipt = desk.venues.transfer_internal(transfer.venue_account, internal_transfer(transfer, step))
@@ -250,7 +251,7 @@ def _send_internal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) 
 def _send_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
     from vault.treasury.venue_requests import withdraw_request
 
-    step = _submitting(desk, step)
+    step = _submitting(desk, transfer, step)
     desk.progress(f"withdraw: {transfer.gross} from {transfer.venue_account} to {transfer.address}")
     try:
         receipt = desk.venues.withdraw(transfer.venue_account, withdraw_request(desk, transfer, step))
@@ -263,7 +264,7 @@ def _send_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow
 def _send_spend(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
     raw = bytes.fromhex(step.facts["raw"])
     txid = step.facts["txid"]
-    step = _submitting(desk, step)
+    step = _submitting(desk, transfer, step)
     desk.progress(f"broadcast: {txid}")
     try:
         answered = desk.backend().broadcast(raw)
@@ -310,6 +311,13 @@ def cancel(desk: Desk, plan: Plan, reason: str) -> list[IntentRow]:
                 f"transfer {moving[0].transfer} of plan {plan.plan_id} is {moving[0].state}",
                 hint="Run `vault reconcile` first.",
             )
+        for credit in (i for i in intents if i.kind == "credit" and i.state != "done"):
+            if any(i.state == "done" for i in intents if i.transfer == credit.transfer):
+                raise DeniedError(
+                    "in_flight",
+                    f"the coins of transfer {credit.transfer} are at the venue, which has not credited them",
+                    hint="Run `vault reconcile` until they are credited, then `vault send --resume`.",
+                )
         states = frozenset({"proposed", "approved", "sending", "frozen", "failed"})
         records.set_plan_state(writer, plan.plan_id, states, "cancelled", reason)
         for intent in intents:

@@ -42,7 +42,9 @@ def take_snapshot(desk: Desk) -> Snapshot:
             return future.result()
         except VaultError as error:
             failures.append(SourceFailure(source, error.code, error.message[:500]))
-            return None
+        except Exception as error:  # noqa: BLE001 -- one source's fault must not hide what the others said
+            failures.append(SourceFailure(source, "internal.unexpected", type(error).__name__))
+        return None
 
     config = desk.treasury.config
     with ThreadPoolExecutor(MAX_WORKERS) as pool:

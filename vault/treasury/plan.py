@@ -6,7 +6,6 @@ by another version. A plan never changes; a different wish is a different plan.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from vault.canonical import canonical_json, digest, read_json
 from vault.clock import to_iso
 from vault.codec import decode, encode
 from vault.errors import DocumentError, PlanError, VaultError
+from vault.files import write_private
 from vault.model import Action, Decision
 from vault.money import Amount
 
@@ -55,7 +55,10 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class PlanBody:
-    """Everything the digest of a plan covers."""
+    """Everything the digest of a plan covers.
+
+    `created_at` is when what the plan rests on was observed: whatever moved later is not in it.
+    """
 
     schema_version: int
     treasury_id: str
@@ -146,13 +149,7 @@ def write_plan(plan: Plan, folder: Path) -> Path:
     """Write the plan file whole or not at all (mode 0600); returns its path."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{plan.plan_id}.json"
-    scratch = folder / f".{plan.plan_id}.{os.getpid()}"
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(plan.text() + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    scratch.replace(path)
+    write_private(path, f"{plan.text()}\n".encode())
     return path
 
 

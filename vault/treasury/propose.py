@@ -13,12 +13,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from vault.codec import encode
-from vault.errors import DeniedError, VaultError
+from vault.errors import DeniedError, PlanError, VaultError
 from vault.money import CONTEXT, Amount
 from vault.store import records
 from vault.store.records import PlanRow
-from vault.treasury import books, history, observe
-from vault.treasury.plan import PLAN_SCHEMA, Plan, PlanBody, Transfer, write_plan
+from vault.treasury import authority, books, history, observe
+from vault.treasury.plan import MAX_PLAN_BYTES, PLAN_SCHEMA, Plan, PlanBody, Transfer, write_plan
 from vault.treasury.spending import coins_of, verify_transfer
 
 if TYPE_CHECKING:
@@ -93,12 +93,26 @@ def propose(desk: Desk) -> Proposal:
             used.append(decision)
         except VaultError as error:
             problems.append(Problem(decision, error.code, error.message))
-    if not transfers:
-        return _with(found, None, None, tuple(problems))
-    plan = Plan.of(_body(desk, found, tuple(used), tuple(transfers)))
-    with desk.store.write() as writer:
-        records.save_plan(writer, _row(plan))
-    return _with(found, plan, write_plan(plan, desk.treasury.plans_path), tuple(problems))
+    while transfers:
+        plan = Plan.of(_body(desk, found, tuple(used), tuple(transfers)))
+        try:
+            require_fit(plan)
+        except VaultError as error:
+            # What no person could approve is not proposed; the transfers before the last may still go.
+            transfers.pop()
+            problems.append(Problem(used.pop(), error.code, error.message))
+            continue
+        with desk.store.write() as writer:
+            records.save_plan(writer, _row(plan))
+        return _with(found, plan, write_plan(plan, desk.treasury.plans_path), tuple(problems))
+    return _with(found, None, None, tuple(problems))
+
+
+def require_fit(plan: Plan) -> None:
+    """Raises `PlanError` or `AttestationError` for a plan too large for a file or for an approval."""
+    if len(plan.text()) > MAX_PLAN_BYTES:
+        raise PlanError("too_large", f"expected a plan of at most {MAX_PLAN_BYTES} bytes")
+    authority.approval_statement(plan)
 
 
 def _decide(desk: Desk, snapshot: Snapshot, assessment: Assessment) -> tuple[Decision, ...]:
@@ -120,7 +134,7 @@ def _body(
         schema_version=PLAN_SCHEMA,
         treasury_id=desk.treasury.config.treasury_id,
         network=desk.treasury.config.bitcoin.network,
-        created_at=now,
+        created_at=found.snapshot.taken_at,
         expires_at=now + timedelta(minutes=policy.policy.plan.expires_minutes),
         policy_id=policy.policy.policy_id,
         policy_version=policy.policy.version,

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vault.clock import from_iso, to_iso
-from vault.errors import BooksError, VaultError
+from vault.errors import BooksError, PlanError, VaultError
 from vault.store import records
 from vault.treasury.history import stored_plan
 from vault.treasury.steps import settled, under_way
@@ -60,7 +60,12 @@ def reconcile(desk: Desk) -> list[Settlement]:
         ]
     found: list[Settlement] = []
     for row in rows:
-        found += settle_plan(desk, stored_plan(row))
+        try:
+            found += settle_plan(desk, stored_plan(row))
+        except PlanError as error:
+            # One unreadable plan must not end the following of all others.
+            note = f"{error.code}: {error.message}"
+            found.append(Settlement(row.plan_id, "", 0, 0, "plan", row.state, row.state, "", note))
     for step in given_up:
         found += _given_up(desk, step)
     return found

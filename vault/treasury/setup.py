@@ -6,7 +6,6 @@ whole; treasury.toml comes last, so a folder that has one has everything.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from vault.config import CONFIG_NAME, TreasuryConfig
 from vault.errors import ConfigError, VaultError
+from vault.files import write_private
 from vault.toml_strict import parse_toml
 from vault.treasury.templates import treasury_text
 
@@ -131,19 +131,3 @@ def _undo(paths: list[Path]) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all (mode 0600), replacing what was there; synced to disk."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        scratch.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            scratch.unlink()
-        raise

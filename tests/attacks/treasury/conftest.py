@@ -215,7 +215,7 @@ class Bench:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     clock = ManualClock(START)
     venue, chain = FakeVenue(clock), FakeChain()
-    account = SimpleNamespace(max_clock_skew_ms=1000)
+    account = SimpleNamespace(max_clock_skew_ms=1000, submit_seconds=5)
     with Store.open(f"sqlite:///{tmp_path / 'state' / 'vault.db'}", "desk", clock, create=True) as store:
         bitcoin = SimpleNamespace(network="regtest", confirmations=3)
         desk = SimpleNamespace(

@@ -225,3 +225,40 @@ def test_a_cancelled_spend_that_was_on_the_network_all_the_same_is_told(bench: A
     bench.chain.depth[TXID] = 1
     (found,) = reconcile.reconcile(bench.desk)
     assert found.note.startswith("books.cancelled_but_sent")
+
+
+def test_a_top_up_is_not_given_up_between_its_payment_and_its_credit(bench: Any) -> None:
+    plan = bench.plan(bench.top_up())
+    bench.walk(plan, 1, "spend", "signing")
+    bench.walk(plan, 1, "spend", "signed", txid=TXID, raw="00")
+    bench.walk(plan, 1, "spend", "submitting", "done", not_after=LATER)
+    sending(bench, plan)
+    with pytest.raises(DeniedError) as caught:
+        execute.cancel(bench.desk, plan, "by hand")
+    assert (caught.value.code, bench.state(plan)) == ("denied.in_flight", "sending")
+    bench.walk(plan, 1, "credit", "done", reference=TXID)
+    execute.cancel(bench.desk, plan, "by hand")
+    assert bench.state(plan) == "cancelled"
+
+
+def test_one_unreadable_plan_does_not_end_the_following_of_the_others(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = bench.plan(), bench.plan(bench.top_up())
+    for plan in (first, second):
+        sending(bench, plan)
+    readable = history.stored_plan
+
+    def damaged(row: records.PlanRow) -> Any:
+        if row.plan_id == first.plan_id:
+            raise PlanError("altered", "the stored plan was altered")
+        return readable(row)
+
+    monkeypatch.setattr(reconcile, "stored_plan", damaged)
+    bench.walk(second, 1, "spend", "signing")
+    bench.walk(second, 1, "spend", "signed", txid=TXID, raw="00")
+    bench.walk(second, 1, "spend", "submitting", "accepted", not_after=LATER)
+    bench.chain.depth[TXID] = 1
+    found = {each.plan_id: each for each in reconcile.reconcile(bench.desk)}
+    assert "plan.altered" in found[first.plan_id].note
+    assert bench.step(second, 1, "spend").state == "sent"

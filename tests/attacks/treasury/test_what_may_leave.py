@@ -208,3 +208,33 @@ def test_more_digits_than_arithmetic_has_are_neither_rounded_up_nor_taken_as_exa
         Amount.parse(almost_one, BTC)
     assert caught.value.code == "money.too_many_digits"
     assert Amount.floor(Decimal(almost_one), BTC) == btc(99_999_999)
+
+
+def test_a_plan_whose_approval_no_device_could_show_is_not_proposed(bench: Any) -> None:
+    from vault.errors import AttestationError
+    from vault.treasury.propose import require_fit
+
+    require_fit(bench.plan(*(bench.transfer(number) for number in range(1, 4))))
+    with pytest.raises(AttestationError) as caught:
+        require_fit(bench.plan(*(bench.transfer(number) for number in range(1, 40))))
+    assert caught.value.code == "attestation.too_long"
+
+
+def test_one_sources_unforeseen_fault_does_not_hide_what_the_others_said(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    from vault.treasury import observe
+
+    def broken(*_arguments: object) -> object:
+        raise RuntimeError("a fault nobody thought of")
+
+    venue = SimpleNamespace(name="trading", contracts=("BTCUSDT",))
+    bench.desk.treasury.config.venue, bench.desk.treasury.config.wallet = (venue,), ()
+    monkeypatch.setattr(observe, "_account", broken)
+    monkeypatch.setattr(observe, "_market", broken)
+    monkeypatch.setattr(observe, "_spot", lambda desk, name, asset: None)
+    snapshot = observe.take_snapshot(bench.desk)
+    assert {failure.source for failure in snapshot.failures} == {"venue:trading", "market:trading:BTCUSDT"}
+    assert all(failure.code == "internal.unexpected" for failure in snapshot.failures)

@@ -79,6 +79,7 @@ account_uid = "{uid}"
 url = "{venue}"
 timeout_seconds = {venue_timeout}
 history_lag_seconds = {history_lag}
+submit_seconds = 5
 recv_window_ms = 1000
 
 [[attester]]

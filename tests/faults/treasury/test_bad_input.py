@@ -363,7 +363,7 @@ def test_of_two_plans_made_from_one_look_only_one_is_carried_out(make: Make) -> 
     first.ready()
     second.ready()
     second.send()
-    refuse("denied.in_flight", first.send)
+    refuse("plan.superseded", first.send)
     line.follow(second.desk, second.scene, second.plan)
     refuse("plan.superseded", first.send)
     line.check_done_once(second.desk, second.scene, second.staged, second.plan)

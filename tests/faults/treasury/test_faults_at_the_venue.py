@@ -207,6 +207,7 @@ def test_a_refused_withdrawal_fails_the_plan_and_leaves_the_coins_at_the_venue(m
 
 def test_a_withdrawal_that_the_venue_rejects_later_fails_the_plan(make: Make) -> None:
     case = make("withdrawal").ready()
+    case.scene.exchange.tick(5)  # withdrawals of other cases get through first
     case.scene.exchange.withdrawals(reject_next=1)
     case.send()
     for _ in range(3):

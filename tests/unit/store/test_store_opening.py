@@ -48,6 +48,13 @@ def test_a_missing_store_is_not_made_by_opening_it(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
+def test_refuses_another_kind_of_database_without_repeating_its_password() -> None:
+    with pytest.raises(StoreError) as caught:
+        Store.open("postgresql://vault:hunter2@127.0.0.1/vault", "ours", CLOCK)
+    assert caught.value.code == "store.unsupported"
+    assert "hunter2" not in str(caught.value)
+
+
 def test_refuses_the_store_of_another_treasury(tmp_path: Path) -> None:
     make(tmp_path).close()
     assert code_of(tmp_path, "theirs") == "store.other_treasury"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from vault.clock import SystemClock
 from vault.config import Treasury, load_treasury
+from vault.files import write_private
 from vault.money import BTC, Amount
 from vault.secrets import CRYPTFILE_PASSWORD, Secret, venue_secret_names, write_secret
 from vault.treasury import documents, enrol, setup
@@ -70,7 +71,7 @@ def make_treasury(world: WorldProcess, folder: Path) -> Treasury:
     values = [("name", ACCOUNT), ("exchange", "binance"), ("account_uid", str(account.uid))]
     venue = table("venue", [*values, ("url", world.venue_url)])
     text = made.config.read_text(encoding="utf-8")
-    setup.write_private(made.config, f"{text}\n{venue}".encode())
+    write_private(made.config, f"{text}\n{venue}".encode())
     for role, pair in (("read", account.read), ("withdraw", account.withdraw)):
         for name, value in zip(venue_secret_names(ACCOUNT, role), (pair.key, pair.secret), strict=True):
             write_secret(TREASURY_ID, name, Secret(value))

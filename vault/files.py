@@ -1,0 +1,27 @@
+"""Writing a file whole or not at all, readable by its owner only.
+
+Refuses to follow a link that lies where its scratch file goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all (mode 0600), replacing what was there; synced to disk."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        scratch.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            scratch.unlink()
+        raise
