@@ -11,8 +11,9 @@ import datetime
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,7 +42,8 @@ TERMINAL = Path("/dev/tty")
 class World:
     """All emulators of a scenario, started on entering and stopped on leaving.
 
-    `tick_seconds` lets the venue's time work by itself; None leaves it to the scenario.
+    With `tick_seconds` time works by itself: the venue's clockwork ticks and a block is found that often.
+    None leaves both to whoever controls the world.
     """
 
     def __init__(
@@ -65,6 +67,8 @@ class World:
             self.venue = VenueControl(self.venue_server.url)
             self.devices = tuple(self._start_device(plan) for plan in scenario.devices)
             self.accounts = self._set_the_scene()
+            if tick_seconds is not None:
+                self._stack.enter_context(finding_blocks(self.chain, tick_seconds))
         except BaseException:
             self.stop()
             raise
@@ -120,6 +124,24 @@ class World:
         self.stop()
 
 
+@contextmanager
+def finding_blocks(chain: BitcoinChain, seconds: float) -> Iterator[None]:
+    """Find a block every so many seconds, in a thread of its own, for the length of a ``with`` block."""
+    stop = threading.Event()
+
+    def mine() -> None:
+        while not stop.wait(seconds):
+            chain.mine(1)
+
+    thread = threading.Thread(target=mine, name="finding blocks")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 def ask_on_terminal(screen: Screen) -> bool:
     """Show a device screen on the controlling terminal: standard input belongs to the parent."""
     with (
@@ -145,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--dir", type=Path, help="where world.json goes; default: a temporary directory")
     parser.add_argument("--device-mode", choices=MODES, default="auto")
-    parser.add_argument("--tick-seconds", type=float, help="let the venue's time work by itself")
+    parser.add_argument("--tick-seconds", type=float, help="tick the venue and find a block this often")
     parser.add_argument("--forever", action="store_true", help="do not end when standard input ends")
     return parser
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from vault.cli.command import Answer, Call, command
+from vault.errors import PlanError
 
 if TYPE_CHECKING:
     from vault.cli.page import Page
+    from vault.treasury.desk import Desk
+    from vault.treasury.plan import Plan
 
 
 @command(
@@ -28,6 +31,7 @@ def approve(call: Call, ident: str, attester: str) -> Answer:
 
     with call.desk() as desk:
         plan = find_plan(desk, ident)
+        _refuse_second(desk, plan, attester)
         count = work(desk, plan, attester)
     required = plan.body.approvals_required
     document = {
@@ -45,3 +49,18 @@ def approve(call: Call, ident: str, attester: str) -> Answer:
             page.line(f"Next: vault {'sign' if spends else 'send'} {plan.plan_id}")
 
     return Answer(document, render)
+
+
+def _refuse_second(desk: Desk, plan: Plan, attester: str) -> None:
+    """Said before the device is asked: a second approval by the same person would not count."""
+    from vault.store import records
+
+    with desk.store.read() as connection:
+        given = [name for name, _ in records.approvals(connection, plan.plan_id)]
+    if attester in given:
+        missing = plan.body.approvals_required - len(given)
+        raise PlanError(
+            "approved_twice",
+            f"{attester} has already approved plan {plan.plan_id}",
+            hint=f"{missing} more must come from others." if missing > 0 else "It has all its approvals.",
+        )

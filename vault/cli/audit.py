@@ -23,11 +23,13 @@ def verify(call: Call) -> Answer:
 
     Exit status 14 and the number of the first row that was altered, removed or cut off.
     """
+    from vault.cli.wording import counted
+
     with call.store() as (_, store):
         head = store.verify()
 
     def render(page: Page) -> None:
-        page.line(f"{head.seq} rows verified")
+        page.line(f"{counted(head.seq, 'row')} verified")
         page.line(f"head {head.hash}")
 
     return Answer({"rows": head.seq, "head": head.hash}, render)

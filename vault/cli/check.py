@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from vault.cli.blind import could_not_judge
 from vault.cli.command import Answer, Call, command
 from vault.errors import VaultError
 
@@ -53,7 +54,8 @@ def check(call: Call, warn_fragility: str, crit_fragility: str) -> Answer:
     Exit status 0 ok, 1 warning, 2 critical, 3 unknown (also for every error).
     CRITICAL: an account close to liquidation, a top-up that is called for (denied or not), a step that was
     sent and never answered, fragility at its critical share. WARNING: a sweep or evacuation that is called
-    for, an account under stress, a source that failed, fragility at its warning share.
+    for, an account under stress, coins idle in a venue's spot wallet, a source that failed, fragility at its
+    warning share. UNKNOWN: an account or wallet that could not be read or judged.
     """
     from vault.treasury.overview import overview
     from vault.treasury.propose import look
@@ -98,6 +100,7 @@ def judge(
     return (
         *_account_remarks(known, accounts),
         *_decision_remarks(found),
+        *_idle_remarks(known),
         *_market_remarks(found, limits),
         *(Remark(WARNING, _plain(f"{f.source} failed ({f.code})")) for f in found.snapshot.failures),
         *(
@@ -114,6 +117,8 @@ def _plain(text: str) -> str:
 
 
 def _account_remarks(known: Overview, accounts: tuple[str, ...]) -> list[Remark]:
+    from vault.cli.wording import usd
+
     remarks = []
     assessed = {view.risk.account: view for view in known.accounts}
     for name in accounts:
@@ -123,7 +128,7 @@ def _account_remarks(known: Overview, accounts: tuple[str, ...]) -> list[Remark]
         elif view.state != "ok":
             level = CRITICAL if view.state == "critical" else WARNING
             remarks.append(
-                Remark(level, f"{name} {view.state}, stress excess {view.risk.stress_excess:.2f} USD")
+                Remark(level, f"{name} {view.state}, stress excess {usd(view.risk.stress_excess)}")
             )
     return remarks
 
@@ -133,6 +138,11 @@ def _decision_remarks(found: Proposal) -> list[Remark]:
     for each in found.decisions:
         if each.outcome == "none":
             continue
+        # A top-up whose account was read is called for, whatever is not known of the wallet it comes from.
+        if could_not_judge(each) and not (each.action == "top_up" and each.decided_by.startswith("wallet:")):
+            said = f"{each.action.replace('_', '-')} {each.subject} could not be judged: {each.reason}"
+            remarks.append(Remark(UNKNOWN, _plain(said)))
+            continue
         level = CRITICAL if each.action == "top_up" else WARNING
         amount = f" of {each.amount}" if each.amount is not None else ""
         said = "called for" if each.outcome == "allow" else f"denied by {each.decided_by}"
@@ -140,6 +150,12 @@ def _decision_remarks(found: Proposal) -> list[Remark]:
             Remark(level, _plain(f"{each.action.replace('_', '-')} {each.subject}{amount} {said}"))
         )
     return remarks
+
+
+def _idle_remarks(known: Overview) -> list[Remark]:
+    from vault.cli.wording import idle_line
+
+    return [Remark(WARNING, _plain(idle_line(holding))) for holding in known.idle]
 
 
 def _market_remarks(found: Proposal, limits: Thresholds) -> list[Remark]:

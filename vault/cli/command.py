@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from vault.store.database import Store
     from vault.treasury.desk import Desk
 
+# Nothing is known to be wrong, but the time of --wait was not enough.
+UNDER_WAY_STATUS: Final = 22
 NOTHING_CHANGED: Final = "Nothing was moved and nothing was changed."
 
 

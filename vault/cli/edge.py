@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.utils import PacifyFlushWrapper
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -49,12 +50,21 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _report("interrupted.by_user", INTERRUPTED_STATUS, "Interrupted.", "", as_json)
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing is left to say, also not at the interpreter's exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE_STATUS
+        return _reader_gone()
+    except SystemExit as stop:
+        # click makes 1 of a broken pipe before we see it, and leaves this wrapper behind.
+        if isinstance(sys.stdout, PacifyFlushWrapper):
+            return _reader_gone()
+        return stop.code if isinstance(stop.code, int) else UNEXPECTED_STATUS
     except Exception as error:  # noqa: BLE001 -- the last line of defence before a traceback
         return _failed(error, as_json)
     return status if isinstance(status, int) else 0
+
+
+def _reader_gone() -> int:
+    """Whoever read our output has gone; nothing is left to say, also not at the interpreter's exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE_STATUS
 
 
 def _failed(error: Exception, as_json: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,22 @@ from vault.cli.command import Answer, Call, command
 
 if TYPE_CHECKING:
     from vault.cli.page import Page
+
+
+def _next(folder: Path) -> list[str]:
+    """The commands that lead from here to a treasury that works, in the order in which they can be given."""
+    return [
+        f"cd {shlex.quote(str(folder))}",
+        "vault device enrol cold --path PATH --kind trezor --wallet cold=cold --attester NAME --write",
+        "add a [[venue]] named trading to treasury.toml",
+        "vault secret set venue/trading/read/key      # and read/secret, withdraw/key, withdraw/secret",
+        "vault book add cold-1 --wallet cold --index 0",
+        "vault book add trading-deposit --venue trading",
+        "vault book sign --attester NAME",
+        "read policy.toml, change what must be changed (its wallet `staging` too), then vault policy test",
+        "vault policy sign --attester NAME",
+        "vault doctor",
+    ]
 
 
 @command("init", interrupted="Nothing was left behind unless the folder has a treasury.toml.")
@@ -40,9 +57,6 @@ def init(call: Call, folder: str, treasury_id: str | None, emulated: bool, esplo
         page.lines((str(path) for path in made.files), "  ")
         page.line()
         page.line("Next:")
-        page.line("  vault device enrol NAME --path PATH --kind trezor --wallet cold=cold --write")
-        page.line("  read policy.toml, then `vault policy test` and `vault policy sign --attester NAME`")
-        page.line("  vault book add cold-1 --wallet cold --index 0, then `vault book sign --attester NAME`")
-        page.line("  add a [[venue]] to treasury.toml, then `vault secret set` and `vault doctor`")
+        page.lines(_next(made.folder), "  ")
 
     return Answer({"folder": str(made.folder), "files": [str(path) for path in made.files]}, render)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from vault.cli.blind import not_known, status_of
 from vault.cli.command import Answer, Call, command
 from vault.errors import PlanError, VaultError
 
@@ -29,7 +30,8 @@ def plan(call: Call, detailed_exitcode: bool) -> Answer:
 
     The plan is a file, bound by its hash to policy, address book and observation; it expires, and nothing in
     it moves before it is approved, signed and sent. Exit status 60 when something was allowed and could not
-    be planned.
+    be planned. When no plan was made because an account or wallet could not be read, the status is that of
+    the first failure (20 venue, 25 chain, 12 keyring, 11 not configured).
     """
     from vault.cli.edge import report_error
     from vault.treasury.propose import propose
@@ -52,7 +54,11 @@ def _silent(_page: Page) -> None:
 def _status(found: Proposal, detailed: bool) -> int:
     if found.problems:
         return FAILED if detailed else PlanError.exit_status
-    return MADE if detailed and found.plan is not None else NOTHING
+    if found.plan is not None:
+        return MADE if detailed else NOTHING
+    if unread := not_known(found):
+        return FAILED if detailed else status_of(unread[0].code)
+    return NOTHING
 
 
 def _document(found: Proposal) -> dict[str, Any]:
@@ -80,6 +86,10 @@ def _document(found: Proposal) -> dict[str, Any]:
             }
             for each in found.problems
         ],
+        "not_known": [
+            {"action": each.action, "subject": each.subject, "error": each.code, "message": each.message}
+            for each in not_known(found)
+        ],
         "failures": encode(found.snapshot.failures),
         "missing": list(found.assessment.missing),
     }
@@ -96,9 +106,11 @@ def _render(page: Page, found: Proposal) -> None:
             f"allowed, but not planned: {each.decision.action.replace('_', '-')} {each.decision.subject}: "
             f"{each.code}: {each.message}"
         )
+    unread = not_known(found)
+    page.lines(each.line for each in unread)
     page.line()
     if found.plan is None:
-        page.line("No plan was made: nothing is called for that the policy allows.")
+        page.line(_no_plan(found, blind=bool(unread)))
         return
     for transfer in found.plan.body.transfers:
         show_transfer(page, transfer)
@@ -109,6 +121,14 @@ def _render(page: Page, found: Proposal) -> None:
     page.line(
         f"Next: vault show {found.plan.plan_id}, then vault approve {found.plan.plan_id} --attester NAME"
     )
+
+
+def _no_plan(found: Proposal, *, blind: bool) -> str:
+    if found.problems:
+        return "No plan was made: what the policy allows could not be planned."
+    if blind:
+        return "No plan was made, and whether anything is called for is not known."
+    return "No plan was made: nothing is called for that the policy allows."
 
 
 def show_transfer(page: Page, transfer: Transfer) -> None:

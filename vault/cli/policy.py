@@ -61,27 +61,38 @@ def _state(state: DocumentState) -> dict[str, Any]:
 
 def _render(page: Page, document: Policy, state: DocumentState) -> None:
     from vault.cli.signing import show_state
+    from vault.cli.wording import usd
 
     page.title(f"Policy {document.policy_id} version {document.version}")
     page.line(document.description)
     show_state(page, state)
+    page.line()
+    page.facts(_settings(document))
     page.line()
     if document.band:
         rows = [
             (
                 b.account,
                 b.asset,
-                f"{b.floor:f}",
-                f"{b.target:f}",
-                f"{b.ceiling:f}",
-                f"{b.min_change:f}",
+                usd(b.floor),
+                usd(b.target),
+                usd(b.ceiling),
+                f"{b.min_change:f} {b.asset}",
+                f"{b.min_wait_minutes} min",
                 b.cold,
+                f"{b.top_up_from} to {b.top_up_to}" if b.top_up_from else "no top-up",
             )
             for b in document.band
         ]
-        page.table(("account", "asset", "floor", "target", "ceiling", "min change", "cold"), rows)
+        page.table(
+            ("account", "asset", "floor", "target", "ceiling", "min change", "min wait", "cold", "top-up"),
+            rows,
+        )
     for item in document.evacuation:
-        page.line(f"evacuate {item.wallet} to {item.to} when {item.when}")
+        page.line(
+            f"evacuate {item.wallet} to {item.to} when {item.when}, {item.min_change:f} {item.asset} at least, "
+            f"waits {item.min_wait_minutes} min"
+        )
     for rule in document.rule:
         page.line(f"{rule.effect} {rule.action.replace('_', '-')} when {rule.when}  [{rule.id}]")
     for limit in document.limit:
@@ -89,6 +100,21 @@ def _render(page: Page, document: Policy, state: DocumentState) -> None:
             f"limit {limit.action.replace('_', '-')}: {limit.per_transfer:f} {limit.asset} each, "
             f"{limit.window_amount:f} in {limit.window_hours} h  [{limit.id}]"
         )
+
+
+def _settings(document: Policy) -> list[tuple[str, str]]:
+    """What holds for every plan, whatever its bands and rules."""
+    fees = document.fees
+    return [
+        ("approvals", f"{document.plan.approvals_required} required"),
+        ("plan expires", f"after {document.plan.expires_minutes} min"),
+        ("facts", f"{document.freshness.max_age_seconds} s old at most"),
+        (
+            "fee at most",
+            f"{fees.max_fee_amount}, {fees.max_fee_rate:f} sat/vB, {fees.max_fee_share * 100:f} % of the amount",
+        ),
+        ("new addresses", f"cool {document.address_book.cooling_hours} h"),
+    ]
 
 
 @command("test")

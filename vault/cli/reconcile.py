@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from vault.cli.command import Answer, Call, command
+from vault.cli.blind import failed_places, status_of
+from vault.cli.command import UNDER_WAY_STATUS, Answer, Call, command
 from vault.errors import BooksError, OutcomeUnknownError
 
 if TYPE_CHECKING:
     from vault.cli.page import Page
+    from vault.model import SourceFailure
     from vault.treasury.books import Books
+    from vault.treasury.inspection import Outlook
     from vault.treasury.reconcile import Settlement
+
+_ASKED: Final = frozenset({"submitting", "unknown"})
+OVER: Final = frozenset({"done", "refused", "cancelled"})
 
 
 @command("reconcile", interrupted="Nothing was sent; what was settled so far is recorded.")
@@ -22,30 +29,69 @@ if TYPE_CHECKING:
 def reconcile(call: Call, wait: int) -> Answer:
     """Settle every step that was sent, by asking the venue and the chain; then compare the books with both.
 
-    Never sends anything. Exit status 21 while anything is UNKNOWN, 65 when the books do not balance.
+    Never sends anything. Exit status 21 while anything is UNKNOWN, 65 when the books do not balance, 22 when
+    --wait ended before everything was settled. When a place could not be read, the books are not compared,
+    and the status is that of the failure (20 venue, 25 chain, 12 keyring).
     """
     from vault.treasury.books import close_books
     from vault.treasury.follow import reconcile_until
+    from vault.treasury.inspection import outlook
+    from vault.treasury.observe import take_snapshot
 
     with call.desk() as desk:
         found = reconcile_until(desk, wait)
-        books = close_books(desk)
-    return Answer(_document(found, books), lambda page: _render(page, found, books), _status(found, books))
+        snapshot = take_snapshot(desk)
+        books = close_books(desk, snapshot)
+        open_steps = {each.client_id: outlook(desk, each.client_id) for each in found if each.state in _ASKED}
+    closing = Closing(tuple(found), books, failed_places(snapshot.failures), open_steps)
+    return Answer(_document(closing), lambda page: _render(page, closing), _status(closing, waited=wait > 0))
 
 
-def _status(found: list[Settlement], books: Books) -> int:
-    if books.unsettled or any(each.state in {"submitting", "unknown"} for each in found):
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What was settled and what the books say; `failed` are the places that could not be read, with why."""
+
+    found: tuple[Settlement, ...]
+    books: Books
+    failed: dict[str, SourceFailure]
+    open_steps: dict[str, Outlook]
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        return tuple(sorted({*self.books.unread, *self.failed}))
+
+    @property
+    def differs(self) -> bool:
+        """Something is missing or too much, as far as places could be read."""
+        books = self.books
+        if any(line.difference.units for line in books.lines):
+            return True
+        # The totals say something only when they are whole.
+        return not (self.unread or books.unsettled or books.balanced)
+
+
+def _status(closing: Closing, *, waited: bool) -> int:
+    if closing.books.unsettled or any(each.state in _ASKED for each in closing.found):
         return OutcomeUnknownError.exit_status
-    contradicted = any(each.note.startswith(f"{BooksError.family}.") for each in found)
-    return 0 if books.balanced and not contradicted else BooksError.exit_status
+    contradicted = any(each.note.startswith(f"{BooksError.family}.") for each in closing.found)
+    if contradicted or closing.differs:
+        return BooksError.exit_status
+    if closing.unread:
+        return status_of(next((each.code for each in closing.failed.values()), "venue.unread"))
+    if waited and any(each.state not in OVER for each in closing.found):
+        return UNDER_WAY_STATUS
+    return 0
 
 
-def _document(found: list[Settlement], books: Books) -> dict[str, Any]:
+def _document(closing: Closing) -> dict[str, Any]:
     from vault.codec import encode
 
+    books = closing.books
     return {
-        "settlements": encode(found),
-        "balanced": books.balanced,
+        "settlements": encode(closing.found),
+        "outlook": {name: encode(each) for name, each in closing.open_steps.items()},
+        "balanced": books.balanced and not closing.unread,
+        "compared": not closing.unread,
         "books": {
             "lines": encode(books.lines),
             "in_transit": encode(books.in_transit),
@@ -54,15 +100,16 @@ def _document(found: list[Settlement], books: Books) -> dict[str, Any]:
             "opening_total": encode(books.opening_total),
             "observed_total": encode(books.observed_total),
             "unsettled": list(books.unsettled),
-            "unread": list(books.unread),
+            "unread": list(closing.unread),
         },
+        "failures": encode(tuple(closing.failed.values())),
     }
 
 
-def _render(page: Page, found: list[Settlement], books: Books) -> None:
+def _render(page: Page, closing: Closing) -> None:
     from vault.cli.wording import STEP_NAMES
 
-    for each in found:
+    for each in closing.found:
         change = each.state if each.state == each.before else f"{each.before} -> {each.state}"
         page.line(
             f"plan {each.plan_id} {each.transfer}.{each.step} "
@@ -72,14 +119,26 @@ def _render(page: Page, found: list[Settlement], books: Books) -> None:
             page.line(f"  {each.reference}")
         if each.note:
             page.line(f"  {each.note}")
-    if not found:
+        if (seen := closing.open_steps.get(each.client_id)) is not None:
+            _render_outlook(page, seen)
+    if not closing.found:
         page.line("Nothing was open.")
     page.line()
-    show_books(page, books)
+    show_books(page, closing)
 
 
-def show_books(page: Page, books: Books) -> None:
+def _render_outlook(page: Page, seen: Outlook) -> None:
+    from vault.clock import to_iso
+
+    if seen.said:
+        page.line(f"  the answer was: {seen.said}")
+    if seen.settles_from is not None:
+        page.line(f"  it can be settled from {to_iso(seen.settles_from)} on: run `vault reconcile` then")
+
+
+def show_books(page: Page, closing: Closing) -> None:
     """The books as a table, and in one sentence whether they balance."""
+    books = closing.books
     rows = [
         (
             line.place,
@@ -101,5 +160,18 @@ def show_books(page: Page, books: Books) -> None:
         ]
     )
     page.lines(f"not settled: {each}" for each in books.unsettled)
-    page.lines(f"not read: {each}" for each in books.unread)
-    page.line("The books balance to the satoshi." if books.balanced else "THE BOOKS DO NOT BALANCE.")
+    for place in closing.unread:
+        failure = closing.failed.get(place)
+        page.line(f"not read: {place}" + (f": {failure.code}: {failure.message}" if failure else ""))
+    page.line(verdict(closing))
+
+
+def verdict(closing: Closing) -> str:
+    """Whether the books balance, in one sentence; loud only when something is really missing or too much."""
+    if closing.differs:
+        return "THE BOOKS DO NOT BALANCE."
+    if closing.unread:
+        return f"The books could not be compared: {', '.join(closing.unread)} unread."
+    if closing.books.unsettled:
+        return "The books wait for a step that is not settled."
+    return "The books balance to the satoshi."

@@ -60,7 +60,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Every command takes --config FILE and --json. Exit statuses: docs/cli.md.",
+    epilog="Every command takes --json, and all but demo --config FILE. Exit statuses: docs/cli.md.",
 )
 @click.version_option(VERSION, prog_name="vault")
 def cli() -> None:

@@ -33,7 +33,8 @@ def signed_answer(signed: SignedDocument) -> Answer:
     }
 
     def render(page: Page) -> None:
-        page.line(f"{signed.kind} {signed.name} version {signed.version} was signed by {signed.attester}.")
+        what = "address book" if signed.kind == "address-book" else f"{signed.kind} {signed.name}"
+        page.line(f"{what} version {signed.version} was signed by {signed.attester}.")
         page.line(f"  digest     {signed.digest}")
         page.line(f"  signature  {signed.signature_path}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vault.cli.command import Answer, Call, command
+from vault.errors import VaultError
 
 if TYPE_CHECKING:
     from vault.cli.page import Page
@@ -24,7 +25,7 @@ def status(call: Call) -> Answer:
 
     with call.store() as (treasury, store):
         found = overview(store, SystemClock().now())
-    assessment = found.assessment
+    assessment, refused = found.assessment, _refused(treasury)
     document = {
         "treasury_id": treasury.config.treasury_id,
         "network": treasury.config.bitcoin.network,
@@ -38,11 +39,26 @@ def status(call: Call) -> Answer:
         "coverage": encode(assessment.coverage) if assessment else None,
         "missing": list(assessment.missing) if assessment else [],
         "decisions": [{"digest": each.digest, **encode(each.decision)} for each in found.decisions],
+        "idle": encode(found.idle),
         "plans": [_plan(plan) for plan in found.plans],
+        "finished_plans": [_plan(plan) for plan in found.finished],
+        "permitted": refused is None,
+        "refused": refused.as_json() if refused else None,
         "unknown_steps": [step.client_id for step in found.unknown_steps],
         "journal": {"rows": found.journal.seq, "head": found.journal.hash},
     }
-    return Answer(document, lambda page: _render(page, treasury, found))
+    return Answer(document, lambda page: _render(page, treasury, found, refused))
+
+
+def _refused(treasury: Treasury) -> VaultError | None:
+    """Why this version may not touch the treasury's world; None when it may."""
+    from vault.treasury.authority import require_permitted_world
+
+    try:
+        require_permitted_world(treasury.config)
+    except VaultError as error:
+        return error
+    return None
 
 
 def _plan(plan: PlanView) -> dict[str, object]:
@@ -58,19 +74,23 @@ def _plan(plan: PlanView) -> dict[str, object]:
     }
 
 
-def _render(page: Page, treasury: Treasury, found: Overview) -> None:
+def _render(page: Page, treasury: Treasury, found: Overview, refused: VaultError | None) -> None:
+    from vault.cli.wording import counted
+
     page.title(f"{treasury.config.treasury_id} on {treasury.config.bitcoin.network}")
+    if refused is not None:
+        page.line(f"NOT PERMITTED: {refused.code}: {refused.message}. Commands that ask or move refuse (18).")
     if found.taken_at is None:
         page.line("Nothing has been observed yet. `vault check` observes, assesses and decides.")
     else:
         _render_observation(page, found)
     _render_plans(page, found)
     page.line()
-    page.line(f"Journal: {found.journal.seq} rows, head {found.journal.hash}")
+    page.line(f"Journal: {counted(found.journal.seq, 'row')}, head {found.journal.hash}")
 
 
 def _render_observation(page: Page, found: Overview) -> None:
-    from vault.cli.wording import percent, usd
+    from vault.cli.wording import idle_line, percent, share, usd
     from vault.clock import to_iso
 
     assert found.taken_at is not None  # noqa: S101  -- the caller asked
@@ -94,11 +114,14 @@ def _render_observation(page: Page, found: Overview) -> None:
         rows2 = [(w.name, w.role, str(w.confirmed), str(w.pending), str(w.tip_height)) for w in found.wallets]
         page.columns(("wallet", "role", "confirmed", "pending", "height"), rows2)
         page.line()
+    if found.idle:
+        page.lines(f"WARNING: {idle_line(holding)}" for holding in found.idle)
+        page.line()
     if found.assessment is not None:
         part = found.assessment
         page.line(
-            f"Fragility {percent(part.fragility)} over {percent(part.coverage)} of its inputs, "
-            f"at most {percent(part.fragility_upper)}"
+            f"Fragility {share(part.fragility)} over {percent(part.coverage)} of its inputs, "
+            f"at most {share(part.fragility_upper)}"
         )
         page.lines((f"missing: {what}" for what in part.missing), "  ")
     for each in found.decisions:
@@ -120,5 +143,10 @@ def _render_plans(page: Page, found: Overview) -> None:
     for plan in found.plans:
         page.line(f"Plan {plan.plan_id}: {plan.state}, expires {to_iso(plan.expires_at)}")
         page.lines((step_line(step) for step in plan.steps), "  ")
+    if found.finished:
+        page.line("Last plans that are over:")
+        page.lines(
+            (f"{plan.plan_id}: {plan.state}, made {to_iso(plan.created_at)}" for plan in found.finished), "  "
+        )
     if found.unknown_steps:
         page.line("Something was sent and never answered: run `vault reconcile`.")

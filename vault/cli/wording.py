@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vault.cli.page import Page
-    from vault.model import Decision
+    from vault.model import Decision, SpotHolding
     from vault.store.records import IntentRow
 
 STEP_NAMES = {
@@ -26,9 +26,24 @@ def usd(value: Decimal) -> str:
     return f"{value:,.2f} USD"
 
 
+def idle_line(holding: SpotHolding) -> str:
+    """Coins at the venue that are no margin, and that no plan moves."""
+    return f"{holding.free} idle in {holding.account}'s spot wallet"
+
+
 def percent(value: Decimal | None) -> str:
     """A share 0..1 in percent with one digit; unknown is said."""
     return "unknown" if value is None else f"{value * 100:.1f} %"
+
+
+def share(value: Decimal | None) -> str:
+    """A share 0..1 as the policy writes it, with two digits; unknown is said."""
+    return "unknown" if value is None else f"{value:.2f}"
+
+
+def counted(number: int, what: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def step_json(step: IntentRow) -> dict[str, Any]:

@@ -86,7 +86,9 @@ def sign(desk: Desk, plan: Plan) -> list[IntentRow]:
         raise PlanError(
             "not_approved" if row.state == "proposed" else "wrong_state",
             f"expected an approved plan, found plan {plan.plan_id} {row.state}",
-            hint=f"Run `vault approve {plan.plan_id}`." if row.state == "proposed" else "Make a new plan.",
+            hint=f"Run `vault approve {plan.plan_id} --attester NAME`."
+            if row.state == "proposed"
+            else "Make a new plan.",
         )
     with desk.store.read() as connection:
         authority.require_approvals(desk.treasury, plan, connection)

@@ -199,7 +199,7 @@ def require_approvals(treasury: Treasury, plan: Plan, connection: Connection) ->
         raise DeniedError(
             "not_approved",
             f"plan {plan.plan_id}: expected {plan.body.approvals_required} approvals, found {len(keys)}",
-            hint=f"Run `vault approve {plan.plan_id}` with an approver's device.",
+            hint=f"Run `vault approve {plan.plan_id} --attester NAME` with an approver's device.",
         )
     return tuple(names)
 
@@ -250,12 +250,17 @@ def _accept_version(store: Store, kind: str, name: str, version: int, content_di
     if seen is not None and version <= seen[0]:
         raise AttestationError(
             "older",
-            f"{kind} {name}: version {seen[0]} was in force, found version {version}"
+            f"{title(kind, name)}: version {seen[0]} was in force, found version {version}"
             + (" with other content" if version == seen[0] else ""),
             hint="An older signed document must not come back. Raise the version and sign it anew.",
         )
     with store.write() as writer:
         records.remember_version(writer, kind, name, version, content_digest)
+
+
+def title(kind: str, name: str) -> str:
+    """How a document is called in a sentence; there is one address book, and it needs no name."""
+    return "address book" if kind == "address-book" else f"{kind} {name}"
 
 
 def write_signature(path: Path, signed: SignedStatement) -> Path:

@@ -129,7 +129,7 @@ def _refuse_older(desk: Desk, kind: DocumentKind, name: str, version: int, diges
     if seen is not None and (version < seen[0] or (version == seen[0] and digest != seen[1])):
         raise AttestationError(
             "older",
-            f"{kind} {name}: version {seen[0]} was in force, found version {version}"
+            f"{authority.title(kind, name)}: version {seen[0]} was in force, found version {version}"
             + (" with other content" if version == seen[0] else ""),
             hint=f"Write version = {seen[0] + 1} into the document, then sign it.",
         )

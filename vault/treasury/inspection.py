@@ -8,24 +8,31 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import select
 
 from vault.attestation import SignedStatement
+from vault.clock import from_iso
 from vault.errors import PlanError, VaultError
-from vault.store import records
+from vault.store import records, schema
 from vault.treasury import authority
 from vault.treasury.history import stored_plan
 from vault.treasury.plan import PLAN_ID_LENGTH, Plan, read_plan
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from vault.bitcoin.spend import SpendDescription
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Transfer
 
-_PLAN_ID = re.compile(rf"[0-9a-f]{{{PLAN_ID_LENGTH}}}", re.ASCII)
+# Fewer digits of a plan's id are too easily those of another.
+MIN_PREFIX: Final = 6
+_PLAN_ID = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},{PLAN_ID_LENGTH}}}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class PlanReport:
 
 
 def find_plan(desk: Desk, ident: str) -> Plan:
-    """The plan of a file or an id, checked against its digest and against the store.
+    """The plan of a file, an id or how its id begins, checked against its digest and against the store.
 
     By id the plan file is read too when it is there: an edited one is refused, although the store has the
     original. Raises `PlanError`.
@@ -76,11 +83,25 @@ def find_plan(desk: Desk, ident: str) -> Plan:
             raise _unknown(ident)
         return _recorded(desk, read_plan(path))
     with desk.store.read() as connection:
-        row = records.find_plan(connection, ident)
+        row = _find(connection, ident)
+    beside = desk.treasury.plans_path / f"{row.plan_id}.json"
+    return _recorded(desk, read_plan(beside)) if beside.exists() else stored_plan(row)
+
+
+def _find(connection: Connection, ident: str) -> records.PlanRow:
+    columns = schema.plan.c
+    query = select(columns.plan_id).where(columns.plan_id >= ident, columns.plan_id < f"{ident}g")
+    names = [str(name) for name in connection.execute(query).scalars()]
+    if len(names) > 1:
+        raise PlanError(
+            "ambiguous",
+            f"{ident!r} begins {len(names)} plans: {', '.join(sorted(names))}",
+            hint="Give more digits of the id.",
+        )
+    row = records.find_plan(connection, names[0]) if names else None
     if row is None:
         raise _unknown(ident)
-    beside = desk.treasury.plans_path / f"{ident}.json"
-    return _recorded(desk, read_plan(beside)) if beside.exists() else stored_plan(row)
+    return row
 
 
 def _recorded(desk: Desk, plan: Plan) -> Plan:
@@ -93,9 +114,35 @@ def _recorded(desk: Desk, plan: Plan) -> Plan:
 def _unknown(ident: str) -> PlanError:
     return PlanError(
         "unknown",
-        f"expected a plan file or the {PLAN_ID_LENGTH} digits of a plan id, found {ident!r}",
+        f"expected a plan file, or a plan id of {PLAN_ID_LENGTH} digits or its first {MIN_PREFIX} or more, "
+        f"found {ident!r}",
         hint="`vault status` names the plans that are open.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A step that was sent and never answered: what was said, and from when absence is proof.
+
+    `settles_from` is None for a transaction: the chain settles it at once.
+    """
+
+    said: str
+    settles_from: datetime | None
+
+
+def outlook(desk: Desk, client_id: str) -> Outlook:
+    """When the venue's history is late enough to settle a step. Raises `StoreError`, `PlanError`."""
+    with desk.store.read() as connection:
+        step = records.find_intent(connection, client_id)
+        row = records.find_plan(connection, step.plan_id)
+    facts = step.facts
+    said = f"{facts['error']}: {facts.get('message', '')}" if facts.get("error") else ""
+    if row is None or step.kind == "spend" or "not_after" not in facts:
+        return Outlook(said, None)
+    venue = desk.treasury.venue(stored_plan(row).transfer(step.transfer).venue_account)
+    window = timedelta(seconds=venue.history_lag_seconds, milliseconds=venue.recv_window_ms)
+    return Outlook(said, from_iso(facts["not_after"]) + window)
 
 
 def inspect_plan(desk: Desk, plan: Plan) -> PlanReport:

@@ -5,7 +5,7 @@ Refuses to ask anything outside: no network, no device, no venue. Everything car
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,10 +14,12 @@ from sqlalchemy import select
 from vault.clock import from_iso, to_iso
 from vault.codec import decode, encode
 from vault.errors import StoreError
-from vault.model import AccountRisk, Assessment, Decision, WalletBalance
+from vault.model import AccountRisk, Assessment, Decision, SpotHolding, WalletBalance
+from vault.money import BTC
 from vault.store import journal, records, schema
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.engine import Connection
 
     from vault.risk.assess import State
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
 
 # Fewer digits of a decision's digest are too easily those of another.
 MIN_PREFIX: Final = 6
+# How many plans that are over an overview names.
+FINISHED_SHOWN: Final = 5
+# Without the bodies: a plan's PSBTs can be megabytes, and nothing of them is shown here.
+_PLAN_COLUMNS: Final = select(
+    schema.plan.c.plan_id, schema.plan.c.state, schema.plan.c.created_at, schema.plan.c.expires_at
+)
 # Plans that are not over, whatever their age; a proposed one only until it expires.
 _UNFINISHED: Final = ("approved", "sending", "frozen")
 
@@ -40,7 +48,7 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """A plan that is not over, and how far its steps are."""
+    """A plan, and how far its steps are."""
 
     plan_id: str
     state: str
@@ -59,7 +67,11 @@ class RecordedDecision:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The treasury as far as the store knows; `assessment` is None before the first observation."""
+    """The treasury as far as the store knows; `assessment` is None before the first observation.
+
+    `idle`: bitcoin in a venue's spot wallet while no plan of that account is under way. `finished`: the last
+    plans that are over, newest first.
+    """
 
     at: datetime
     taken_at: datetime | None
@@ -69,6 +81,8 @@ class Overview:
     decisions: tuple[RecordedDecision, ...]
     plans: tuple[PlanView, ...]
     journal: journal.Head
+    idle: tuple[SpotHolding, ...] = ()
+    finished: tuple[PlanView, ...] = ()
 
     @property
     def age_seconds(self) -> int | None:
@@ -102,23 +116,48 @@ def overview(store: Store, at: datetime) -> Overview:
             decisions=_last_round(connection),
             plans=_open_plans(connection, at),
             journal=journal.head(connection),
+            idle=_idle(connection, snapshot[2] if snapshot else {}, at),
+            finished=_finished_plans(connection, at),
         )
+
+
+def _idle(connection: Connection, snapshot: dict[str, Any], at: datetime) -> tuple[SpotHolding, ...]:
+    from vault.treasury.history import in_flight
+
+    held = [decode(item, SpotHolding) for item in snapshot.get("spot", ())]
+    found = [each for each in held if each.free.asset == BTC and each.free.units]
+    # Plans are read only when there is something to explain: `status` must stay fast.
+    busy = in_flight(connection, at) if found else frozenset()
+    return tuple(each for each in found if each.account not in busy)
+
+
+def _is_open(at: datetime) -> ColumnElement[bool]:
+    columns = schema.plan.c
+    return (
+        columns.state.in_(_UNFINISHED)
+        | ((columns.state == "proposed") & (columns.expires_at > to_iso(at)))
+        | columns.plan_id.in_(
+            select(schema.intent.c.plan_id).where(schema.intent.c.state.in_(("submitting", "unknown")))
+        )
+    )
 
 
 def _open_plans(connection: Connection, at: datetime) -> tuple[PlanView, ...]:
     columns = schema.plan.c
-    # Without the bodies: a plan's PSBTs can be megabytes, and nothing of them is shown here.
-    query = (
-        select(columns.plan_id, columns.state, columns.created_at, columns.expires_at)
-        .where(
-            columns.state.in_(_UNFINISHED)
-            | ((columns.state == "proposed") & (columns.expires_at > to_iso(at)))
-            | columns.plan_id.in_(
-                select(schema.intent.c.plan_id).where(schema.intent.c.state.in_(("submitting", "unknown")))
-            )
-        )
-        .order_by(columns.created_at, columns.plan_id)
+    return _views(connection, _PLAN_COLUMNS.where(_is_open(at)).order_by(columns.created_at, columns.plan_id))
+
+
+def _finished_plans(connection: Connection, at: datetime) -> tuple[PlanView, ...]:
+    """The last plans that are over; a proposal that nobody approved is expired."""
+    columns = schema.plan.c
+    newest_first = (columns.created_at.desc(), columns.plan_id)
+    found = _views(
+        connection, _PLAN_COLUMNS.where(~_is_open(at)).order_by(*newest_first).limit(FINISHED_SHOWN)
     )
+    return tuple(replace(each, state="expired") if each.state == "proposed" else each for each in found)
+
+
+def _views(connection: Connection, query: Select[Any]) -> tuple[PlanView, ...]:
     return tuple(
         PlanView(
             row.plan_id,

@@ -345,7 +345,7 @@ class Binance(Venue):
             raise VenueError(
                 "too_late",
                 f"expected to send until {to_iso(not_after)}, it is {to_iso(now)}; nothing was sent",
-                hint="Make a new plan; an old request is never sent late.",
+                hint="The step is unsent: run `vault send PLAN --resume`, which makes a new request.",
             )
 
     def _transfer_type(self, transfer: InternalTransfer) -> str:

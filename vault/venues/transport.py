@@ -91,7 +91,7 @@ class GuardedAdapter(HTTPAdapter):
             raise VenueError(
                 "too_late",
                 f"expected to send until {to_iso(permit.not_after)}, it is {to_iso(now)}; nothing was sent",
-                hint="Make a new plan; an old request is never sent late.",
+                hint="The step is unsent: run `vault send PLAN --resume`, which makes a new request.",
             )
         # A kept-alive connection that the server has closed would make the outcome unknown for nothing.
         self.poolmanager.clear()

@@ -130,3 +130,18 @@ def test_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
     assert run.returncode == 11
     assert "config.not_empty" in run.stderr
     assert (tmp_path / "something").read_text() == "of yours"
+
+
+def test_refuses_a_scenario_that_does_not_exist() -> None:
+    command = [sys.executable, "-m", "vault", "demo", "--scenario", "no-such-day"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 11
+    assert "config.scenario" in run.stderr
+    assert "2026-01-31" in run.stderr
+
+
+def test_asks_for_a_terminal_when_a_person_is_to_be_asked() -> None:
+    command = [sys.executable, "-m", "vault", "demo", "--step"]
+    run = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
+    assert run.returncode == 2
+    assert "terminal" in run.stderr

@@ -257,3 +257,12 @@ def test_interactive_devices_need_a_terminal(tmp_path: Path) -> None:
 def test_refuses_what_is_no_ready_line(line: str) -> None:
     with pytest.raises(ValueError, match=r"ready|line 1"):
         WorldReport.from_line(line)
+
+
+def test_with_a_tick_blocks_are_found_without_being_asked_for(tmp_path: Path) -> None:
+    with WorldProcess.start(directory=tmp_path, tick_seconds="0.05") as world:
+        before = world.chain.height()
+        deadline = time.monotonic() + 30
+        while world.chain.height() < before + 3:
+            assert time.monotonic() < deadline, "no block in 30 s"
+            time.sleep(0.05)

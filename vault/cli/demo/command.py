@@ -6,11 +6,14 @@ Refuses nothing, sends nothing beyond loopback, and leaves nothing behind unless
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+from vault.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
 
     from emulator.world_client import WorldProcess
     from vault.cli.demo.scenes import Outcome, Scene
+
+
+KEPT: Final = """
+Everything is left in {keep}. Look at it with `cd {keep}` and then `vault status`, `vault why --last`,
+`vault show PLAN`, `vault audit log`. The emulated world has ended: check and plan would find nobody."""
 
 
 @click.command()
@@ -41,6 +49,8 @@ def demo(as_json: bool, keep: Path | None, step: bool, scenario: str) -> None:
     from vault.cli.demo.person import Person
     from vault.cli.demo.screen import show
 
+    if step and not sys.stdin.isatty():
+        raise click.UsageError("--step asks a person: it needs a terminal to ask on")
     console = Console(stderr=as_json, highlight=False)
     person = Person(console) if step else None
 
@@ -56,7 +66,7 @@ def demo(as_json: bool, keep: Path | None, step: bool, scenario: str) -> None:
         click.echo(json.dumps(_json(outcome, keep), indent=2))
     else:
         if keep:
-            console.print(f"\nEverything is left in {keep}", soft_wrap=True)
+            console.print(KEPT.format(keep=keep), soft_wrap=True)
         console.print(f"\n{outcome.closing}", style="bold green", soft_wrap=True)
 
 
@@ -66,8 +76,6 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="vault-demo-") as folder:
             yield Path(folder)
         return
-    from vault.errors import ConfigError
-
     if keep.exists() and any(keep.iterdir()):
         raise ConfigError("not_empty", f"expected an empty or new folder, found files in {keep}")
     keep.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,11 +95,17 @@ def play(
     With a `person` the devices wait for that person's decisions; without one they confirm.
     Raises `VaultError`; the world is stopped in any case.
     """
+    from emulator.scenario import load_scenario
+    from emulator.strict_toml import ScenarioError
     from emulator.world_client import WorldProcess
     from vault.cli.demo import stage
     from vault.cli.demo.story import Story
     from vault.treasury.desk import Desk
 
+    try:
+        load_scenario(scenario)
+    except ScenarioError as error:
+        raise ConfigError("scenario", str(error), hint="Give 2026-01-31, or a TOML file like it.") from None
     mode = "scripted" if person else "auto"
     with contextlib.ExitStack() as stack:
         progress("starting the world")

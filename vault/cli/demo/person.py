@@ -1,13 +1,17 @@
 """The person of `--step`: sees each device screen in the terminal and answers it with a key.
 
 Devices wait for a decision; this watches what they ask, shows it, and presses what the person says.
+Refuses to take anything but y or n, what was typed before the question, and the end of input, for a yes.
 """
 
 from __future__ import annotations
 
+import os
+import select
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -52,7 +56,9 @@ class Person:
         answered = dict.fromkeys((device.label for device in devices), 0)
         while not self._stop.wait(LOOK_SECONDS):
             for device in devices:
-                answered[device.label] = self._answer(device, answered[device.label])
+                # The world may end first; then there is nobody left to answer.
+                with suppress(RuntimeError):
+                    answered[device.label] = self._answer(device, answered[device.label])
 
     def _answer(self, device: WorldDevice, answered: int) -> int:
         """Ask about every screen from number `answered` on that waits; returns how many are over."""
@@ -62,6 +68,29 @@ class Person:
                 continue
             with self._keyboard:
                 self._console.print(device_panel(DeviceScreen(device.label, screen.title, screen.lines, "")))
-                yes = click.confirm("Confirm on the device?", default=True, err=True)
-            device.control.press(yes=yes)
+                yes = self._ask()
+            if not self._stop.is_set():
+                device.control.press(yes=yes)
         return len(screens)
+
+    def _ask(self) -> bool:
+        """y or n from the keyboard. Never blocks for good: the end of the story or of the input is a no."""
+        keyboard = sys.stdin.fileno()
+        _forget_typed(keyboard)
+        while True:
+            click.echo("Confirm on the device? [y/n]: ", nl=False, err=True)
+            while not select.select([keyboard], [], [], LOOK_SECONDS)[0]:
+                if self._stop.is_set():
+                    return False
+            said = os.read(keyboard, 1024)
+            answer = said.strip().lower()
+            if not said or answer in {b"y", b"yes", b"n", b"no"}:
+                return answer.startswith(b"y")
+
+
+def _forget_typed(keyboard: int) -> None:
+    """A key pressed before the question was shown is no answer to it."""
+    import termios
+
+    with suppress(termios.error):
+        termios.tcflush(keyboard, termios.TCIFLUSH)
