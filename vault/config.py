@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import AfterValidator, Field, model_validator
 
 from vault.errors import ConfigError
-from vault.toml_strict import ExactDecimal, StrictModel, read_toml
+from vault.toml_strict import ExactDecimal, PlacedError, StrictModel, read_toml
 
 CONFIG_NAME = "treasury.toml"
 CONFIG_ENVIRONMENT = "VAULT_CONFIG"
@@ -138,28 +138,35 @@ class TreasuryConfig(StrictModel):
 
     @model_validator(mode="after")
     def _references(self) -> Self:
-        for what, names in (
+        for table, names in (
             ("wallet", [wallet.name for wallet in self.wallet]),
             ("device", [device.name for device in self.device]),
             ("attester", [attester.name for attester in self.attester]),
             ("venue", [venue.name for venue in self.venue]),
         ):
-            if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise ValueError(f"{what}: expected each name once, found twice: {', '.join(twice)}")
-        for what, places in (
-            ("account_uid", [f"{venue.exchange} {venue.account_uid}" for venue in self.venue]),
-            ("descriptor", [wallet.descriptor.partition("#")[0] for wallet in self.wallet]),
+            if (at := _second(names)) is not None:
+                message = f"{table}: expected each name once, found twice: {names[at]}"
+                raise PlacedError(message, table, at, "name")
+        for table, what, places in (
+            ("venue", "account_uid", [f"{venue.exchange} {venue.account_uid}" for venue in self.venue]),
+            ("wallet", "descriptor", [wallet.descriptor.partition("#")[0] for wallet in self.wallet]),
         ):
             # Under two names its coins would count twice, and be swept twice.
-            if twice := sorted({place for place in places if places.count(place) > 1}):
-                raise ValueError(f"{what}: expected each once, found under two names: {', '.join(twice)}")
+            if (at := _second(places)) is not None:
+                message = f"{what}: expected each once, found under two names: {places[at]}"
+                raise PlacedError(message, table, at, what)
         devices = {device.name for device in self.device}
-        users = [(wallet.name, wallet.device) for wallet in self.wallet]
-        users += [(attester.name, attester.device) for attester in self.attester]
-        for name, device in users:
+        users = [("wallet", at, each.name, each.device) for at, each in enumerate(self.wallet)]
+        users += [("attester", at, each.name, each.device) for at, each in enumerate(self.attester)]
+        for table, at, name, device in users:
             if device not in devices:
-                raise ValueError(f"{name}: no [[device]] is named {device!r}")
+                raise PlacedError(f"{name}: no [[device]] is named {device!r}", table, at, "device")
         return self
+
+
+def _second(values: list[str]) -> int | None:
+    """The first place at which a value stands for the second time."""
+    return next((at for at, value in enumerate(values) if value in values[:at]), None)
 
 
 Setting = TypeVar("Setting", WalletSettings, DeviceSettings, AttesterSettings, VenueSettings)

@@ -10,7 +10,7 @@ import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -20,6 +20,9 @@ from vault.money import exact_decimal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_NOT_TOML: Final = (
+    "Correct that line: `key = value`, text in quotes, each key once in its table. Nothing was changed."
+)
 MAX_BYTES = 1_000_000  # a configuration or a policy is text a person reads
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -38,6 +41,14 @@ def _decimal(value: object) -> Decimal:
         raise ValueError(error.message) from None
 
 
+class PlacedError(ValueError):
+    """What a model's own check found wrong, with the path of the key it is about."""
+
+    def __init__(self, message: str, *where: str | int) -> None:
+        super().__init__(message)
+        self.where = where
+
+
 ExactDecimal = Annotated[Decimal, BeforeValidator(_decimal)]
 """A decimal written as a TOML string, integer or number; exact, finite and bounded."""
 
@@ -53,7 +64,12 @@ def read_toml(path: Path, model: type[Model]) -> Model:
             "missing_file", f"{path}: no such file", hint="Run `vault init` or give --config FILE."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError("unreadable", f"{path}: {error}") from None
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        raise DocumentError(
+            "unreadable",
+            f"{path}: {words}",
+            hint="Expected a file of UTF-8 text that this user may read.",
+        ) from None
     return parse_toml(text, model, name=str(path))
 
 
@@ -64,7 +80,10 @@ def parse_toml(text: str, model: type[Model], *, name: str) -> Model:
     except tomllib.TOMLDecodeError as error:
         line, column = _position_in(str(error))
         raise DocumentError(
-            "not_toml", f"{name}:{line}:{column}: {_without_position(str(error))}", line=str(line)
+            "not_toml",
+            f"{name}:{line}:{column}: {_without_position(str(error))}",
+            hint=_NOT_TOML,
+            line=str(line),
         ) from None
     except RecursionError:
         raise DocumentError("not_toml", f"{name}:1:1: nested too deeply", line="1") from None
@@ -73,7 +92,7 @@ def parse_toml(text: str, model: type[Model], *, name: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise _located(error, text, name) from None
+        raise _located(error, data, text, name) from None
 
 
 def _parse_float(text: str) -> Decimal:
@@ -89,15 +108,56 @@ def _without_position(message: str) -> str:
     return re.sub(r" \(at (line \d+, column \d+|end of document)\)", "", message)
 
 
-def _located(error: ValidationError, text: str, name: str) -> DocumentError:
+# pydantic's words for the commonest mistakes, in those of a person who writes TOML.
+_WORDS: Final = {
+    "extra_forbidden": "unknown key",
+    "missing": "missing: this key is required",
+    "int_type": "expected an integer",
+    "int_from_float": "expected an integer",
+    "string_type": "expected a string (text in quotes)",
+    "bool_type": "expected a boolean (true or false)",
+    "tuple_type": "expected a list",
+    "model_type": "expected a table",
+}
+# Keys by which an element of an array of tables is known.
+_NAMES: Final = ("name", "id", "account", "wallet")
+
+
+def _said(kind: str, message: str) -> str:
+    if kind in _WORDS:
+        return _WORDS[kind]
+    message = message.removeprefix("Value error, ")
+    for before, after in (("Input should be ", "expected "), ("String should ", "expected text to ")):
+        if message.startswith(before):
+            return after + message.removeprefix(before)
+    return message
+
+
+def _path(where: Sequence[str | int], data: object) -> str:
+    """``wallet 2 (cold).device``: elements are counted from 1, and named when they have a name."""
+    said = ""
+    here: Any = data
+    for part in where:
+        if isinstance(part, int):
+            here = here[part] if isinstance(here, list) and part < len(here) else None
+            known = [here[key] for key in _NAMES if key in here] if isinstance(here, dict) else []
+            said += f" {part + 1}" + (f" ({_shown(known[0]).strip(chr(39))})" if known else "")
+        else:
+            here = here.get(part) if isinstance(here, dict) else None
+            said += f".{part}" if said else part
+    return said or "document"
+
+
+def _located(error: ValidationError, data: object, text: str, name: str) -> DocumentError:
     problems = []
-    for item in error.errors(include_url=False, include_context=False):
-        line, column = locate(text, item["loc"])
-        dotted = ".".join(str(part) for part in item["loc"]) or "document"
+    for item in error.errors(include_url=False):
+        cause = item.get("ctx", {}).get("error")
+        where = (*item["loc"], *(cause.where if isinstance(cause, PlacedError) else ()))
+        line, column = locate(text, where)
         whole = item["type"] in {"missing", "extra_forbidden"} or isinstance(item["input"], dict)
         found = "" if whole else f", found {_shown(item['input'])}"
-        said = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
-        problems.append((line, column, f"{name}:{line}:{column}: {dotted}: {said}{found}"))
+        said = _said(item["type"], item["msg"])
+        problems.append((line, column, f"{name}:{line}:{column}: {_path(where, data)}: {said}{found}"))
     problems.sort(key=lambda problem: problem[:2])
     first = problems[0]
     return DocumentError(
@@ -110,7 +170,9 @@ def _located(error: ValidationError, text: str, name: str) -> DocumentError:
 
 
 def _shown(value: object) -> str:
-    shown = repr(value)
+    shown = str(value) if isinstance(value, Decimal) else repr(value)
+    if isinstance(value, bool):
+        shown = shown.lower()
     return shown if len(shown) <= 80 else shown[:77] + "..."
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import click
 
 from vault.cli.command import Answer, Call, command
+from vault.errors import DeviceError
 
 if TYPE_CHECKING:
     from vault.cli.page import Page
@@ -74,10 +75,21 @@ def enrol(
     given: tuple[Role, ...] = tuple(role for role in get_args(Role) if not roles or role in roles)
     person = WantedAttester(attester, given) if attester else None
     treasury = call.treasury()
-    found = work(treasury, name, path, kind, wallets=wanted, attester=person, on_prompt=call.on_prompt)
+    try:
+        found = work(treasury, name, path, kind, wallets=wanted, attester=person, on_prompt=call.on_prompt)
+    except DeviceError as error:
+        _hint_at_kind(error, kind)
+        raise
     if write:
         append(treasury, found)
     return Answer(_document(found, treasury, write), lambda page: _render(page, found, treasury, write))
+
+
+def _hint_at_kind(error: DeviceError, kind: str) -> None:
+    """Nothing of this device is in treasury.toml yet: what can be corrected is the option."""
+    if error.code == "device.wrong_make":
+        other = "onekey" if kind == "trezor" else "trezor"
+        error.hint = f"Give --kind {other}, or the --path of another device."
 
 
 def _wanted(text: str, script: str, account: int) -> WantedWallet:
@@ -146,10 +158,15 @@ def info(call: Call, name: str | None, path: str | None, kind: Literal["trezor",
     if name is not None:
         settings = call.treasury().device(name)
         path, kind, expected = settings.path, settings.kind, settings.root_fingerprint
-    with open_device(
-        str(path), kind=kind, expected_fingerprint=expected, timeout_s=30.0, on_prompt=call.on_prompt
-    ) as session:
-        found, fingerprint = session.features, session.fingerprint
+    try:
+        with open_device(
+            str(path), kind=kind, expected_fingerprint=expected, timeout_s=30.0, on_prompt=call.on_prompt
+        ) as session:
+            found, fingerprint = session.features, session.fingerprint
+    except DeviceError as error:
+        if name is None:
+            _hint_at_kind(error, kind)
+        raise
     return Answer(
         {"device": name, "path": path, "root_fingerprint": fingerprint, "info": encode(found)},
         lambda page: page.lines(_about(found, fingerprint)),

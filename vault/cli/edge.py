@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.utils import PacifyFlushWrapper
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,6 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     from vault.cli.root import cli
 
     as_json = "--json" in arguments
+    out = sys.stdout
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A character that the terminal's encoding lacks is spelled out; no answer is lost over it.
@@ -52,8 +52,8 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _reader_gone()
     except SystemExit as stop:
-        # click makes 1 of a broken pipe before we see it, and leaves this wrapper behind.
-        if isinstance(sys.stdout, PacifyFlushWrapper):
+        # click makes 1 of a broken pipe before we see it, and leaves another stdout behind.
+        if sys.stdout is not out:
             return _reader_gone()
         return stop.code if isinstance(stop.code, int) else UNEXPECTED_STATUS
     except Exception as error:  # noqa: BLE001 -- the last line of defence before a traceback

@@ -90,8 +90,8 @@ def _render(page: Page, document: Policy, state: DocumentState) -> None:
         )
     for item in document.evacuation:
         page.line(
-            f"evacuate {item.wallet} to {item.to} when {item.when}, {item.min_change:f} {item.asset} at least, "
-            f"waits {item.min_wait_minutes} min"
+            f"evacuate {item.wallet} to {item.to} when {item.when}, "
+            f"{item.min_change:f} {item.asset} at least, min wait {item.min_wait_minutes} min"
         )
     for rule in document.rule:
         page.line(f"{rule.effect} {rule.action.replace('_', '-')} when {rule.when}  [{rule.id}]")
@@ -105,13 +105,14 @@ def _render(page: Page, document: Policy, state: DocumentState) -> None:
 def _settings(document: Policy) -> list[tuple[str, str]]:
     """What holds for every plan, whatever its bands and rules."""
     fees = document.fees
+    share = f"{fees.max_fee_share * 100:f} % of the amount"
     return [
         ("approvals", f"{document.plan.approvals_required} required"),
         ("plan expires", f"after {document.plan.expires_minutes} min"),
         ("facts", f"{document.freshness.max_age_seconds} s old at most"),
         (
             "fee at most",
-            f"{fees.max_fee_amount}, {fees.max_fee_rate:f} sat/vB, {fees.max_fee_share * 100:f} % of the amount",
+            f"{fees.max_fee_amount}, {fees.max_fee_rate:f} sat/vB, {share}",
         ),
         ("new addresses", f"cool {document.address_book.cooling_hours} h"),
     ]

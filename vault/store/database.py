@@ -57,7 +57,7 @@ class Store:
             store._check(treasury_id)
         except DBAPIError as error:
             store.close()
-            raise StoreError("unreadable", f"{url}: {error.orig}") from None
+            raise StoreError("unreadable", f"{url}: {error.orig}", hint=_hint(str(error.orig))) from None
         except BaseException:
             store.close()
             raise
@@ -162,6 +162,17 @@ class Writer:
 def sqlite_path(url: str) -> Path | None:
     """The file of a SQLite URL; None for another database."""
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
+def _hint(said: str) -> str:
+    """What to do about SQLite's words (https://www.sqlite.org/rescode.html)."""
+    if "unable to open" in said or "readonly" in said:
+        return "The store's folder must be writable for this user: SQLite keeps files beside the store."
+    if "disk I/O" in said or "full" in said:
+        return "Look at the disk: no space left, or it fails. `vault audit verify` checks what is there."
+    if "not a database" in said or "malformed" in said:
+        return "The file is damaged or is no store. Restore it, then run `vault audit verify`."
+    return "Check the store's file and the folder it is in."
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from vault.errors import VaultError
+from vault.errors import ConfigError, GuardError, VaultError
 
 if TYPE_CHECKING:
-    from vault.config import DeviceSettings, Treasury, VenueSettings
+    from vault.config import DeviceSettings, Treasury, VenueSettings, WalletSettings
     from vault.device.prompt import OnPrompt
+    from vault.policy.document import Policy
     from vault.treasury.desk import Desk
 
 Verdict = Literal["OK", "FAIL", "SKIP"]
@@ -89,15 +90,20 @@ def _ask(what: str, question: Callable[[], str]) -> Finding:
 def treasury_findings(
     treasury: Treasury, progress: Callable[[str], None], on_prompt: OnPrompt
 ) -> Iterator[Finding]:
-    """Store, journal, signatures, backend, devices and venues of a treasury."""
+    """Descriptors and names, then store, journal, signatures, backend, devices and venues of a treasury."""
     from vault.treasury.desk import Desk
 
+    for wallet in treasury.config.wallet:
+        yield _ask(f"wallet {wallet.name}", functools.partial(_descriptor, treasury, wallet))
+    yield _ask("names in the policy", functools.partial(_names, treasury))
     try:
         desk = Desk(treasury, progress=progress, on_prompt=on_prompt)
     except VaultError as error:
-        yield Finding("store", "FAIL", error.message, error.code, error.hint)
+        guarded = isinstance(error, GuardError)
+        what = "permitted world" if guarded else "store"
+        yield Finding(what, "FAIL", error.message, error.code, error.hint)
         why = f"not asked: {error.code}"
-        parts = ["journal", "policy", "address book", "bitcoin backend"]
+        parts = [*(["store"] if guarded else []), "journal", "policy", "address book", "bitcoin backend"]
         parts += [f"device {device.name}" for device in treasury.config.device]
         parts += [f"venue {venue.name}" for venue in treasury.config.venue]
         for what in parts:
@@ -114,9 +120,58 @@ def treasury_findings(
         yield from _venues(desk)
 
 
+def _descriptor(treasury: Treasury, wallet: WalletSettings) -> str:
+    """The descriptor parses, its checksum holds, and it is of this network."""
+    from vault.address import network_of
+    from vault.bitcoin.descriptor import Descriptor
+
+    parsed = Descriptor.parse(wallet.descriptor, network_of(treasury.config.bitcoin.network))
+    return f"{wallet.role}, {parsed.kind}, first address {parsed.address(False, 0)}"
+
+
+def _names(treasury: Treasury) -> str:
+    """Every name the policy uses is configured, or stands in the address book, in the part it plays."""
+    from vault.treasury import authority
+
+    policy, _ = authority.read_policy(treasury)
+    entries = authority.read_book(treasury).entries if treasury.book_path.exists() else ()
+    venues = {f"[[venue]] {each.name}" for each in treasury.config.venue}
+    wallets = {f"{each.role} [[wallet]] {each.name}" for each in treasury.config.wallet}
+    known = venues | wallets
+    for entry in entries:
+        deposit = f" of {entry.venue}" if entry.venue is not None else ""
+        if entry.retired_at is None:
+            known.add(f"{entry.purpose} entry {entry.id}{deposit} in the address book")
+    missing = [f"{who} needs {what}" for who, what in _needs(policy) if what not in known]
+    if missing:
+        raise ConfigError(
+            "unknown_name",
+            "missing: " + "; ".join(missing),
+            hint="Add what is missing (docs/cli.md, `A treasury from nothing`), or take its name out of "
+            f"{treasury.policy_path.name} and sign it with a higher version.",
+        )
+    return f"all are known to {treasury.path.name} and the address book"
+
+
+def _needs(policy: Policy) -> Iterator[tuple[str, str]]:
+    for band in policy.band:
+        if band.account != "*":
+            yield band.name, f"[[venue]] {band.account}"
+        yield band.name, f"cold entry {band.cold} in the address book"
+        if band.top_up_from is not None:
+            yield band.name, f"cold [[wallet]] {band.top_up_from}"
+            yield (
+                band.name,
+                f"venue_deposit entry {band.top_up_to} of {band.account} in the address book",
+            )
+    for evacuation in policy.evacuation:
+        yield evacuation.name, f"staging [[wallet]] {evacuation.wallet}"
+        yield evacuation.name, f"cold entry {evacuation.to} in the address book"
+
+
 def _journal(desk: Desk) -> str:
     head = desk.store.verify()
-    return f"{head.seq} rows, head {head.hash}"
+    return f"{head.seq} row{'s' if head.seq != 1 else ''}, head {head.hash}"
 
 
 def _policy(desk: Desk) -> str:
@@ -126,7 +181,9 @@ def _policy(desk: Desk) -> str:
 
 def _book(desk: Desk) -> str:
     signed = desk.book()
-    return f"version {signed.book.version}, {len(signed.book.entries)} entries, signed by {signed.attester}"
+    count = len(signed.book.entries)
+    entries = f"{count} {'entry' if count == 1 else 'entries'}"
+    return f"version {signed.book.version}, {entries}, signed by {signed.attester}"
 
 
 def _backend(desk: Desk) -> str:
@@ -191,8 +248,12 @@ def _key(desk: Desk, settings: VenueSettings, role: Literal["read", "withdraw"])
         raise VenueError(
             "key_too_weak",
             f"{settings.name}: the withdraw key may not {'transfer' if found.can_withdraw else 'withdraw'}",
-            hint="Give the key both permissions at the venue, bound to this machine's address.",
+            hint="Give the key both permissions at the venue, bound to this machine's IP address.",
         )
     may = [what for what, can in (("withdraw", found.can_withdraw), ("transfer", found.can_transfer)) if can]
-    bound = "bound to addresses" if found.ip_restricted else "NOT bound to an address"
+    bound = (
+        "bound to IP addresses"
+        if found.ip_restricted
+        else "NOT bound to an IP address: at the venue, restrict the key to this machine's IP address"
+    )
     return f"may {' and '.join(['read', *may])}, {bound}"

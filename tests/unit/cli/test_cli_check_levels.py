@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.cli.check import CRITICAL, OK, UNKNOWN, WARNING, Thresholds, judge, performance
-from vault.model import AccountRisk, Assessment, Decision, MarketReading, Snapshot, SourceFailure
+from vault.model import AccountRisk, Assessment, Decision, MarketReading, Snapshot, SourceFailure, SpotHolding
+from vault.money import BTC, Amount
 from vault.store.journal import Head
 from vault.treasury.overview import AccountView, Overview
 from vault.treasury.propose import Proposal
@@ -52,6 +53,29 @@ def level(
 
     remarks = judge(proposal, overview or known(AccountView("ok", RISK)), ("trading",), LIMITS)
     return max((remark.level for remark in remarks), key=_RANK.index, default=OK)
+
+
+def test_a_top_up_that_could_not_be_judged_is_unknown_and_not_critical() -> None:
+    unread = replace(decision("top_up", "deny"), decided_by="account:trading", reason="it was not read")
+    assert level(found(unread)) == UNKNOWN
+
+
+def test_a_top_up_of_an_account_that_was_read_is_critical_whatever_its_wallet_says() -> None:
+    stale = replace(decision("top_up", "deny"), decided_by="wallet:cold", reason="the balance is 500 s old")
+    assert level(found(stale)) == CRITICAL
+
+
+def test_an_evacuation_of_a_wallet_that_was_not_read_is_unknown() -> None:
+    unread = replace(decision("evacuate", "deny"), decided_by="wallet:staging", reason="not known")
+    assert level(found(unread)) == UNKNOWN
+
+
+def test_coins_idle_in_a_spot_wallet_are_a_warning() -> None:
+    holding = SpotHolding("trading", Amount.parse("6", BTC), Amount.zero(BTC), AT)
+    overview = replace(known(AccountView("ok", RISK)), idle=(holding,))
+    assert level(found(), overview) == WARNING
+    remarks = judge(found(), overview, ("trading",), LIMITS)
+    assert "6.00000000 BTC idle in trading's spot wallet" in [remark.text for remark in remarks]
 
 
 def test_nothing_called_for_and_calm_is_ok() -> None:

@@ -66,7 +66,7 @@ def test_a_bare_number_loses_no_digit(number: Decimal) -> None:
         (GOOD + "[one]\nsize = 5", "d.toml:3:1: one.name", "required"),
         (
             GOOD + "[[part]]\nname = 'a'\n[[part]]\nname = 'b'\nsise = 1",
-            "d.toml:7:1: part.1.sise",
+            "d.toml:7:1: part 2 (b).sise",
             "unknown key",
         ),
         (GOOD + "one = { name = 'a', sise = 1 }", "d.toml:3:21: one.sise", "unknown key"),
