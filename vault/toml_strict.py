@@ -112,8 +112,8 @@ def _without_position(message: str) -> str:
 _WORDS: Final = {
     "extra_forbidden": "unknown key",
     "missing": "missing: this key is required",
-    "int_type": "expected an integer",
-    "int_from_float": "expected an integer",
+    "int_type": "expected a valid integer",
+    "int_from_float": "expected a valid integer",
     "string_type": "expected a string (text in quotes)",
     "bool_type": "expected a boolean (true or false)",
     "tuple_type": "expected a list",
@@ -127,7 +127,12 @@ def _said(kind: str, message: str) -> str:
     if kind in _WORDS:
         return _WORDS[kind]
     message = message.removeprefix("Value error, ")
-    for before, after in (("Input should be ", "expected "), ("String should ", "expected text to ")):
+    message = message.partition(" after validation")[0]
+    for before, after in (
+        ("Input should be ", "expected "),
+        ("String should ", "expected text to "),
+        ("Tuple should have ", "expected "),
+    ):
         if message.startswith(before):
             return after + message.removeprefix(before)
     return message
@@ -148,9 +153,16 @@ def _path(where: Sequence[str | int], data: object) -> str:
     return said or "document"
 
 
+def _inside(where: Sequence[str | int], outer: Sequence[str | int]) -> bool:
+    return len(where) > len(outer) and tuple(where[: len(outer)]) == tuple(outer)
+
+
 def _located(error: ValidationError, data: object, text: str, name: str) -> DocumentError:
     problems = []
-    for item in error.errors(include_url=False):
+    found_wrong = error.errors(include_url=False)
+    for item in found_wrong:
+        if item["type"] == "too_short" and any(_inside(other["loc"], item["loc"]) for other in found_wrong):
+            continue  # it is short because of an element that is named anyway
         cause = item.get("ctx", {}).get("error")
         where = (*item["loc"], *(cause.where if isinstance(cause, PlacedError) else ()))
         line, column = locate(text, where)

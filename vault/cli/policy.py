@@ -11,7 +11,7 @@ from vault.errors import PolicyError
 
 if TYPE_CHECKING:
     from vault.cli.page import Page
-    from vault.policy.document import Policy
+    from vault.policy.document import Band, Policy
     from vault.treasury.documents import DocumentState
 
 
@@ -61,7 +61,6 @@ def _state(state: DocumentState) -> dict[str, Any]:
 
 def _render(page: Page, document: Policy, state: DocumentState) -> None:
     from vault.cli.signing import show_state
-    from vault.cli.wording import usd
 
     page.title(f"Policy {document.policy_id} version {document.version}")
     page.line(document.description)
@@ -69,25 +68,9 @@ def _render(page: Page, document: Policy, state: DocumentState) -> None:
     page.line()
     page.facts(_settings(document))
     page.line()
-    if document.band:
-        rows = [
-            (
-                b.account,
-                b.asset,
-                usd(b.floor),
-                usd(b.target),
-                usd(b.ceiling),
-                f"{b.min_change:f} {b.asset}",
-                f"{b.min_wait_minutes} min",
-                b.cold,
-                f"{b.top_up_from} to {b.top_up_to}" if b.top_up_from else "no top-up",
-            )
-            for b in document.band
-        ]
-        page.table(
-            ("account", "asset", "floor", "target", "ceiling", "min change", "min wait", "cold", "top-up"),
-            rows,
-        )
+    for band in document.band:
+        page.line(f"band of {band.account}, stress excess:")
+        page.facts(_band(band), "  ")
     for item in document.evacuation:
         page.line(
             f"evacuate {item.wallet} to {item.to} when {item.when}, "
@@ -115,6 +98,22 @@ def _settings(document: Policy) -> list[tuple[str, str]]:
             f"{fees.max_fee_amount}, {fees.max_fee_rate:f} sat/vB, {share}",
         ),
         ("new addresses", f"cool {document.address_book.cooling_hours} h"),
+    ]
+
+
+def _band(band: Band) -> list[tuple[str, str]]:
+    from vault.cli.wording import usd
+
+    step = "" if band.step is None else f", in steps of {band.step:f} {band.asset}"
+    top_up = f"from {band.top_up_from} to {band.top_up_to}" if band.top_up_from else "none"
+    return [
+        ("floor", usd(band.floor)),
+        ("target", usd(band.target)),
+        ("ceiling", usd(band.ceiling)),
+        ("sweep", f"to {band.cold}, by {band.venue_network} at the venue"),
+        ("top-up", top_up),
+        ("min change", f"{band.min_change:f} {band.asset}{step}"),
+        ("min wait", f"{band.min_wait_minutes} min"),
     ]
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from vault.canonical import digest
+from vault.clock import to_iso
 from vault.codec import encode
 from vault.errors import PolicyError, VaultError
 from vault.model import Outflow
@@ -231,7 +232,7 @@ def _check_wait(state: _Round, trail: Trail, wait: timedelta, after: tuple[Actio
     moments = [outflow.at for outflow in past if outflow.action in after]
     if moments and state.at - max(moments) < wait:
         minutes = int(wait.total_seconds()) // 60
-        trail.deny("min_wait", f"the last one was at {max(moments)}, {minutes} minutes must pass")
+        trail.deny("min_wait", f"the last one was at {to_iso(max(moments))}, {minutes} minutes must pass")
 
 
 def _judge(

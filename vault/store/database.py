@@ -84,25 +84,32 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Writer]:
-        """One transaction with the write lock held from its start; synced to disk when it ends."""
+        """One transaction with the write lock held from its start; synced to disk when it ends.
+
+        Raises `StoreError` (``store.busy``, ``store.unwritable``); what was in the transaction is then not
+        written at all.
+        """
         with self._engine.connect() as connection:
             try:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
-            except OperationalError:
-                raise StoreError(
-                    "busy",
-                    f"another process has been writing for more than {BUSY_SECONDS} s",
-                    hint="Wait for the other `vault` command to end, then try again.",
-                ) from None
-            writer = Writer(connection, to_iso(self._clock.now()), self._head_path)
-            try:
+                writer = Writer(connection, to_iso(self._clock.now()), self._head_path)
                 yield writer
+                connection.commit()
+            except OperationalError as error:
+                connection.rollback()
+                raise _not_written(error) from None
             except BaseException:
                 connection.rollback()
                 raise
-            connection.commit()
         if writer.head is not None:
-            chain.write_head_file(self._head_path, writer.head)
+            try:
+                chain.write_head_file(self._head_path, writer.head)
+            except OSError as error:
+                raise StoreError(
+                    "unwritable",
+                    f"{self._head_path}: {error.strerror}",
+                    hint="The store was written, its head beside it was not. Free the disk and go on.",
+                ) from None
 
     def verify(self) -> chain.Head:
         """Check the whole journal. Raises `AuditError`."""
@@ -197,3 +204,14 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _not_written(error: OperationalError) -> StoreError:
+    said = str(error.orig)
+    if "locked" in said or "busy" in said:
+        return StoreError(
+            "busy",
+            f"another process has been writing for more than {BUSY_SECONDS} s",
+            hint="Wait for the other `vault` command to end, then try again.",
+        )
+    return StoreError("unwritable", f"the store could not be written: {said}", hint=_hint(said))

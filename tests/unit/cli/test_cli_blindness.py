@@ -185,3 +185,50 @@ def test_an_unknown_step_says_what_was_answered_and_when_it_can_be_settled(
     said = capsys.readouterr().out
     assert "the answer was: unknown.timeout: no answer" in said
     assert "it can be settled from 2026-01-31T00:00:00.000Z on" in said
+
+
+# -- whole commands ----------------------------------------------------------------------------------
+
+VENUE = """
+[[venue]]
+name = "trading"
+exchange = "binance"
+account_uid = "1"
+url = "http://127.0.0.1:1"
+"""
+
+
+@pytest.fixture
+def locked(signed: Any) -> Any:
+    """A treasury with a venue whose keys cannot be read."""
+    with signed.config.open("a", encoding="utf-8") as file:
+        file.write(VENUE)
+    return signed
+
+
+def test_plan_without_keys_is_no_calm_day(locked: Any) -> None:
+    ran = locked.vault("plan")
+    assert ran.status == 12
+    assert "not known: sweep trading: venue:trading could not be read" in ran.out
+    assert "nothing is called for" not in ran.out
+    assert locked.vault("plan", "--detailed-exitcode").status == 1
+
+
+def test_check_without_keys_is_unknown_and_not_critical(locked: Any) -> None:
+    ran = locked.vault("check")
+    assert ran.status == 3
+    assert ran.out.startswith("VAULT UNKNOWN - ")
+    assert "top-up trading could not be judged" in ran.out
+
+
+def test_reconcile_without_keys_does_not_cry_loss(locked: Any) -> None:
+    ran = locked.vault("reconcile")
+    assert ran.status == 12
+    assert "The books could not be compared: venue:trading unread." in ran.out
+    assert "NOT BALANCE" not in ran.out
+
+
+def test_plan_for_a_venue_that_nobody_configured_says_so(signed: Any) -> None:
+    ran = signed.vault("plan")
+    assert ran.status == 11
+    assert "the policy names trading, and treasury.toml has no [[venue]] of that name" in ran.out

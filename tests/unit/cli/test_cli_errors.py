@@ -203,6 +203,27 @@ def test_what_others_say_cannot_steer_the_terminal(elsewhere: Any) -> None:
     assert "way" in ran.err
 
 
+@pytest.mark.parametrize("said", ["'x' * 200_000", "'x\\n' * 100_000"])
+def test_a_reader_that_goes_away_in_the_middle_is_141_and_quiet(elsewhere: Any, said: str) -> None:
+    program = (
+        "import sys, click\n"
+        "from vault.cli import edge, root\n"
+        f"show = click.command()(lambda: click.echo({said}))\n"
+        "root.LazyGroup.get_command = lambda self, ctx, name: show\n"
+        "sys.exit(edge.run(['show']))\n"
+    )
+    code = (
+        "import subprocess, sys\n"
+        f"p = subprocess.Popen([sys.executable, '-c', {program!r}], stdout=-1, stderr=-1)\n"
+        "p.stdout.read(1)\n"
+        "p.stdout.close()\n"
+        "sys.stderr.write(p.stderr.read().decode())\n"
+        "sys.exit(p.wait())"
+    )
+    ran = elsewhere.run("-c", code)
+    assert (ran.status, ran.err) == (141, "")
+
+
 def test_a_reader_that_goes_away_ends_the_command_quietly(shell: Any) -> None:
     code = (
         "import os, subprocess, sys\n"

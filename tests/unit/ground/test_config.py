@@ -78,15 +78,44 @@ def test_paths_are_relative_to_the_folder_of_the_file(folder: Path) -> None:
         ('root_fingerprint = "5c9e228d"', 'root_fingerprint = "5c9e228d\\n"', "8 hex digits"),
         (KEY, "04" + "ab" * 32, "compressed public key"),
         ('roles = ["policy", "approve"]', "roles = []", "at least 1"),
-        ('roles = ["policy", "approve"]', 'roles = ["root"]', "attester.0.roles.0"),
+        (
+            'roles = ["policy", "approve"]',
+            'roles = ["root"]',
+            "attester 1 (alice).roles 1: expected 'policy', 'address-book' or 'approve'",
+        ),
         ('device = "one"\npublic_key', 'device = "two"\npublic_key', "no [[device]] is named 'two'"),
-        ('exchange = "binance"', 'exchange = "mtgox"', "venue.0.exchange"),
+        ('exchange = "binance"', 'exchange = "mtgox"', "venue 1 (trading).exchange"),
         ('account_uid = "1001"', "account_uid = 1001", "string"),
         ('account_uid = "1001"', 'account_uid = ""', "at least 1"),
     ],
 )
 def test_refuses_what_contradicts_itself(folder: Path, before: str, after: str, says: str) -> None:
     assert says in refusal(folder, before, after)
+
+
+def test_a_reference_to_nobody_is_reported_at_its_own_line(folder: Path) -> None:
+    for before, after, whose in (
+        ('device = "one"\n[[attester]]', 'device = "two"\n[[attester]]', "wallet 1 (cold).device"),
+        ('device = "one"\npublic_key', 'device = "two"\npublic_key', "attester 1 (alice).device"),
+    ):
+        message = refusal(folder, before, after)
+        line = (folder / "treasury.toml").read_text().split("\n").index('device = "two"') + 1
+        assert f"treasury.toml:{line}:1: {whose}: " in message
+        assert "no [[device]] is named 'two'" in message
+
+
+def test_a_name_used_twice_is_reported_where_it_stands_the_second_time(folder: Path) -> None:
+    text = GOOD + GOOD[GOOD.index("[[venue]]") :]
+    (folder / "treasury.toml").write_text(text)
+    with pytest.raises(DocumentError) as caught:
+        load_treasury(folder / "treasury.toml")
+    line = len(text[: text.rindex('name = "trading"')].split("\n"))
+    assert f":{line}:1: venue 2 (trading).name: " in caught.value.message
+
+
+def test_a_list_with_a_wrong_element_is_not_called_too_short_as_well(folder: Path) -> None:
+    message = refusal(folder, 'roles = ["policy", "approve"]', 'roles = ["root"]')
+    assert len(message.split("\n")) == 1
 
 
 @pytest.mark.parametrize("table", ["wallet", "device", "attester", "venue"])

@@ -79,6 +79,27 @@ def test_an_error_names_file_line_column_key_and_what_was_expected(line: str, wh
     assert says in message
 
 
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("count = 3.0\nprice = 1", "d.toml:1:1: count: expected a valid integer, found 3.0"),
+        ("count = true\nprice = 1", "d.toml:1:1: count: expected a valid integer, found true"),
+        ("count = 1", "d.toml:1:1: price: missing: this key is required"),
+        ("count = 1\nprice = 1\none = 5", "d.toml:3:1: one: expected a table, found 5"),
+    ],
+)
+def test_an_error_is_said_in_the_words_of_whoever_writes_the_file(text: str, whole: str) -> None:
+    assert refusal(text).message == whole
+
+
+def test_every_refusal_says_what_to_do(tmp_path: Path) -> None:
+    assert "key = value" in refusal("count = ").hint
+    with pytest.raises(DocumentError) as caught:
+        read_toml(tmp_path, Document)
+    assert "UTF-8" in caught.value.hint
+    assert "Errno" not in caught.value.message
+
+
 def test_all_problems_are_named_in_the_order_of_the_file() -> None:
     lines = refusal("count = 'x'\nprice = 'y'\nextra = 1\n").message.split("\n")
     assert [line.split(": ")[0] for line in lines] == ["d.toml:1:1", "d.toml:2:1", "d.toml:3:1"]

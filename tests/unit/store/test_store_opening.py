@@ -143,3 +143,29 @@ def test_an_altered_document_is_not_handed_out(tmp_path: Path) -> None:
         with store.read() as connection, pytest.raises(StoreError) as caught:
             records.document(connection, name)
         assert caught.value.code == "store.document_altered"
+
+
+def test_a_full_disk_is_told_and_nothing_of_the_transaction_is_kept(tmp_path: Path) -> None:
+    with make(tmp_path) as store:
+        before = store.verify()
+        with pytest.raises(StoreError) as caught, store.write() as writer:
+            pages = writer.connection.exec_driver_sql("PRAGMA page_count").scalar()
+            writer.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+            for number in range(50):
+                records.save_document(writer, "note", {"number": number, "text": "x" * 10_000})
+        assert caught.value.code == "store.unwritable"
+        assert "full" in caught.value.message
+        assert store.verify() == before
+
+
+def test_a_head_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_path: Path, _head: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with make(tmp_path) as store:
+        monkeypatch.setattr(database.chain, "write_head_file", full)
+        with pytest.raises(StoreError) as caught, store.write() as writer:
+            writer.journal("note", "x", {})
+        assert caught.value.code == "store.unwritable"
+        monkeypatch.undo()
+        assert store.verify().seq == 2, "the row itself is there, and the head may lag"
