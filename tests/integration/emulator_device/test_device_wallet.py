@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -91,8 +92,11 @@ def test_onekey_persona_is_refused_by_stock_trezorlib_and_works_with_its_model(
 
 
 def test_onekey_persona_carries_its_own_feature_fields(connected: Callable[..., Any]) -> None:
+    # Copies: trezorlib writes the owning class into every field of a subclass, also into shared ones.
+    stock = {tag: copy.copy(field) for tag, field in m.Features.FIELDS.items()}
+
     class OneKeyFeatures(m.Features):  # type: ignore[misc]
-        FIELDS = m.Features.FIELDS | {
+        FIELDS = stock | {
             508: _field("onekey_version", "string"),
             600: _field("onekey_device_type", "uint32"),
             612: _field("onekey_serial_no", "string"),
