@@ -212,6 +212,8 @@ class AddedEntry:
 def add_own_address(desk: Desk, entry_id: str, wallet: str, index: int) -> AddedEntry:
     """Add receive address `index` of a wallet of ours, shown on its device and compared there.
 
+    A p2wpkh address is first derived a second time, by an independent implementation.
+
     Raises `AddressError`, `AttestationError`, `DeviceError`, `DeviceRefusedError`.
     """
     settings = desk.treasury.wallet(wallet)
@@ -221,8 +223,12 @@ def add_own_address(desk: Desk, entry_id: str, wallet: str, index: int) -> Added
             f"expected a cold wallet, found {wallet} of role {settings.role}",
             hint="Coins go home to cold wallets only.",
         )
+    from vault.bitcoin.second_opinion import check_address, has_second_opinion
+
     descriptor = desk.descriptor(wallet)
     address = descriptor.address(False, index)
+    if has_second_opinion(descriptor):
+        check_address(descriptor, False, index)
     book = _open_version(desk)
     entry = _entry(desk, book, entry_id, address, wallet=wallet, index=index)
     new = replace(book, entries=(*book.entries, entry))
