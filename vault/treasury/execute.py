@@ -15,7 +15,7 @@ from vault.money import Amount
 from vault.store import records
 from vault.treasury import authority, preconditions, reconcile
 from vault.treasury.plan import require_live
-from vault.treasury.steps import INTERNAL, OUTWARD, ensure_intents, next_step, settled, under_way
+from vault.treasury.steps import INTERNAL, OUTWARD, ensure_intents, next_step, under_way
 
 if TYPE_CHECKING:
     from vault.store.records import IntentRow
@@ -42,7 +42,7 @@ def send(desk: Desk, plan: Plan, *, resume: bool = False) -> list[IntentRow]:
     fresh = begin(desk, plan, resume=resume)
     for transfer in _credited_first(desk, plan):
         _advance(desk, plan, transfer, checked=fresh and transfer is plan.body.transfers[0])
-    return _close(desk, plan)
+    return reconcile.close_plan(desk, plan)
 
 
 def _credited_first(desk: Desk, plan: Plan) -> list[Transfer]:
@@ -284,15 +284,6 @@ _SENDERS = {
     "withdraw": _send_withdrawal,
     "spend": _send_spend,
 }
-
-
-def _close(desk: Desk, plan: Plan) -> list[IntentRow]:
-    with desk.store.write() as writer:
-        intents = records.intents(writer.connection, plan.plan_id)
-        row = records.find_plan(writer.connection, plan.plan_id)
-        if row is not None and row.state == "sending" and settled(intents):
-            records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), "done", "all steps done")
-    return intents
 
 
 def cancel(desk: Desk, plan: Plan, reason: str) -> list[IntentRow]:

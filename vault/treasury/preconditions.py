@@ -30,8 +30,7 @@ def check_transfer(desk: Desk, plan: Plan, transfer: Transfer, *, leaving: Amoun
     check_no_rival(desk, plan, transfer)
     history.check_limits(desk, plan, transfer)
     if transfer.kind == "bitcoin_spend":
-        verify_transfer(desk, transfer)
-        check_inputs_unspent(desk, transfer)
+        check_inputs_unspent(desk, transfer, verify_transfer(desk, transfer).txid)
     if transfer.action == "sweep":
         check_withdrawal(desk, transfer)
         check_margin_after(desk, transfer, leaving)
@@ -198,9 +197,9 @@ def check_still_needed(desk: Desk, transfer: Transfer) -> None:
         )
 
 
-def check_inputs_unspent(desk: Desk, transfer: Transfer) -> None:
+def check_inputs_unspent(desk: Desk, transfer: Transfer, txid: str) -> None:
     """Every coin of the spend is still there, or spent by this very transaction."""
-    if rival := spent_by_others(desk, transfer, verify_transfer(desk, transfer).txid):
+    if rival := spent_by_others(desk, transfer, txid):
         raise PlanError(
             "coin_spent",
             f"a coin of transfer {transfer.number} was spent meanwhile by {rival}",

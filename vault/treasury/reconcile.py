@@ -116,22 +116,23 @@ def settle_plan(desk: Desk, plan: Plan) -> list[Settlement]:
                 note,
             )
         )
-    _close(desk, plan)
+    close_plan(desk, plan)
     return found
 
 
-def _close(desk: Desk, plan: Plan) -> None:
+def close_plan(desk: Desk, plan: Plan) -> list[IntentRow]:
+    """Mark a plan done or failed when nothing of it is left to happen; returns its steps as they stand."""
     with desk.store.write() as writer:
         row = records.find_plan(writer.connection, plan.plan_id)
         intents = records.intents(writer.connection, plan.plan_id)
-        if row is None or row.state != "sending":
-            return
+        state = reason = ""
         if settled(intents):
-            records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), "done", "all steps done")
+            state, reason = "done", "all steps done"
         elif any(i.state in {"refused", "cancelled"} for i in intents) and not under_way(intents):
-            records.set_plan_state(
-                writer, plan.plan_id, frozenset({"sending"}), "failed", "a step was refused"
-            )
+            state, reason = "failed", "a step was refused"
+        if state and row is not None and row.state == "sending":
+            records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), state, reason)
+    return intents
 
 
 def _move(desk: Desk, intent: IntentRow, state: str, reference: str | None = None, **facts: str) -> IntentRow:

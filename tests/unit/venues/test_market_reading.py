@@ -80,23 +80,31 @@ def test_depth_below_the_last_level_we_see_is_missing_not_small() -> None:
     assert len([name for name in shallow.missing if name.startswith("depth_bid")]) == 2
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "fields"),
-    [
-        ("fapiPublicGetPremiumIndex", ("mark_price", "index_price", "funding_rate")),
-        ("fapiPublicGetOpenInterest", ("open_interest",)),
-        ("publicGetTicker24hr", ("spot_volume_24h",)),
-        ("fapiPublicGetTicker24hr", ("perp_volume_24h",)),
-        ("fapiPublicGetDepth", ("depth_bid_10bp", "depth_bid_1pct", "spread")),
-        ("fapiPublicGetFundingInfo", ("funding_interval_hours",)),
-    ],
-)
-@pytest.mark.parametrize("failure", [VenueError("timeout", "slow"), {}, [], "x"])
+OBJECT_SOURCES = [
+    ("fapiPublicGetPremiumIndex", ("mark_price", "index_price", "funding_rate")),
+    ("fapiPublicGetOpenInterest", ("open_interest",)),
+    ("publicGetTicker24hr", ("spot_volume_24h",)),
+    ("fapiPublicGetTicker24hr", ("perp_volume_24h",)),
+    ("fapiPublicGetDepth", ("depth_bid_10bp", "depth_bid_1pct", "spread")),
+]
+# An empty list is an answer of this one: nothing deviates from eight hours.
+LIST_SOURCES = [("fapiPublicGetFundingInfo", ("funding_interval_hours",))]
+
+
+@pytest.mark.parametrize(("endpoint", "fields"), [*OBJECT_SOURCES, *LIST_SOURCES])
+@pytest.mark.parametrize("failure", [VenueError("timeout", "slow"), {}, "x"])
 def test_a_source_that_fails_is_none_and_named_and_spoils_no_other(
     endpoint: str, fields: tuple[str, ...], failure: Any
 ) -> None:
-    if endpoint == "fapiPublicGetFundingInfo" and failure == []:
-        pytest.skip("an empty list is an answer: nothing deviates from eight hours")
+    refuses(endpoint, fields, failure)
+
+
+@pytest.mark.parametrize(("endpoint", "fields"), OBJECT_SOURCES)
+def test_a_list_where_an_object_is_due_is_a_failed_source(endpoint: str, fields: tuple[str, ...]) -> None:
+    refuses(endpoint, fields, [])
+
+
+def refuses(endpoint: str, fields: tuple[str, ...], failure: Any) -> None:
     reading, whole = read(**{endpoint: failure}), read()
     for name in fields:
         assert getattr(reading, name) is None
