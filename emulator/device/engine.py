@@ -20,7 +20,7 @@ from .display import Decision, Display, OnScreen
 from .errors import ActionCancelled, DataError, DeviceFailure, UnexpectedMessage
 from .faults import Faults
 from .flow import Flow, Interrupted
-from .handlers import BY_WIRE_TYPE
+from .handlers import table_for
 from .link import Address, Link
 from .personas import Persona
 from .proto import DecodeError, Message, MessageClass
@@ -66,6 +66,7 @@ class Engine:
         self._mode = mode
         self._on_screen = on_screen
         self._typed_passphrase = typed_passphrase
+        self._handlers = table_for(persona)
         self._busy = False
         self._stopping = False
         self._rebooting = False
@@ -181,7 +182,7 @@ class Engine:
         self._send(reply)
 
     def _dispatch(self, frame: Frame) -> Message:
-        entry = BY_WIRE_TYPE.get(frame.wire_type)
+        entry = self._handlers.get(frame.wire_type)
         if entry is None:
             raise UnexpectedMessage("Unexpected message")
         cls, handler = entry

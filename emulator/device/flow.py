@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from typing import Protocol
 
 from trezorlib import messages
@@ -140,3 +141,8 @@ class Flow:
         lines = ("Access hidden wallet?", "Next screen will show the passphrase.")
         self.confirm(Screen("passphrase_host1", "Hidden wallet", lines, code, confirm="CONTINUE"))
         self.confirm(Screen("passphrase_host2", "Confirm passphrase", (passphrase,), code))
+
+
+# A workflow: takes the message that started it, returns the answer that ends it.
+Handler = Callable[[Flow, Message], Message]
+HandlerEntry = tuple[MessageClass, Handler]

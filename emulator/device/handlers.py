@@ -1,39 +1,28 @@
-"""Which message starts which workflow. What is not listed is answered "Unexpected message"."""
+"""Which message starts which workflow, device by device.
+
+Each room lists its own handlers; a persona leaves out what its firmware does not have. What is not
+in the table is answered "Unexpected message".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from trezorlib import messages
+from functools import cache
 
 from . import management
-from .bitcoin.get_address import get_address
-from .bitcoin.get_public_key import get_public_key
-from .bitcoin.message import sign_message, verify_message
-from .bitcoin.sign_tx import sign_tx
-from .flow import Flow
-from .proto import Message, MessageClass
+from .bitcoin.handlers import HANDLERS as BITCOIN
+from .ethereum.handlers import HANDLERS as ETHEREUM
+from .flow import Handler
+from .personas import Persona
+from .proto import MessageClass
 
-Handler = Callable[[Flow, Message], Message]
+Table = dict[int, tuple[MessageClass, Handler]]
 
-_HANDLERS: tuple[tuple[MessageClass, Handler], ...] = (
-    (messages.Initialize, management.initialize),
-    (messages.GetFeatures, management.get_features),
-    (messages.Ping, management.ping),
-    (messages.Cancel, management.cancel),
-    (messages.EndSession, management.end_session),
-    (messages.LockDevice, management.lock_device),
-    (messages.ApplyFlags, management.apply_flags),
-    (messages.ApplySettings, management.apply_settings),
-    (messages.LoadDevice, management.load_device),
-    (messages.WipeDevice, management.wipe_device),
-    (messages.GetPublicKey, get_public_key),
-    (messages.GetAddress, get_address),
-    (messages.SignTx, sign_tx),
-    (messages.SignMessage, sign_message),
-    (messages.VerifyMessage, verify_message),
-)
 
-BY_WIRE_TYPE: dict[int, tuple[MessageClass, Handler]] = {
-    int(cls.MESSAGE_WIRE_TYPE): (cls, handler) for cls, handler in _HANDLERS
-}
+@cache
+def table_for(persona: Persona) -> Table:
+    """Wire type -> (message class, workflow) of all a persona understands."""
+    return {
+        int(cls.MESSAGE_WIRE_TYPE): (cls, handler)
+        for cls, handler in (*management.HANDLERS, *BITCOIN, *ETHEREUM)
+        if cls.__name__ not in persona.unsupported
+    }

@@ -15,7 +15,7 @@ from trezorlib.messages import (
 )
 
 from .errors import ActionCancelled, DataError, ProcessError, UnexpectedMessage
-from .flow import Flow
+from .flow import Flow, HandlerEntry
 from .keys import mnemonic_is_valid
 from .personas import Persona
 from .proto import Message
@@ -232,3 +232,17 @@ def apply_settings(flow: Flow, msg: Message) -> Message:
     for setter, value in wanted:
         setter(flow, value)
     return messages.Success(message="Settings applied")
+
+
+HANDLERS: tuple[HandlerEntry, ...] = (
+    (messages.Initialize, initialize),
+    (messages.GetFeatures, get_features),
+    (messages.Ping, ping),
+    (messages.Cancel, cancel),
+    (messages.EndSession, end_session),
+    (messages.LockDevice, lock_device),
+    (messages.ApplyFlags, apply_flags),
+    (messages.ApplySettings, apply_settings),
+    (messages.LoadDevice, load_device),
+    (messages.WipeDevice, wipe_device),
+)

@@ -5,7 +5,8 @@ A row holds only what differs between devices; behaviour that is common lives wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from .proto import encode_bytes, encode_number
 
@@ -20,6 +21,8 @@ class Persona:
     """What a device says about itself, and how many questions it asks."""
 
     name: str
+    # Which code base the firmware descends from: MicroPython apps, or the C code of Trezor One.
+    firmware: Literal["core", "legacy"]
     vendor: str
     model: str
     internal_model: str | None
@@ -27,6 +30,8 @@ class Persona:
     language: str
     capabilities: tuple[int, ...]
     display: tuple[int, int]
+    # Names of messages this firmware has no workflow for.
+    unsupported: frozenset[str] = frozenset()
     # Features fields of a fork's own, appended as they are.
     extra_features: bytes = b""
     # One question (and one ButtonRequest) per output instead of address, then amount.
@@ -54,38 +59,59 @@ def _onekey_features(serial: str, device_type: int) -> bytes:
     )
 
 
-PERSONAS = {
-    persona.name: persona
-    for persona in (
-        Persona(
-            name="trezor-core",
-            vendor="trezor.io",
-            model="T",
-            internal_model="T2T1",
-            version=(2, 12, 5),
-            language="en-US",
-            capabilities=TREZOR_CAPABILITIES,
-            display=(240, 240),
-        ),
-        Persona(
-            name="onekey-classic1s",
-            vendor="onekey.so",
-            model="1",
-            internal_model=None,
-            version=(2, 99, 99),
-            language="en-US",
-            capabilities=CLASSIC_CAPABILITIES,
-            display=(128, 64),
-            extra_features=_onekey_features("EMULATOR000001", 1),
-            single_output_screen=True,
-            output_button_code=8,
-            announces_total=False,
-            single_message_screen=True,
-            message_button_code=7,
-            passphrase_entry_on_device=False,
-        ),
-    )
-}
+_TREZOR_CORE = Persona(
+    name="trezor-core",
+    firmware="core",
+    vendor="trezor.io",
+    model="T",
+    internal_model="T2T1",
+    version=(2, 12, 5),
+    language="en-US",
+    capabilities=TREZOR_CAPABILITIES,
+    display=(240, 240),
+)
+_TREZOR_ONE = Persona(
+    name="trezor-one",
+    firmware="legacy",
+    vendor="trezor.io",
+    model="1",
+    internal_model="T1B1",
+    version=(1, 14, 2),
+    language="en-US",
+    capabilities=CLASSIC_CAPABILITIES,
+    display=(128, 64),
+    passphrase_entry_on_device=False,
+)
+_ONEKEY_CLASSIC_1S = Persona(
+    name="onekey-classic1s",
+    firmware="legacy",
+    vendor="onekey.so",
+    model="1",
+    internal_model=None,
+    version=(2, 99, 99),
+    language="en-US",
+    capabilities=CLASSIC_CAPABILITIES,
+    display=(128, 64),
+    extra_features=_onekey_features("EMULATOR000001", 1),
+    single_output_screen=True,
+    output_button_code=8,
+    announces_total=False,
+    single_message_screen=True,
+    message_button_code=7,
+    passphrase_entry_on_device=False,
+)
+_ONEKEY_PRO = replace(
+    _TREZOR_CORE,
+    name="onekey-pro",
+    vendor="onekey.so",
+    model="T",
+    internal_model=None,
+    version=(2, 99, 99),
+    display=(480, 800),
+    extra_features=_onekey_features("EMULATOR000002", 5),
+)
+
+PERSONAS = {persona.name: persona for persona in (_TREZOR_CORE, _TREZOR_ONE, _ONEKEY_CLASSIC_1S, _ONEKEY_PRO)}
 
 
 def by_name(name: str) -> Persona:

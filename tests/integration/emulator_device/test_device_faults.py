@@ -181,7 +181,7 @@ def test_refuses_a_bad_mnemonic_without_repeating_it(bench: Any, mnemonic: str) 
 def test_an_unknown_fault_persona_or_mode_is_refused(bench: Any) -> None:
     with pytest.raises(ValueError, match="no_such_fault"):
         bench.device.set_faults({"no_such_fault": True})
-    with pytest.raises(ValueError, match="known: onekey-classic1s, trezor-core"):
+    with pytest.raises(ValueError, match="known: onekey-classic1s, onekey-pro, trezor-core, trezor-one"):
         DeviceEmulator(persona="abacus")
     with pytest.raises(ValueError, match="mode"):
         DeviceEmulator(mode="sleepy")  # type: ignore[arg-type]

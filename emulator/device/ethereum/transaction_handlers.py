@@ -1,0 +1,7 @@
+"""Ethereum messages about transactions."""
+
+from __future__ import annotations
+
+from ..flow import HandlerEntry
+
+HANDLERS: tuple[HandlerEntry, ...] = ()
