@@ -15,7 +15,8 @@ from trezorlib.tools import parse_path
 from trezorlib.transport.udp import UdpTransport
 
 from emulator.device import proto
-from emulator.device.handlers import BY_WIRE_TYPE
+from emulator.device.handlers import table_for
+from emulator.device.personas import by_name
 from emulator.device.server import DeviceEmulator
 from emulator.device.wire import Frame, split
 
@@ -47,7 +48,7 @@ REQUESTS = st.one_of(
     st.builds(m.ButtonAck),
     st.builds(m.PassphraseAck, passphrase=st.text(max_size=9)),
 )
-RAW = st.builds(Frame, st.sampled_from(sorted(BY_WIRE_TYPE)) | st.integers(0, 0xFFFF), st.binary(max_size=80))
+RAW = st.builds(Frame, st.sampled_from(sorted(table_for(by_name("trezor-core")))) | st.integers(0, 0xFFFF), st.binary(max_size=80))
 
 
 @pytest.fixture(scope="module")
