@@ -1,4 +1,4 @@
-"""`python -m tests.soak --seed N --count N`: random kills and faults over the line, then long property tests.
+"""`python -m tests.soak --seed N --count N`: a fuzzed device, kills and faults over the line, properties.
 
 Resumable: ./soak/seed-N.json holds seed, commit and counts, and a second call goes on behind them. A case
 that fails is written there with its traceback and not skipped silently: the exit status is 1.
@@ -33,20 +33,26 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=2000, help="cases in all, earlier runs included")
     parser.add_argument("--folder", type=Path, default=ROOT / "soak")
-    parser.add_argument("--properties", choices=("yes", "no", "only"), default="yes")
+    parser.add_argument("--packets", type=int, default=200_000, help="for the emulated device to survive")
+    parser.add_argument("--only", choices=("days", "device", "properties"), help="one of the three parts")
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     path = options.folder / f"seed-{options.seed}.json"
     state = _load(path, options.seed)
-    if options.properties != "only":
+    parts = (options.only,) if options.only else ("device", "days", "properties")
+    if "device" in parts:
+        state["device"] = _device(options.seed, options.packets)
+        _save(path, state)
+    if "days" in parts:
         _cases(state, path, options.count)
-    if options.properties != "no":
+    if "properties" in parts:
         state["properties"] = _properties(options.seed)
         _save(path, state)
     print(json.dumps({key: value for key, value in state.items() if key != "failures"}, indent=2))  # noqa: T201
     for failure in state["failures"]:
         print(f"FAILED case {failure['number']}\n{failure['problem']}", file=sys.stderr)  # noqa: T201
-    return 1 if state["failures"] or state.get("properties", {}).get("failed") else 0
+    failed = [state.get(part, {}).get("failed") for part in ("device", "properties")]
+    return 1 if state["failures"] or any(failed) else 0
 
 
 def _load(path: Path, seed: int) -> dict[str, Any]:
@@ -108,6 +114,21 @@ def _add(state: dict[str, Any], numbers: Sequence[int], found: list[dict[str, in
         for key, value in result.items():
             state["counts"][key] = state["counts"].get(key, 0) + value
     state["done"] = numbers[-1] + 1
+
+
+def _device(seed: int, count: int) -> dict[str, Any]:
+    """Packets and messages the emulated device survived; the first attack it did not is told."""
+    from tests.soak.device_fuzz import fuzz
+
+    def say(line: str) -> None:
+        print(f"seed {seed}: {line}", flush=True)  # noqa: T201
+
+    try:
+        return {"thrown": fuzz(seed, count, say).thrown, "failed": 0}
+    except Exception:  # noqa: BLE001  whatever it was belongs into the record
+        problem = traceback.format_exc()
+        print(problem, file=sys.stderr)  # noqa: T201
+        return {"failed": 1, "problem": problem}
 
 
 def _properties(seed: int) -> dict[str, int]:
