@@ -2,7 +2,7 @@
 
 Speaks what trezorlib's debuglink client uses: Decision, GetState (at once, or when a screen
 comes), Stop, ReseedRandom, RecordScreen, EraseSdCard, GetGcInfo; LoadDevice and WipeDevice need
-no confirmation here. Decisions are not answered.
+no confirmation here. Decisions are not answered. Memory is neither read nor written: there is none.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from trezorlib import messages
-from trezorlib.messages import BackupType, DebugButton, DebugSwipeDirection, DebugWaitType
+from trezorlib.messages import DebugButton, DebugSwipeDirection, DebugWaitType
 
-from . import management, proto
+from . import proto
 from .display import Decision, Display
 from .errors import DeviceFailure
 from .link import Address, Link
+from .management import seed
+from .personas import Persona
 from .proto import DecodeError, Message
+from .randomness import DeviceRandom
+from .rules import WireRules
 from .screens import debug_tokens
 from .sessions import SessionStore
 from .state import DeviceState
@@ -32,14 +36,21 @@ _NEXT_PAGE = (DebugSwipeDirection.UP, DebugSwipeDirection.LEFT)
 class Debuggee(Protocol):
     """What debuglink may see and do of a device."""
 
+    persona: Persona
+    rules: WireRules
     state: DeviceState
     display: Display
     sessions: SessionStore
+    random: DeviceRandom
+    matrix: str
+    own_entropy: bytes
 
     @property
     def busy(self) -> bool: ...
 
     def restart_workflows(self) -> None: ...
+
+    def save(self) -> None: ...
 
 
 class DebugLink:
@@ -56,7 +67,7 @@ class DebugLink:
                 (messages.DebugLinkDecision, self._decision),
                 (messages.DebugLinkGetState, self._get_state),
                 (messages.DebugLinkStop, self._stop),
-                (messages.DebugLinkReseedRandom, self._nothing),
+                (messages.DebugLinkReseedRandom, self._reseed),
                 (messages.DebugLinkRecordScreen, self._nothing),
                 (messages.DebugLinkEraseSdCard, self._nothing),
                 (messages.DebugLinkWatchLayout, self._nothing),
@@ -73,10 +84,11 @@ class DebugLink:
         handler = self._handlers.get(frame.wire_type)
         cls = proto.class_for_wire_type(frame.wire_type)
         if handler is None or cls is None:
-            self._reply(proto.failure(1, "Unexpected message"), peer)
+            self._reply(proto.failure(1, self._device.rules.unknown_message), peer)
             return
         try:
             reply = handler(proto.decode(cls, frame.payload), peer)
+            self._device.save()
         except DecodeError as error:
             reply = proto.failure(3, f"Failed to decode message: {error}")
         except DeviceFailure as failure:
@@ -100,15 +112,26 @@ class DebugLink:
             self._reply(self._state(), peer)
 
     def _state(self) -> Message:
-        device = self._device
-        content = device.display.content(device.state.label, busy=device.busy)
-        mnemonic = device.state.mnemonic
-        return messages.DebugLinkState(
-            mnemonic_secret=None if mnemonic is None else mnemonic.encode(),
-            mnemonic_type=BackupType.Bip39,
-            passphrase_protection=device.state.passphrase_protection,
+        device, state = self._device, self._device.state
+        content = device.display.content(state.label, busy=device.busy)
+        reply = messages.DebugLinkState(
+            mnemonic_secret=None if state.mnemonic is None else state.mnemonic.encode(),
+            mnemonic_type=state.backup_type,
+            passphrase_protection=state.passphrase_protection,
+            reset_entropy=device.own_entropy,
             tokens=debug_tokens(content, device.display.page),
         )
+        if device.persona.firmware == "legacy":
+            self._add_legacy(reply)
+        return reply
+
+    def _add_legacy(self, reply: Message) -> None:
+        """What the C firmwares tell; in place of their picture of the display stand the tokens."""
+        reply.pin = self._device.state.pin or None
+        reply.matrix = self._device.matrix
+        reply.reset_word = ""
+        reply.recovery_fake_word = ""
+        reply.recovery_word_pos = 0
 
     def _decision(self, msg: Message, _peer: Address) -> None:
         display = self._device.display
@@ -120,8 +143,12 @@ class DebugLink:
             display.decide(Decision(confirmed=True))
         elif msg.button == DebugButton.NO:
             display.decide(Decision(confirmed=False))
+        elif msg.button == DebugButton.INFO and display.current is not None and display.current.info:
+            display.decide(Decision(confirmed=True, info=True))
 
     def _get_state(self, msg: Message, peer: Address) -> Message | None:
+        if self._device.persona.firmware == "legacy":
+            return self._state()  # the C firmwares know no waiting
         if msg.wait_layout == DebugWaitType.NEXT_LAYOUT:
             self._waiting_for_change.append(peer)
             return None
@@ -134,6 +161,11 @@ class DebugLink:
     def _stop(self, _msg: Message, _peer: Address) -> None:
         self._device.restart_workflows()
 
+    def _reseed(self, msg: Message, _peer: Address) -> Message:
+        if msg.value is not None:
+            self._device.random.reseed(msg.value)
+        return messages.Success(message="")
+
     def _nothing(self, _msg: Message, _peer: Address) -> Message:
         return messages.Success(message="")
 
@@ -141,12 +173,13 @@ class DebugLink:
         return messages.DebugLinkGcInfo(items=[])
 
     def _wipe(self, _msg: Message, _peer: Address) -> Message:
-        management.wipe_state(self._device.state)
+        self._device.state.wipe()
         self._device.sessions.clear()
         self._device.restart_workflows()
         return messages.Success(message="Device wiped")
 
     def _load(self, msg: Message, _peer: Address) -> Message:
-        management.check_load(self._device.state, msg)
-        management.keep_seed(self._device.state, msg)
+        device = self._device
+        seed.check_load(device.persona, device.state, msg)
+        seed.keep_seed(device.persona, device.state, msg)
         return messages.Success(message="Device loaded")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from .screens import Answer, Homescreen, Screen, ScreenRecord
 
-OnScreen = Callable[[Screen], bool]
+# Decides a screen: yes or no, or the text that is typed on it.
+OnScreen = Callable[[Screen], bool | str]
 MAX_RECORDS = 10_000  # a long-running device forgets its oldest screens
 
 
@@ -18,6 +19,8 @@ class Decision:
 
     confirmed: bool
     text: str | None = None
+    # The third button, where a screen has one.
+    info: bool = False
 
 
 class Display:
@@ -27,6 +30,7 @@ class Display:
         self._changed = threading.Condition()
         self._records: list[ScreenRecord] = []
         self._current: Screen | None = None
+        self._open = False
         self.serial = 0
         self.page = 0
         self.decision: Decision | None = None
@@ -40,10 +44,11 @@ class Display:
         with self._changed:
             return tuple(self._records)
 
-    def show(self, screen: Screen) -> None:
-        """Show a question; an answer given before it does not count."""
+    def show(self, screen: Screen, *, asks: bool = True) -> None:
+        """Show a question; an answer given before it does not count. `asks`: a press answers it."""
         with self._changed:
             self._current = screen
+            self._open = asks
             self.serial += 1
             self.page = 0
             self.decision = None
@@ -73,12 +78,12 @@ class Display:
         """The screen that asks now, or the next one; TimeoutError if none comes."""
         with self._changed:
             self._changed.wait_for(self._asks, timeout)
-            if self._current is None or self.decision is not None:
+            if self._current is None or not self._asks():
                 raise TimeoutError(f"the device asked nothing within {timeout} s")
             return self._current
 
     def _asks(self) -> bool:
-        return self._current is not None and self.decision is None
+        return self._open and self._current is not None and self.decision is None
 
     def content(self, label: str | None, *, busy: bool) -> Screen | Homescreen | None:
         """What debuglink reports: a question, nothing while working, or the homescreen."""

@@ -17,6 +17,17 @@ class DeviceFailure(Exception):  # noqa: N818 - the protocol calls it Failure
         self.message = message
 
 
+class DeviceRestarts(Exception):  # noqa: N818 - a signal: nothing is answered
+    """Storage was wiped by a wrong PIN too many, or by the wipe code: the device starts afresh."""
+
+
+class Unanswered(DeviceFailure):
+    """Ends the workflow and is not reported: the host was answered otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+
 class UnexpectedMessage(DeviceFailure):
     """A message that has no meaning now (unknown, or not in this state)."""
 
@@ -38,6 +49,25 @@ class ActionCancelled(DeviceFailure):
         super().__init__(message)
 
 
+class CancelledByHost(ActionCancelled):
+    """A Cancel came instead of a button: unlike a NO it ends the workflow, whatever is shown."""
+
+
+class PinCancelled(DeviceFailure):
+    """The person, or the host, gave no PIN."""
+
+    code = 6
+
+
+class PinInvalid(DeviceFailure):
+    """The PIN is wrong."""
+
+    code = 7
+
+    def __init__(self, message: str = "PIN invalid") -> None:
+        super().__init__(message)
+
+
 class ProcessError(DeviceFailure):
     """The request is well formed but cannot be carried out."""
 
@@ -54,6 +84,24 @@ class NotInitialized(DeviceFailure):
     """The device holds no seed."""
 
     code = 11
+
+
+class PinMismatch(DeviceFailure):
+    """The new PIN was not repeated."""
+
+    code = 12
+
+    def __init__(self, message: str = "PIN mismatch") -> None:
+        super().__init__(message)
+
+
+class WipeCodeMismatch(DeviceFailure):
+    """The new wipe code was not repeated."""
+
+    code = 13
+
+    def __init__(self, message: str = "Wipe code mismatch") -> None:
+        super().__init__(message)
 
 
 class InvalidSession(DeviceFailure):

@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .wire import PING, PONG, Frame, Reassembler, WireError, split
+from .faults import Faults, PacketMangler
+from .wire import PING, PONG, Frame, HeaderCheck, Reassembler, WireError, split
 
 HOST = "127.0.0.1"
 _MAX_DATAGRAM = 2048
@@ -73,8 +74,13 @@ class Link:
         self._work: deque[Callable[[], None]] = deque()
         self.frames: deque[Frame] = deque()
         self.deaf = False
+        self.mangler = PacketMangler(Faults())
         self.on_error: Callable[[WireError, Address], None] = lambda _error, _peer: None
         self.on_debug: Callable[[Frame, Address], None] = lambda _frame, _peer: None
+
+    def judge_headers(self, check: HeaderCheck) -> None:
+        """Have `check` look at type and length of every message before the rest of it comes."""
+        self._wire.reassembler.check = check
 
     def submit(self, work: Callable[[], None]) -> None:
         """Have the owning thread run `work`; safe from any thread."""
@@ -109,6 +115,8 @@ class Link:
             if packet == PING:
                 self._send(port, peer, PONG)
                 continue
+            if port is self._wire and not self.mangler.is_heard():
+                continue
             if port.peer != peer:
                 port.peer = peer
                 port.reassembler.reset()  # another host: it does not finish a stranger's message
@@ -140,7 +148,8 @@ class Link:
         if self.deaf:
             return
         for report in split(frame):
-            self._send(self._wire, peer, report)
+            for packet in self.mangler.to_host(report):
+                self._send(self._wire, peer, packet)
 
     def send_debug(self, frame: Frame, peer: Address) -> None:
         if self.deaf:

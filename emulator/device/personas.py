@@ -10,10 +10,35 @@ from typing import Literal
 
 from .proto import encode_bytes, encode_number
 
+# Numbers of the protocol's Capability, in the order the firmware lists them.
 TREZOR_CAPABILITIES = (1, 2, 3, 4, 5, 7, 9, 11, 12, 13, 24, 14, 15, 16, 17, 18, 19, 10, 6, 20)
 CLASSIC_CAPABILITIES = (1, 2, 5, 7, 10, 12, 14)
+ONEKEY_PRO_CAPABILITIES = (1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17)
+# Messages of the rooms that the C firmwares do not compile in.
+_NOT_IN_C = frozenset({"GetNonce"})
+_ETHEREUM_TYPED_DATA = 1000  # a capability of OneKey's own
+_CAPABILITIES = 30  # the field of Features
 
 ONEKEY_CLASSIC_1S_VERSION = "3.12.0"
+ONEKEY_PRO_VERSION = "4.16.0"
+_SE_VERSION = "1.1.7"  # the oldest secure element both accept
+
+# OneKey's own numbers (20100 to 20120) of Ethereum requests.
+_ONEKEY_ETHEREUM = frozenset(
+    f"Ethereum{name}OneKey"
+    for name in (
+        "GetPublicKey",
+        "GetAddress",
+        "SignTx",
+        "SignTxEIP1559",
+        "SignTxEIP7702",
+        "TxAck",
+        "SignMessage",
+        "VerifyMessage",
+        "SignTypedData",
+        "SignTypedHash",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +70,48 @@ class Persona:
     message_button_code: int = 1
     passphrase_entry_on_device: bool = True
     session_slots: int = 10
+    # Places of the PIN matrix, in the order in which a host names them.
+    pin_places: str = "123456789"
+    fw_vendor: str | None = "EMULATOR"
+    # What an unnamed device calls itself; None: it has no label.
+    default_label: str | None = None
 
 
-def _onekey_features(serial: str, device_type: int) -> bytes:
-    version = ONEKEY_CLASSIC_1S_VERSION.encode()
+def _onekey_features(version: str, serial: str, device_type: int) -> bytes:
+    """The fields both OneKeys have (messages-management.proto of the forks)."""
     return (
-        encode_bytes(508, version)  # onekey_version
+        encode_bytes(508, version.encode())  # onekey_version
         + encode_bytes(511, serial.encode())  # serial_no
-        + encode_number(600, device_type)  # onekey_device_type: 1 is Classic 1S
-        + encode_bytes(609, version)  # onekey_firmware_version
+        + encode_number(600, device_type)  # onekey_device_type: 1 is Classic 1S, 5 is Pro
+        + encode_number(601, 0)  # onekey_se_type: THD89
+        + encode_bytes(606, _SE_VERSION.encode())  # onekey_se_version, of the first element
+        + encode_bytes(609, version.encode())  # onekey_firmware_version
         + encode_bytes(612, serial.encode())  # onekey_serial_no
+        + encode_number(625, 0)  # attach_to_pin_user
         + encode_number(626, 0)  # unlocked_attach_pin
+    )
+
+
+def _classic_1s_features(serial: str) -> bytes:
+    return (
+        encode_number(504, 0)  # se_enable
+        + encode_bytes(506, _SE_VERSION.encode())  # se_ver
+        + encode_bytes(509, serial.encode())  # onekey_serial
+        + encode_number(517, 0)  # coin_switch
+        + encode_bytes(521, b"classic1s")  # product
+        + _onekey_features(ONEKEY_CLASSIC_1S_VERSION, serial, 1)
+    )
+
+
+def _pro_features(serial: str) -> bytes:
+    elements = b"".join(encode_bytes(tag, _SE_VERSION.encode()) for tag in (618, 619, 620))
+    return (
+        encode_number(_CAPABILITIES, _ETHEREUM_TYPED_DATA)
+        + encode_number(503, 1)  # ble_enable
+        + encode_number(522, 58)  # brightness_percent
+        + encode_number(523, 1)  # haptic_feedback
+        + _onekey_features(ONEKEY_PRO_VERSION, serial, 5)
+        + elements
     )
 
 
@@ -69,17 +125,19 @@ _TREZOR_CORE = Persona(
     language="en-US",
     capabilities=TREZOR_CAPABILITIES,
     display=(240, 240),
+    unsupported=_ONEKEY_ETHEREUM | {"EthereumSignTypedHash"},
 )
 _TREZOR_ONE = Persona(
     name="trezor-one",
     firmware="legacy",
     vendor="trezor.io",
     model="1",
-    internal_model="T1B1",
+    internal_model=None,
     version=(1, 14, 2),
     language="en-US",
     capabilities=CLASSIC_CAPABILITIES,
     display=(128, 64),
+    unsupported=_ONEKEY_ETHEREUM | _NOT_IN_C | {"EthereumSignTypedData"},
     passphrase_entry_on_device=False,
 )
 _ONEKEY_CLASSIC_1S = Persona(
@@ -89,16 +147,18 @@ _ONEKEY_CLASSIC_1S = Persona(
     model="1",
     internal_model=None,
     version=(2, 99, 99),
-    language="en-US",
+    language="zh_CN",
     capabilities=CLASSIC_CAPABILITIES,
     display=(128, 64),
-    extra_features=_onekey_features("EMULATOR000001", 1),
+    unsupported=_NOT_IN_C | {"EthereumSignTypedData", "EntropyCheckContinue"},
+    extra_features=_classic_1s_features("EMULATOR000001"),
     single_output_screen=True,
     output_button_code=8,
     announces_total=False,
     single_message_screen=True,
     message_button_code=7,
-    passphrase_entry_on_device=False,
+    pin_places="1234567890",
+    default_label="OneKey Classic",
 )
 _ONEKEY_PRO = replace(
     _TREZOR_CORE,
@@ -107,8 +167,11 @@ _ONEKEY_PRO = replace(
     model="T",
     internal_model=None,
     version=(2, 99, 99),
+    capabilities=ONEKEY_PRO_CAPABILITIES,
     display=(480, 800),
-    extra_features=_onekey_features("EMULATOR000002", 5),
+    unsupported=frozenset(),
+    fw_vendor=None,
+    extra_features=_pro_features("EMULATOR000002"),
 )
 
 PERSONAS = {persona.name: persona for persona in (_TREZOR_CORE, _TREZOR_ONE, _ONEKEY_CLASSIC_1S, _ONEKEY_PRO)}

@@ -23,6 +23,14 @@ class Answer(Enum):
     DROPPED = "dropped"  # another message on the wire ended the workflow
 
 
+class Entry(Enum):
+    """What a screen lets the person type."""
+
+    NOTHING = "nothing"
+    PIN = "pin"
+    PASSPHRASE = "passphrase"
+
+
 @dataclass(frozen=True, slots=True)
 class Screen:
     """One question to the person: `name` and `button_code` are those of its ButtonRequest."""
@@ -33,6 +41,9 @@ class Screen:
     button_code: int
     confirm: str = "CONFIRM"
     cancel: str = "CANCEL"
+    entry: Entry = Entry.NOTHING
+    # A third button, which shows more; "" for none.
+    info: str = ""
 
     @property
     def pages(self) -> tuple[tuple[str, ...], ...]:

@@ -4,23 +4,28 @@
         transport = get_transport(device.path)
 
 Modes: `auto` confirms everything at once, `scripted` waits for debuglink (or `press_yes`), and
-`interactive` asks `on_screen(screen) -> bool`, or the terminal when none is given.
+`interactive` asks `on_screen(screen) -> bool | str`, or the terminal when none is given. With a
+`profile` directory the device keeps its seed, PIN and settings over restarts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, get_args
 
-from . import management, terminal
 from .display import Decision, OnScreen
 from .engine import Engine
-from .keys import HARDENED, Node, mnemonic_is_valid, seed_from_mnemonic
+from .faults import FaultValue
+from .keys import HARDENED, Node, mnemonic_is_valid
 from .link import HOST, Link
-from .personas import by_name
+from .personas import Persona, by_name
+from .pin.storage import MAX_LENGTH as MAX_PIN_LENGTH
+from .profile import Profile, ProfileError
 from .screens import Screen, ScreenRecord
 from .state import DeviceState
+from .terminal import Terminal, letters_of
 
 Mode = Literal["auto", "scripted", "interactive"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -29,8 +34,12 @@ MODES: tuple[str, ...] = get_args(Mode)
 class DeviceEmulator:
     """A Trezor-protocol device on two UDP ports of 127.0.0.1.
 
-    `mnemonic=None` is an uninitialised device. Raises ValueError for an unknown persona or mode
-    and for an invalid mnemonic, OSError when the ports are taken.
+    `mnemonic=None` is an uninitialised device. A `pin` locks it: core firmware has it typed on the
+    device, the C firmwares ask the host for places of a matrix. What a `profile` holds comes before
+    mnemonic, pin and label, which are refused beside it.
+
+    Raises ValueError for an unknown persona or mode, an invalid mnemonic or PIN, contradictory
+    arguments and an unusable profile (ProfileError), OSError when the ports are taken.
     """
 
     def __init__(
@@ -43,23 +52,62 @@ class DeviceEmulator:
         label: str = "",
         passphrase_protection: bool = False,
         typed_passphrase: str = "",
+        pin: str = "",
+        profile: Path | str | None = None,
         on_screen: OnScreen | None = None,
     ) -> None:
         if mode not in MODES:
             raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
-        if mnemonic is not None:
-            _check_mnemonic(mnemonic)
-        if on_screen is None and mode == "interactive":
-            on_screen = terminal.ask
         if on_screen is not None and mode != "interactive":
             raise ValueError(f"on_screen decides only in mode 'interactive', not in {mode!r}")
-        state = DeviceState(mnemonic=mnemonic, label=label, passphrase_protection=passphrase_protection)
         row = by_name(persona)
-        self._link = Link(port)
+        state = _fresh_state(row, mnemonic, label, pin, passphrase_protection)
+        terminal = Terminal(letters_of(row.display)) if on_screen is None and mode == "interactive" else None
+        self._profile = None if profile is None else Profile(Path(profile), row.name)
+        try:
+            state = self._stored(state)
+            self._link = Link(port)
+        except BaseException:
+            self._close_profile()
+            raise
         self._engine = Engine(
-            self._link, row, state, mode=mode, on_screen=on_screen, typed_passphrase=typed_passphrase
+            self._link,
+            row,
+            state,
+            mode=mode,
+            on_screen=terminal or on_screen,
+            typed_passphrase=typed_passphrase,
+            typed_pin=pin or state.pin,
+            on_change=self._keep,
         )
+        if isinstance(on_screen, Terminal):
+            terminal = on_screen
+        if terminal is not None:
+            terminal.current = lambda: self._engine.display.current
         self._stopped = False
+
+    def _stored(self, fresh: DeviceState) -> DeviceState:
+        """What the profile holds; a fresh one takes the state it is given."""
+        if self._profile is None:
+            return fresh
+        stored = self._profile.load()
+        if stored is None:
+            self._profile.save(fresh)
+            return fresh
+        if fresh.initialized or fresh.pin or fresh.label:
+            raise ProfileError(
+                f"{self._profile.path} already holds a device: leave out mnemonic, PIN and label, "
+                "or choose a fresh profile"
+            )
+        return stored
+
+    def _keep(self, state: DeviceState) -> None:
+        if self._profile is not None:
+            self._profile.save(state)
+
+    def _close_profile(self) -> None:
+        if self._profile is not None:
+            self._profile.close()
 
     # Life
 
@@ -73,6 +121,7 @@ class DeviceEmulator:
         if not self._stopped:
             self._stopped = True
             self._engine.stop()
+            self._close_profile()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -103,10 +152,9 @@ class DeviceEmulator:
     @property
     def root_fingerprint(self) -> str | None:
         """Fingerprint (8 hex digits) of the wallet without passphrase, None without a seed."""
-        mnemonic = self._engine.state.mnemonic
-        if mnemonic is None:
+        if not self._engine.state.initialized:
             return None
-        root = Node.from_seed(seed_from_mnemonic(mnemonic, ""))
+        root = Node.from_seed(self._engine.state.seed(""))
         return f"{root.child(HARDENED).fingerprint:08x}"
 
     # What it shows
@@ -133,14 +181,18 @@ class DeviceEmulator:
         """Reject what is asked now."""
         self._press(confirmed=False)
 
-    def _press(self, *, confirmed: bool) -> None:
+    def press_info(self) -> None:
+        """Press the third button of what is asked now, which shows more."""
+        self._press(confirmed=True, info=True)
+
+    def _press(self, *, confirmed: bool, info: bool = False) -> None:
         display = self._engine.display
-        self._engine.run_command(lambda: display.decide(Decision(confirmed)))
+        self._engine.run_command(lambda: display.decide(Decision(confirmed, info=info)))
 
     # What goes wrong
 
     @property
-    def faults(self) -> dict[str, bool | int | None]:
+    def faults(self) -> dict[str, FaultValue]:
         return self._engine.faults.as_dict()
 
     def set_faults(self, changes: Mapping[str, object]) -> None:
@@ -171,13 +223,41 @@ class DeviceEmulator:
 
         def load() -> None:
             label = self._engine.state.label
-            management.wipe_state(self._engine.state)
+            self._engine.state.wipe()
             self._engine.state.mnemonic = mnemonic
+            self._engine.state.imported = mnemonic is not None
             self._engine.state.label = label
             self._engine.sessions.clear()
             self._engine.restart_workflows()
+            self._engine.save()
 
         self._engine.run_command(load)
+
+
+def _fresh_state(
+    persona: Persona, mnemonic: str | None, label: str, pin: str, passphrase_protection: bool
+) -> DeviceState:
+    """A device as it leaves the arguments; ValueError for what it could not be."""
+    if mnemonic is not None:
+        _check_mnemonic(mnemonic)
+    _check_pin(persona, pin)
+    if pin and mnemonic is None:
+        raise ValueError("a PIN protects a seed: give a mnemonic, too")
+    return DeviceState(
+        mnemonic=mnemonic,
+        label=label,
+        passphrase_protection=passphrase_protection,
+        imported=mnemonic is not None,
+        pin=pin,
+        locked=bool(pin),
+    )
+
+
+def _check_pin(persona: Persona, pin: str) -> None:
+    """The PIN itself is never part of an error message."""
+    digits = persona.pin_places if persona.firmware == "legacy" else "0123456789"
+    if len(pin) > MAX_PIN_LENGTH or not set(pin) <= set(digits):
+        raise ValueError(f"a PIN of {persona.name} has up to {MAX_PIN_LENGTH} digits of {digits}")
 
 
 def _check_mnemonic(mnemonic: str) -> None:

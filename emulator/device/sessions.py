@@ -6,29 +6,38 @@ new session instead of failing.
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from secrets import token_bytes
 
 from .errors import InvalidSession
 from .keys import Node
+from .proto import Message
 
 SESSION_ID_LENGTH = 32
 
 
 @dataclass(slots=True)
 class Session:
-    """One wallet; `root` is there once a seed was needed, `slip21` with it."""
+    """One wallet; `root` is there once a seed was needed, and `seed` with it."""
 
     session_id: bytes
     root: Node | None = None
     seed: bytes = b""
+    # The last number of GetNonce; a payment request has to carry it, once.
+    nonce: bytes = b""
+    derive_cardano: bool = False
+    # The coinjoin the person authorised (an AuthorizeCoinJoin), with the rounds left.
+    coinjoin: Message | None = None
 
 
 class SessionStore:
     """At most `slots` sessions, least recently used first."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, random_bytes: Callable[[int], bytes] = token_bytes) -> None:
         self._slots = slots
+        self._random_bytes = random_bytes
         self._sessions: dict[bytes, Session] = {}
         self._active: bytes | None = None
 
@@ -40,7 +49,7 @@ class SessionStore:
         else:
             while len(self._sessions) >= self._slots:
                 del self._sessions[next(iter(self._sessions))]
-            session = Session(secrets.token_bytes(SESSION_ID_LENGTH))
+            session = Session(self._random_bytes(SESSION_ID_LENGTH))
         self._sessions[session.session_id] = session
         self._active = session.session_id
         return session.session_id
@@ -51,6 +60,17 @@ class SessionStore:
         if self._active is None:
             raise InvalidSession
         return self._sessions[self._active]
+
+    @contextmanager
+    def scratch(self, root: Node, seed: bytes) -> Iterator[None]:
+        """For the time of the context a wallet that is no session's."""
+        before, session = self._active, Session(b"", root, seed)
+        self._sessions[session.session_id], self._active = session, session.session_id
+        try:
+            yield
+        finally:
+            del self._sessions[session.session_id]
+            self._active = before
 
     def end_active(self) -> None:
         if self._active is not None:

@@ -7,11 +7,13 @@ padded with zeros. Refuses reports of another size or magic and messages that ar
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 REPORT_SIZE = 64
 FIRST_MAGIC = b"?##"
 NEXT_MAGIC = b"?"
+FIRMWARE_ERROR = 99
 PING = b"PINGPING"
 PONG = b"PONGPONG"
 
@@ -20,7 +22,14 @@ MAX_MESSAGE_SIZE = 1024 * 1024
 
 
 class WireError(ValueError):
-    """A report that cannot belong to the protocol. The message under assembly is dropped."""
+    """A report that cannot belong to the protocol. The message under assembly is dropped.
+
+    `code` is the failure code of the answer; None: the firmware overhears such a report.
+    """
+
+    def __init__(self, message: str, code: int | None = FIRMWARE_ERROR) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +40,21 @@ class Frame:
     payload: bytes
 
 
+# Looks at type and length of a message when its first report came; raises WireError to refuse it.
+HeaderCheck = Callable[[int, int], None]
+
+
+def accept_length(_wire_type: int, length: int) -> None:
+    """The check of a device that takes any type and any sensible length."""
+    if length > MAX_MESSAGE_SIZE:
+        raise WireError("Message too large")
+
+
 @dataclass(slots=True)
 class Reassembler:
     """Collects reports until a message is complete."""
+
+    check: HeaderCheck = accept_length
 
     _wire_type: int = 0
     _expected: int = 0
@@ -44,16 +65,16 @@ class Reassembler:
         """Take one report; the finished message or None. Raises WireError."""
         if len(report) != REPORT_SIZE:
             self.reset()
-            raise WireError(f"a report has {REPORT_SIZE} bytes, this one {len(report)}")
+            raise WireError(f"a report has {REPORT_SIZE} bytes, this one {len(report)}", code=None)
         if self._buffer is None:
             if not report.startswith(FIRST_MAGIC):
                 if self._skipping and report.startswith(NEXT_MAGIC):
                     return None  # the rest of a message that was refused
                 raise WireError("Invalid magic")
             self._wire_type, self._expected = struct.unpack(">HI", report[3:9])
-            self._skipping = self._expected > MAX_MESSAGE_SIZE
-            if self._skipping:
-                raise WireError("Message too large")
+            self._skipping = True
+            self.check(self._wire_type, self._expected)
+            self._skipping = False
             self._buffer = bytearray(report[9:])
         else:
             if not report.startswith(NEXT_MAGIC):

@@ -22,6 +22,7 @@ from trezorlib.tools import parse_path
 from trezorlib.transport import get_transport
 
 from emulator.device.server import DeviceEmulator
+from tests.support.onekey_client import ONEKEY_MODEL
 
 ABANDON = "abandon " * 11 + "about"
 ALL_FLAGS = 0
@@ -148,3 +149,22 @@ def scripted(connected: Callable[..., Any]) -> Iterator[DeviceEmulator]:
     """A device that waits for its buttons."""
     with DeviceEmulator(mnemonic=ABANDON, mode="scripted", label="scripted") as device:
         yield device
+
+
+ALL_WORDS = "all " * 11 + "all"  # the seed of Trezor's Ethereum fixtures
+
+
+@pytest.fixture
+def opened(connected: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """`opened(persona)` is (device, session) of a device that confirms everything."""
+    devices: list[DeviceEmulator] = []
+
+    def open_device(persona: str = "trezor-core", mode: Any = "auto") -> tuple[DeviceEmulator, Any]:
+        device = DeviceEmulator(mnemonic=ALL_WORDS, mode=mode, persona=persona).start()
+        devices.append(device)
+        model = ONEKEY_MODEL if persona.startswith("onekey") else None
+        return device, connected(device, model).get_session("")
+
+    yield open_device
+    for device in devices:
+        device.stop()

@@ -48,7 +48,11 @@ REQUESTS = st.one_of(
     st.builds(m.ButtonAck),
     st.builds(m.PassphraseAck, passphrase=st.text(max_size=9)),
 )
-RAW = st.builds(Frame, st.sampled_from(sorted(table_for(by_name("trezor-core")))) | st.integers(0, 0xFFFF), st.binary(max_size=80))
+RAW = st.builds(
+    Frame,
+    st.sampled_from(sorted(table_for(by_name("trezor-core")))) | st.integers(0, 0xFFFF),
+    st.binary(max_size=80),
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Path rules, amounts on screen, sessions, fault switches, pages."""
+"""Paths and amounts on screen, sessions, fault switches, pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trezorlib.messages import AmountUnit, InputScriptType
+from trezorlib.messages import AmountUnit
 from trezorlib.tools import parse_path
 
 from emulator.device.bitcoin import coins, paths
@@ -15,7 +15,6 @@ from emulator.device.bitcoin.amounts import format_amount, format_fee_rate
 from emulator.device.bitcoin.coins import Coin
 from emulator.device.errors import InvalidSession
 from emulator.device.faults import Faults
-from emulator.device.keys import HARDENED
 from emulator.device.screens import LINES_PER_PAGE, Screen
 from emulator.device.sessions import SESSION_ID_LENGTH, SessionStore
 from emulator.device.terminal import render
@@ -27,53 +26,7 @@ def coin(name: str) -> Coin:
     return found
 
 
-BITCOIN, TESTNET, REGTEST = coin("Bitcoin"), coin("Testnet"), coin("Regtest")
-
-
-@pytest.mark.parametrize(
-    ("path", "allowed"),
-    [
-        ("m/84h/0h/0h/0/0", True),
-        ("m/86h/0h/100h/1/1000000", True),
-        ("m/44h/0h/0h/0/0", True),
-        ("m/48h/0h/0h/2h/0/0", True),
-        ("m/84h/1h/0h/0/0", False),
-        ("m/84h/2h/0h/0/0", False),
-        ("m/44h/60h/0h/0/0", False),
-        ("m/84h/0h/101h/0/0", False),
-        ("m/84h/0h/0h/2/0", False),
-        ("m/84h/0h/0h/0/1000001", False),
-        ("m/84h/0h/0h/0/0h", False),
-        ("m/84h/0h/0h/0", False),
-        ("m/84h/0h/0h/0/0/0", False),
-        ("m/84/0h/0h/0/0", False),
-        ("m/85h/0h/0h/0/0", False),
-        ("m", False),
-    ],
-)
-def test_only_the_coins_own_paths_are_in_its_keychain(path: str, allowed: bool) -> None:
-    assert paths.is_in_keychain(BITCOIN, parse_path(path)) is allowed
-
-
-@pytest.mark.parametrize("network", [TESTNET, REGTEST])
-def test_test_networks_use_coin_type_1(network: Coin) -> None:
-    assert paths.is_in_keychain(network, parse_path("m/84h/1h/0h/0/0"))
-    assert not paths.is_in_keychain(network, parse_path("m/84h/0h/0h/0/0"))
-
-
-@pytest.mark.parametrize(
-    ("purpose", "kind"),
-    [
-        (44, InputScriptType.SPENDADDRESS),
-        (49, InputScriptType.SPENDP2SHWITNESS),
-        (84, InputScriptType.SPENDWITNESS),
-        (86, InputScriptType.SPENDTAPROOT),
-    ],
-)
-def test_each_purpose_fits_exactly_one_script_type(purpose: int, kind: InputScriptType) -> None:
-    path = [purpose | HARDENED, HARDENED, HARDENED, 0, 0]
-    kinds = [k for k in InputScriptType if paths.fits_script_type(BITCOIN, path, k)]
-    assert kinds == [kind]
+BITCOIN = coin("Bitcoin")
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=7))

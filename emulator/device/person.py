@@ -1,0 +1,69 @@
+"""The person at the device: confirms everything, is awaited on debuglink, or is asked by a callback."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from .display import Decision, Display, OnScreen
+from .screens import Entry, Screen
+
+LOG = logging.getLogger(__name__)
+
+
+class Person:
+    """Answers the screens of a display, as the mode of the emulator says."""
+
+    def __init__(
+        self,
+        display: Display,
+        submit: Callable[[Callable[[], None]], None],
+        *,
+        confirms_all: bool,
+        on_screen: OnScreen | None,
+        typed: dict[Entry, str],
+    ) -> None:
+        self._display = display
+        self._submit = submit
+        self._confirms_all = confirms_all
+        self._on_screen = on_screen
+        self._typed = typed
+
+    def typed(self, entry: Entry) -> str:
+        """What is typed when an entry is confirmed without a text."""
+        return self._typed.get(entry, "")
+
+    def see(self, screen: Screen) -> None:
+        """Look at a question that was just shown, and maybe answer it at once."""
+        if self._confirms_all:
+            text = None if screen.entry is Entry.NOTHING else self.typed(screen.entry)
+            self._display.decide(Decision(confirmed=True, text=text))
+        elif self._on_screen is not None:
+            self._ask(screen, self._on_screen)
+
+    def read(self, screen: Screen) -> None:
+        """Look at a screen that asks nothing; a terminal has a way to show it."""
+        show = getattr(self._on_screen, "show", None)
+        if show is not None:
+            show(screen)
+
+    def _ask(self, screen: Screen, callback: OnScreen) -> None:
+        """Let an embedding program decide, on a thread of its own: the device stays reachable."""
+        serial = self._display.serial
+
+        def ask() -> None:
+            try:
+                answer = callback(screen)
+            except Exception:  # a broken callback must never confirm
+                LOG.exception("on_screen failed; the screen counts as rejected")
+                answer = False
+            text = answer if isinstance(answer, str) else None
+
+            def decide() -> None:
+                if self._display.serial == serial:
+                    self._display.decide(Decision(text is not None or bool(answer), text))
+
+            self._submit(decide)
+
+        threading.Thread(target=ask, name="device-screen", daemon=True).start()
