@@ -6,11 +6,17 @@ versions above 1, a taproot program that is not a point.
 
 from __future__ import annotations
 
-from trezorlib.messages import InputScriptType, MultisigRedeemScriptType
+import hashlib
+from typing import overload
+
+from trezorlib.messages import InputScriptType
 
 from ..errors import DataError, ProcessError
 from ..keys import hash160, is_x_only_key, sha256d, taproot_output_key
+from ..proto import Message
+from . import multisig as group
 from .coins import Coin
+from .rules import BitcoinRules
 
 _B58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _B32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -138,15 +144,54 @@ def nested_redeem_script(public_key: bytes) -> bytes:
     return witness_script(0, hash160(public_key))
 
 
+def _p2sh_address(coin: Coin, script: bytes) -> str:
+    return b58check_encode(bytes([coin.p2sh_version]) + hash160(script))
+
+
+def group_address(script_type: InputScriptType, coin: Coin, script: bytes) -> str:
+    """The address of a multisig script: p2sh, p2wsh, or p2wsh nested in p2sh."""
+    witness_program = hashlib.sha256(script).digest()
+    if script_type in (InputScriptType.SPENDADDRESS, InputScriptType.SPENDMULTISIG):
+        return _p2sh_address(coin, script)
+    if script_type == InputScriptType.SPENDWITNESS:
+        return bech32_encode(coin.hrp, 0, witness_program)
+    return _p2sh_address(coin, witness_script(0, witness_program))
+
+
+@overload
+def address_of_key(script_type: InputScriptType, coin: Coin, public_key: bytes) -> str: ...
+
+
+@overload
 def address_of_key(
     script_type: InputScriptType,
     coin: Coin,
     public_key: bytes,
-    multisig: MultisigRedeemScriptType | None = None,
+    multisig: Message | None,
+    rules: BitcoinRules,
+) -> str: ...
+
+
+def address_of_key(
+    script_type: InputScriptType,
+    coin: Coin,
+    public_key: bytes,
+    multisig: Message | None = None,
+    rules: BitcoinRules | None = None,
 ) -> str:
-    """The address of a single key. Raises ProcessError for a script type that has none."""
+    """The address of a key, or of the group it is a member of.
+
+    Raises ProcessError for a script type that has none, DataError for a group it does not belong to.
+    """
     if multisig is not None:
-        raise ProcessError("Multisig is not supported by this emulator")
+        if rules is None:
+            raise TypeError("a multisig address needs the rules of the firmware")
+        group.index_of(multisig, public_key, rules)
+        if script_type == InputScriptType.SPENDTAPROOT:
+            raise ProcessError("Multisig not supported for taproot")
+        if script_type == InputScriptType.EXTERNAL:
+            raise ProcessError("Invalid script type")
+        return group_address(script_type, coin, group.redeem_script(multisig, rules))
     if script_type == InputScriptType.SPENDADDRESS:
         return b58check_encode(bytes([coin.p2pkh_version]) + hash160(public_key))
     if script_type == InputScriptType.SPENDMULTISIG:
@@ -156,6 +201,5 @@ def address_of_key(
     if script_type == InputScriptType.SPENDTAPROOT:
         return bech32_encode(coin.hrp, 1, taproot_output_key(public_key))
     if script_type == InputScriptType.SPENDP2SHWITNESS:
-        script_hash = hash160(nested_redeem_script(public_key))
-        return b58check_encode(bytes([coin.p2sh_version]) + script_hash)
+        return _p2sh_address(coin, nested_redeem_script(public_key))
     raise ProcessError("Invalid script type")

@@ -1,53 +1,42 @@
-"""GetPublicKey: extended public keys of any path, with descriptor and SLIP-132 versions."""
+"""GetPublicKey: extended public keys of any path, with descriptor and SLIP-132 versions.
+
+Refuses the coinjoin account (SLIP-25) unless it was unlocked, unknown curves, and script types that
+have no extended key.
+"""
 
 from __future__ import annotations
 
-from trezorlib import messages
-from trezorlib.messages import ButtonRequestType, InputScriptType
+from collections.abc import Sequence
+from dataclasses import replace
 
-from ..errors import DataError, FirmwareError, forbidden_key_path
+from trezorlib import messages
+from trezorlib.messages import InputScriptType
+
+from ..errors import DataError, forbidden_key_path
 from ..flow import Flow
 from ..keys import HARDENED
 from ..proto import Message
-from ..screens import Screen
-from . import coins, paths
+from . import coins, curves, paths
 from .address import b58check_encode
 from .coins import Coin
+from .curves import NoSuchKeyError, PublicNode
+from .descriptors import account_descriptor
+from .key_rules import KeyRules, key_rules_for
+from .questions.keys_base import PublicKeyShown
+from .rules import rules_for
 
-_SLIP25_PURPOSE = 10025 | HARDENED  # needs UnlockPath, which is not supported
-_DESCRIPTORS = {
-    InputScriptType.SPENDADDRESS: "pkh({})",
-    InputScriptType.SPENDP2SHWITNESS: "sh(wpkh({}))",
-    InputScriptType.SPENDWITNESS: "wpkh({})",
-    InputScriptType.SPENDTAPROOT: "tr({})",
-}
+_ACCOUNT_DEPTH = 3  # keys are derived in two parts: to the account, and from there
 
 
-def descriptor_checksum(descriptor: str) -> str:
-    """BIP380 checksum of an output descriptor."""
-    charset = (
-        "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ijklmnopqrstuvwxyzABCDEFGH`#\"\\ "
-    )
-    generator = (0xF5DEE51989, 0xA9FDCA3312, 0x1BAB10E32D, 0x3706B1677A, 0x644D626FFD)
-    symbols: list[int] = []
-    groups: list[int] = []
-    for char in descriptor:
-        value = charset.index(char)
-        symbols.append(value & 31)
-        groups.append(value >> 5)
-        if len(groups) == 3:
-            symbols.append(groups[0] * 9 + groups[1] * 3 + groups[2])
-            groups = []
-    if groups:
-        symbols.append(groups[0] if len(groups) == 1 else groups[0] * 3 + groups[1])
-    check = 1
-    for value in symbols + [0] * 8:
-        top = check >> 35
-        check = (check & 0x7FFFFFFFF) << 5 ^ value
-        for i in range(5):
-            check ^= generator[i] if top >> i & 1 else 0
-    check ^= 1
-    return "".join("qpzry9x8gf2tvdw0s3jn54khce6mua7l"[check >> 5 * (7 - i) & 31] for i in range(8))
+def known_coin(flow: Flow, rules: KeyRules, name: str) -> Coin:
+    """The coin of messages that need no keychain: their refusal of a name may be another."""
+    room = rules_for(flow.persona)
+    if rules.unknown_coin is None:
+        return coins.wanted(name, room.coins, room.unknown_coin)
+    coin = coins.by_name(name or "Bitcoin")
+    if coin is None or coin.name not in room.coins:
+        raise rules.unknown_coin.error()
+    return coin
 
 
 def _version(coin: Coin, script_type: InputScriptType, plain: bool) -> int:
@@ -60,30 +49,49 @@ def _version(coin: Coin, script_type: InputScriptType, plain: bool) -> int:
     return coin.xpub_version
 
 
+def _check_unlocked(flow: Flow, path: Sequence[int]) -> None:
+    if path and path[0] == paths.SLIP25_PURPOSE:
+        opened = flow.unlocked_path
+        if opened is None or list(path[: len(opened)]) != list(opened):
+            raise forbidden_key_path()
+
+
+def _nodes(flow: Flow, rules: KeyRules, curve_name: str, path: Sequence[int]) -> tuple[PublicNode, int]:
+    """The node at a path and the fingerprint of its root. Raises DeviceFailure."""
+    root = flow.root()
+    if rules.max_steps is not None and len(path[_ACCOUNT_DEPTH:]) > rules.max_steps:
+        raise rules.too_many_steps.error()
+    if curve_name == curves.SECP256K1:
+        return curves.on_bitcoins_curve(root, path), flow.root_fingerprint()
+    curve = curves.curve_named(curve_name, marks_edwards_by_1=rules.marks_edwards_by_1)
+    if curve is None:
+        raise rules.unknown_curve.error()
+    seed = flow.session().seed
+    try:
+        return curve.derive(seed, path), curve.derive(seed, [HARDENED]).fingerprint
+    except NoSuchKeyError:
+        refusal = rules.unhardened_ed25519 if curve_name == curves.ED25519 else rules.underivable
+        raise refusal.error() from None
+
+
 def get_public_key(flow: Flow, msg: Message) -> Message:
     """The extended public key of any path (no path rules apply to public keys)."""
-    coin = coins.by_name(msg.coin_name)
-    if coin is None:
-        raise FirmwareError("Unknown coin name")
-    path = msg.address_n
-    if path and path[0] == _SLIP25_PURPOSE:
-        raise forbidden_key_path()
-    if msg.ecdsa_curve_name not in (None, "secp256k1"):
-        raise FirmwareError("Unsupported curve")
-    node = flow.root().derive(path)
+    rules = key_rules_for(flow.persona)
+    coin, path = known_coin(flow, rules, msg.coin_name), msg.address_n
+    _check_unlocked(flow, path)
+    absent = msg.ecdsa_curve_name is None or (rules.empty_is_absent and not msg.ecdsa_curve_name)
+    node, fingerprint = _nodes(flow, rules, curves.SECP256K1 if absent else msg.ecdsa_curve_name, path)
     version = _version(coin, msg.script_type, bool(msg.ignore_xpub_magic))
-    xpub = b58check_encode(node.serialize_public(version))
-    fingerprint = flow.root_fingerprint()
+    xpub = b58check_encode(node.serialize(version))
     descriptor = None
-    if msg.script_type in _DESCRIPTORS:
-        origin = paths.format_path(path)[1:].replace("'", "h")
-        plain = b58check_encode(node.serialize_public(coin.xpub_version))
-        inner = f"[{fingerprint:08x}{origin}]{plain}/<0;1>/*"
-        descriptor = _DESCRIPTORS[msg.script_type].format(inner)
-        descriptor += "#" + descriptor_checksum(descriptor)
+    if rules.gives_descriptor:
+        plain = b58check_encode(node.serialize(coin.xpub_version))
+        descriptor = account_descriptor(msg.script_type, fingerprint, paths.format_path(path), plain)
     if msg.show_display:
-        shown = descriptor if msg.script_type == InputScriptType.SPENDTAPROOT and descriptor else xpub
-        _show(flow, coin, msg, shown)
+        taproot = msg.script_type == InputScriptType.SPENDTAPROOT
+        rules.questions.public_key(flow, _shown(coin, msg, xpub, descriptor if taproot else None))
+    if node.public_key[0] == 1:
+        node = replace(node, public_key=b"\x00" + node.public_key[1:])
     return messages.PublicKey(
         node=messages.HDNodeType(
             depth=node.depth,
@@ -98,13 +106,12 @@ def get_public_key(flow: Flow, msg: Message) -> Message:
     )
 
 
-def _show(flow: Flow, coin: Coin, msg: Message, shown: str) -> None:
-    path = paths.format_path(msg.address_n)
+def _shown(coin: Coin, msg: Message, xpub: str, descriptor: str | None) -> PublicKeyShown:
     name = paths.account_name(coin, msg.address_n, msg.script_type, account_level=True)
-    if name is None:
-        code = int(ButtonRequestType.UnknownDerivationPath)
-        title = "Wrong derivation path for selected account."
-        flow.confirm(Screen("path_warning", title, (path, "Continue anyway?"), code, "CONTINUE"))
-    account = "Unknown path" if name is None else f"{coin.shortcut} {name}"
-    lines = (shown, account, path)
-    flow.confirm(Screen("show_xpub", "XPUB", lines, int(ButtonRequestType.PublicKey)))
+    return PublicKeyShown(
+        coin=coin,
+        xpub=xpub,
+        path=paths.format_path(msg.address_n),
+        account=None if name is None else f"{coin.shortcut} {name}",
+        descriptor=descriptor,
+    )

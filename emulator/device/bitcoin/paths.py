@@ -1,8 +1,7 @@
-"""Which key paths belong to a coin, and which script type belongs to a path.
+"""Key paths: the schemas firmware knows, how a path is written, and what its account is called.
 
-A path outside the coin's schemas is "Forbidden key path" while safety checks are strict; a path
-that does not fit the script type is allowed after a warning. Schemas follow BIP44/45/48/49/84/86
-and the compatibility paths core firmware lists (Casa, Green Address, Unchained).
+Schemas follow BIP44/45/48/49/84/86, SLIP-25 and the compatibility paths core firmware lists (Casa,
+Green Address, Unchained). Which of them are allowed is decided by `path_policies`.
 """
 
 from __future__ import annotations
@@ -32,9 +31,16 @@ GREEN_SIGN_A = "1195487518"
 GREEN_SIGN_B = "1195487518/6/index"
 UNCHAINED_HARDENED = "45'/coin'/account'/0-1000000/change/index"
 UNCHAINED_UNHARDENED = "45'/coin/account/0-1000000/change/index"
+UNCHAINED_DEPRECATED = "45'/coin'/account'/0-1000000/index"
 T1_FIRMWARE = "10026'/826421588'/2'/0'"
+SLIP25_TAPROOT = "10025'/coin'/0'/1'/change/index"
+SLIP25_TAPROOT_EXTERNAL = "10025'/coin'/0'/1'/0/index"
+# One fork's BIP44 schema ends open: any number of unhardened steps may follow the chain.
+BIP44_OPEN = "44'/coin'/account'/change/*"
 
-_NAMES = {"account": "0-100", "change": "0,1", "index": "0-1000000"}
+ACCOUNTS = "0-100"
+_NAMES = {"change": "0,1", "index": "0-1000000"}
+SLIP25_PURPOSE = 10025 | HARDENED
 
 # The change chain and the highest address index an output may have to count as change.
 CHANGE_CHAIN = 1
@@ -51,12 +57,12 @@ class _Step:
 
 
 @cache
-def _schema(pattern: str, slip44: int) -> tuple[_Step, ...]:
+def _schema(pattern: str, slip44: int, accounts: str) -> tuple[_Step, ...]:
     steps = []
     for part in pattern.split("/"):
         offset = HARDENED if part.endswith("'") else 0
         word = part.rstrip("'")
-        word = str(slip44) if word == "coin" else _NAMES.get(word, word)
+        word = {"coin": str(slip44), "account": accounts}.get(word, _NAMES.get(word, word))
         if "-" in word:
             low, high = (int(n) for n in word.split("-"))
             steps.append(_Step(range(low + offset, high + offset + 1)))
@@ -65,45 +71,15 @@ def _schema(pattern: str, slip44: int) -> tuple[_Step, ...]:
     return tuple(steps)
 
 
-def _matches(pattern: str, coin: Coin, path: Sequence[int]) -> bool:
-    schema = _schema(pattern, coin.slip44)
-    return len(schema) == len(path) and all(s.matches(v) for s, v in zip(schema, path, strict=True))
-
-
-def is_in_keychain(coin: Coin, path: Sequence[int]) -> bool:
-    """Whether the path is one of the coin's, whatever the script type."""
-    patterns = [BIP44, BIP48_RAW, CASA, CASA_UNHARDENED, UNCHAINED_HARDENED, UNCHAINED_UNHARDENED]
-    patterns += [BIP49, BIP84, BIP48_P2SH_SEGWIT, BIP48_SEGWIT, BIP86]
-    if coin.slip44 == 0:
-        patterns += [BIP45, GREEN_A, GREEN_B, GREEN_SIGN_A, GREEN_SIGN_B, T1_FIRMWARE]
-    return any(_matches(pattern, coin, path) for pattern in patterns)
-
-
-def fits_script_type(
-    coin: Coin,
-    path: Sequence[int],
-    script_type: InputScriptType,
-    *,
-    multisig: bool = False,
-    for_message: bool = False,
-) -> bool:
-    """Whether the path is the usual one for the script type; if not, the device warns."""
-    patterns: list[str] = []
-    green = [GREEN_A, GREEN_B] if coin.slip44 == 0 else []
-    unchained = [UNCHAINED_HARDENED, UNCHAINED_UNHARDENED]
-    legacy = (InputScriptType.SPENDADDRESS, InputScriptType.SPENDMULTISIG)
-    if script_type == InputScriptType.SPENDADDRESS and not multisig:
-        patterns = [BIP44, *green] + ([T1_FIRMWARE] if for_message else [])
-    elif script_type in legacy and multisig:
-        patterns = [BIP48_RAW, *([BIP45] if coin.slip44 == 0 else []), *green, *unchained]
-    elif script_type == InputScriptType.SPENDP2SHWITNESS:
-        patterns = [BIP49, CASA, CASA_UNHARDENED, *green]
-        patterns += [BIP48_P2SH_SEGWIT] if multisig else []
-    elif script_type == InputScriptType.SPENDWITNESS:
-        patterns = [BIP84, *green] + ([BIP48_SEGWIT, *unchained] if multisig else [])
-    elif script_type == InputScriptType.SPENDTAPROOT:
-        patterns = [BIP86]
-    return any(_matches(pattern, coin, path) for pattern in patterns)
+def matches(pattern: str, coin: Coin, path: Sequence[int], accounts: str = ACCOUNTS) -> bool:
+    """Whether a path follows a schema; `/*` at its end stands for any unhardened steps."""
+    head = pattern.removesuffix("/*")
+    schema = _schema(head, coin.slip44, accounts)
+    if len(path) < len(schema) or (head == pattern and len(path) > len(schema)):
+        return False
+    if any(step >= HARDENED for step in path[len(schema) :]):
+        return False
+    return all(step.matches(value) for step, value in zip(schema, path, strict=False))
 
 
 def format_path(path: Sequence[int]) -> str:
@@ -121,11 +97,12 @@ def account_name(
         ("L. SegWit", BIP49, InputScriptType.SPENDP2SHWITNESS),
         ("SegWit", BIP84, InputScriptType.SPENDWITNESS),
         ("Taproot", BIP86, InputScriptType.SPENDTAPROOT),
+        ("Coinjoin", SLIP25_TAPROOT, InputScriptType.SPENDTAPROOT),
     )
     for name, pattern, kind in kinds:
         wanted = pattern.rsplit("/", WALLET_DEPTH)[0] if account_level else pattern
-        if script_type in (None, kind) and _matches(wanted, coin, path):
-            return f"{name} #{path[2] - HARDENED + 1}"
+        if script_type in (None, kind) and matches(wanted, coin, path):
+            return f"{name} #{path[2] - HARDENED + 1}" if "/account'" in pattern else name
     return None
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from ..errors import ProcessError
+from ..errors import FirmwareError, ProcessError
+from ..proto import Message
 from .serialise import compact_size, input_bytes, output_bytes, u32
 from .stream import TxStream
 
@@ -19,11 +20,17 @@ class SpentOutput:
     script_pubkey: bytes
 
 
+def _check_meta(meta: Message, index: int) -> None:
+    if meta.inputs_count + meta.outputs_count == 0:
+        raise FirmwareError("divide by zero")
+    if meta.outputs_count <= index:
+        raise ProcessError("Not enough outputs in previous transaction.")
+
+
 def verified_output(stream: TxStream, tx_hash: bytes, index: int) -> SpentOutput:
     """Stream a previous transaction and return the output spent. Raises ProcessError."""
     meta = stream.prev_meta(tx_hash)
-    if meta.outputs_count <= index:
-        raise ProcessError("Not enough outputs in previous transaction.")
+    _check_meta(meta, index)
     hasher = hashlib.sha256(u32(meta.version) + compact_size(meta.inputs_count))
     for i in range(meta.inputs_count):
         txi = stream.prev_input(tx_hash, i)

@@ -3,10 +3,46 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
-from ..keys import sha256d, tagged_hash
+from trezorlib.messages import InputScriptType
+
+from ..errors import DataError
+from ..keys import hash160, sha256d, tagged_hash
 from ..proto import Message
-from .serialise import SIGHASH_ALL, outpoint, output_bytes, p2wpkh_script_code, prefixed, u32, u64
+from .address import p2pkh_script
+from .input_scripts import SIGHASH_DEFAULT
+from .multisig import script_of_keys
+from .rules import BitcoinRules
+from .script_types import is_taproot
+from .serialise import SIGHASH_ALL, outpoint, output_bytes, prefixed, u32, u64
+
+_P2PKH_SCRIPT_CODE = frozenset(
+    {
+        InputScriptType.SPENDADDRESS,
+        InputScriptType.SPENDWITNESS,
+        InputScriptType.SPENDP2SHWITNESS,
+        InputScriptType.EXTERNAL,
+    }
+)
+
+
+def hash_type_of(txi: Message) -> int:
+    """The hash type an input is signed with."""
+    return SIGHASH_DEFAULT if is_taproot(txi) else SIGHASH_ALL
+
+
+def script_code(txi: Message, public_keys: Sequence[bytes], threshold: int, rules: BitcoinRules) -> bytes:
+    """BIP143 script code. One key alone counts as p2wpkh, as in the firmware. Raises DataError."""
+    if len(public_keys) > 1:
+        return script_of_keys(public_keys, threshold, rules)
+    if txi.script_type not in _P2PKH_SCRIPT_CODE:
+        raise DataError("Unknown input script type for bip143 script code")
+    return p2pkh_script(hash160(public_keys[0]))
+
+
+def _twice(digest: bytes) -> bytes:
+    return hashlib.sha256(digest).digest()
 
 
 class SigHasher:
@@ -28,31 +64,27 @@ class SigHasher:
     def add_output(self, amount: int, script_pubkey: bytes) -> None:
         self._outputs.update(output_bytes(amount, script_pubkey))
 
-    def bip143(self, version: int, lock_time: int, txi: Message, public_key: bytes) -> bytes:
-        """Digest of a p2wpkh input (native or nested), SIGHASH_ALL."""
-
-        def twice(digest: bytes) -> bytes:
-            return hashlib.sha256(digest).digest()
-
+    def bip143(self, tx: Message, txi: Message, code: bytes) -> bytes:
+        """Digest of a segwit version 0 input with its script code."""
         return sha256d(
-            u32(version)
-            + twice(self._prevouts.digest())
-            + twice(self._sequences.digest())
+            u32(tx.version)
+            + _twice(self._prevouts.digest())
+            + _twice(self._sequences.digest())
             + outpoint(txi)
-            + p2wpkh_script_code(public_key)
+            + prefixed(code)
             + u64(txi.amount)
             + u32(txi.sequence)
-            + twice(self._outputs.digest())
-            + u32(lock_time)
-            + u32(SIGHASH_ALL)
+            + _twice(self._outputs.digest())
+            + u32(tx.lock_time)
+            + u32(hash_type_of(txi))
         )
 
-    def bip341(self, version: int, lock_time: int, index: int) -> bytes:
+    def bip341(self, tx: Message, index: int) -> bytes:
         """Digest of a taproot key-path input, SIGHASH_DEFAULT."""
         message = (
             b"\x00\x00"
-            + u32(version)
-            + u32(lock_time)
+            + u32(tx.version)
+            + u32(tx.lock_time)
             + self._prevouts.digest()
             + self._amounts.digest()
             + self._scripts.digest()

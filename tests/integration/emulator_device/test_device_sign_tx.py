@@ -254,7 +254,6 @@ def test_refuses_a_malformed_input(bench: Any, changes: dict[str, Any], text: st
         ({"amount": 1, "script_type": 1, "address_n": [1]}, "Output's address_n provided but not expected."),
         ({"amount": 1, "script_type": 2, "address": STRANGER}, "Multisig details required."),
         ({"amount": 1, "address": STRANGER, "orig_hash": b"x" * 32}, "Missing orig_index field."),
-        ({"amount": 1, "address": STRANGER, "payment_req_index": 0}, "not supported"),
         ({"amount": 1, "address": "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"}, "Invalid address"),
         ({"amount": 1, "address": STRANGER[:-1] + "q"}, "Invalid address witness program"),
         ({"amount": 1, "address": STRANGER.upper()}, "Invalid address"),
@@ -273,16 +272,14 @@ def test_refuses_to_spend_more_than_the_inputs(bench: Any, amount: int) -> None:
     refuse(bench, "NotEnoughFunds: Not enough funds", [bench.fund(WITNESS, 100_000)], [pay(amount)])
 
 
-def test_refuses_multisig_replacement_and_unknown_coins(bench: Any) -> None:
+def test_refuses_unknown_coins(bench: Any) -> None:
     coin = bench.fund(WITNESS, 100_000)
-    coin.multisig = m.MultisigRedeemScriptType(m=1, pubkeys=[], signatures=[b""])
-    refuse(bench, "Multisig is not supported", [coin], [pay(90_000)])
-    coin = bench.fund(WITNESS, 100_000)
-    coin.orig_hash, coin.orig_index = b"x" * 32, 0
-    refuse(bench, "Replacement transactions are not supported", [coin], [pay(90_000)])
     bench.coin = "Dogecoin"
-    with pytest.raises(exceptions.TrezorFailure, match="Unsupported coin type"):
-        bench.sign([coin], [pay(1)])
+    refuse(bench, "DataError: Unsupported coin type", [coin], [pay(1)])
+
+
+def test_refuses_a_transaction_of_nothing(bench: Any) -> None:
+    refuse(bench, "FirmwareError: divide by zero", [], [])
 
 
 # Refusals: a host that changes its story between the phases

@@ -232,7 +232,6 @@ def test_refuses_to_sign_a_message_with_taproot(bench: Any) -> None:
         (m.ApplySettings(), "No setting provided"),
         (m.ApplySettings(label="x" * 33), "Label too long"),
         (m.ApplySettings(passphrase_always_on_device=True), "Passphrase is not enabled"),
-        (m.EthereumGetAddress(address_n=parse_path("m/44h/60h/0h/0/0")), "Unexpected message"),
         (m.TxAck(tx=m.TransactionType()), "Unexpected message"),
         (m.ButtonAck(), "Unexpected message"),
     ],
