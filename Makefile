@@ -13,6 +13,7 @@ READY_DEV := $(VENV)/.ready-dev
 WORKERS ?= 2
 SOAK_SEED ?= 1
 SOAK_COUNT ?= 2000
+SOAK_PACKETS ?= 200000
 
 .DEFAULT_GOAL := help
 .PHONY: picture help demo test check bench soak lock clean
@@ -41,18 +42,18 @@ check: $(READY_DEV)  ## ruff, mypy --strict and the floors of the house
 	@$(BIN)/lint-imports
 
 bench: $(READY_DEV)  ## ratios measured side by side
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 picture: $(READY)  ## draw docs/demo.svg from a played demo
 	@$(BIN)/python -m scripts.picture
 
-soak: $(READY_DEV)   ## the long counts: seeded, resumable (SOAK_SEED, SOAK_COUNT)
-	@$(BIN)/python -m tests.soak --seed $(SOAK_SEED) --count $(SOAK_COUNT)
+soak: $(READY_DEV)   ## the long counts: seeded, resumable (SOAK_SEED, SOAK_COUNT, SOAK_PACKETS)
+	@$(BIN)/python -m tests.soak --seed $(SOAK_SEED) --count $(SOAK_COUNT) --packets $(SOAK_PACKETS)
 
 lock:            ## resolve the lock files anew (needs uv)
 	@uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements.lock
 	@uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements-dev.lock
 
 clean:           ## remove environments and caches, nothing else
-	@rm -rf .venv-3.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
+	@rm -rf .venv-3.* .venv-third-party .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
