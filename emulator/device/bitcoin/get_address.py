@@ -43,7 +43,8 @@ def get_address(flow: Flow, msg: Message) -> Message:
             cosigners = _cosigners(wallet, rules, msg, key)
             rules.questions.multisig(flow)
             _check_different_paths(flow, rules, multisig)
-        rules.questions.address(flow, _shown(wallet.coin, msg, address, cosigners))
+        shown = _other_address(wallet, msg) if flow.faults.wrong_address_on_screen else address
+        rules.questions.address(flow, _shown(wallet.coin, msg, shown, cosigners))
     if flow.faults.wrong_address:
         address = _other_address(wallet, msg)
     return messages.Address(address=address, mac=mac)

@@ -49,7 +49,7 @@ class InputSigner:
             else:
                 script_sig = serialise.p2pkh_script_sig(signature, key)
             self._signing.write(input_bytes(txi, script_sig))
-        self._signing.stream.put_signature(index, signature)
+        self._signing.stream.put_signature(self._signing.deceit.place(index), signature)
 
     # Segwit
 
@@ -79,7 +79,7 @@ class InputSigner:
             signature = self._sign_taproot(index, txi)
         else:
             signature = self._sign_version_0(txi)
-        self._signing.stream.put_signature(index, signature)
+        self._signing.stream.put_signature(self._signing.deceit.place(index), signature)
 
     def _sign_taproot(self, index: int, txi: Message) -> bytes:
         digest = self._info.hasher.bip341(self._info.tx, index)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from trezorlib import messages
 from trezorlib.messages import InputScriptType
 
+from ..deceit import signing_key
 from ..errors import DataError, DeviceFailure, FirmwareError, ProcessError
 from ..flow import Flow
 from ..keys import hash160, recover_public_key, sha256d
@@ -81,7 +82,7 @@ def sign_message(flow: Flow, msg: Message) -> Message:
         script_type = InputScriptType.SPENDADDRESS
     if script_type not in _HEADER_SHIFT:
         raise rules.unsignable.error()
-    signer = wallet.decoy(path) if flow.faults.wrong_key_signature else node
+    signer = signing_key(flow, wallet, path, node)
     recovery_id, raw = signer.sign_recoverable(message_digest(msg.message))
     shift = 0 if msg.no_script_type else _HEADER_SHIFT[script_type]
     signature = bytes([_COMPRESSED + recovery_id + shift]) + raw

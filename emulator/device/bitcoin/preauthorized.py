@@ -13,10 +13,12 @@ from ..flow import Flow, HandlerEntry
 from ..proto import Message
 from ..screens import Screen
 from .amounts import format_decimal, format_fee_rate
+from .c_signing import authorize
 from .coinjoin import FEE_RATE_DECIMALS
 from .coins import Coin
 from .get_ownership import get_ownership_proof
 from .paths import SLIP25_PURPOSE
+from .rules import rules_for
 from .sign_tx import sign_tx
 from .wallet import Wallet
 
@@ -30,6 +32,8 @@ _PREAUTHORIZED = {messages.SignTx: sign_tx, messages.GetOwnershipProof: get_owne
 
 def authorize_coinjoin(flow: Flow, msg: Message) -> Message:
     """Let a coordinator have rounds signed without further questions, within bounds."""
+    if rules_for(flow.persona).signing == "c":
+        return authorize.authorize_coinjoin(flow, msg)
     flow.unlocked_path = ()
     wallet = Wallet.for_coin(flow, msg.coin_name, change_chain_too=True)
     strict = flow.state.strict

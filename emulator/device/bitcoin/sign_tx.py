@@ -63,8 +63,9 @@ class _Phases:
         self._approver = approver
         self._stream = TxStream(flow)
         self._scripts = ScriptPubkeys(wallet)
+        deceit = Deceit(flow, self._tx.inputs_count)
         self._signing = Signing(
-            self._stream, wallet, self._scripts, wallet.rules, Deceit(flow.faults), bool(self._tx.serialize)
+            self._stream, wallet, self._scripts, wallet.rules, deceit, bool(self._tx.serialize)
         )
         self._originals = Originals(self._signing)
         self._segwit: set[int] = set()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..deceit import signing_key
 from ..faults import Faults
+from ..flow import Flow
 from ..keys import Node
 from .address import witness_script
 from .rules import BitcoinRules
@@ -20,7 +22,12 @@ THIEF_SCRIPT = witness_script(0, b"\x66" * 20)
 class Deceit:
     """The lies a fault switch turns on; an honest device changes nothing."""
 
-    faults: Faults
+    flow: Flow
+    inputs_count: int
+
+    @property
+    def faults(self) -> Faults:
+        return self.flow.faults
 
     def signed_script(self, index: int, script: bytes) -> bytes:
         """The output script that is signed: the first one may pay the thief."""
@@ -32,10 +39,15 @@ class Deceit:
         return self.signed_script(index, script) if self.faults.redirect_output else script
 
     def signer(self, wallet: Wallet, path: list[int], node: Node) -> Node:
-        return wallet.decoy(path) if self.faults.wrong_key_signature else node
+        return signing_key(self.flow, wallet, path, node)
 
     def signature(self, signature: bytes) -> bytes:
         return signature[:-1] if self.faults.truncate_signature else signature
+
+    def place(self, index: int) -> int:
+        """Of which input a signature is said to be: neighbours may be exchanged."""
+        other = index ^ 1
+        return other if self.faults.shuffled_signatures and other < self.inputs_count else index
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..deceit import signing_key
 from ..errors import UnexpectedMessage
 from ..flow import Flow
 from ..keys import Node
@@ -103,11 +104,7 @@ class Signing:
 
     def _signature(self, digest: bytes) -> Message:
         faults = self._flow.faults
-        node: Node = self._node
-        if faults.wrong_key_signature:
-            node = self._wallet.decoy(self._msg.address_n)
-        elif faults.foreign_wallet_signature:
-            node = self._flow.foreign_root().derive(self._msg.address_n)
+        node = signing_key(self._flow, self._wallet, self._msg.address_n, self._node)
         parity, signature = node.sign_recoverable(digest)
         if faults.truncate_signature:
             signature = signature[:-1]

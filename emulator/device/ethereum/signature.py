@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..deceit import signing_key
 from ..flow import Flow
 from ..keys import Node
 from .address import address_of_key, checksum_address
@@ -30,7 +31,7 @@ class SignerOfMessages:
             address = wallet.address(node)
         else:
             address = checksum_address(address_of_key(node.public_key))
-        decoy = wallet.decoy(path) if flow.faults.wrong_key_signature else node
+        decoy = signing_key(flow, wallet, path, node)
         return cls(flow, node, decoy, address)
 
     def sign(self, digest: bytes) -> bytes:

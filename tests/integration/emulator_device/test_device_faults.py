@@ -157,6 +157,32 @@ def test_wrong_address_shows_one_address_and_returns_another(bench: Any) -> None
     assert returned == _honest_address(bench, "0/1")
 
 
+def test_wrong_address_on_screen_shows_another_than_it_returns(bench: Any) -> None:
+    honest = bench.address(WITNESS)
+    sibling = bench.address(WITNESS, "0/1")
+    bench.device.set_faults({"wrong_address_on_screen": True})
+    assert bench.address(WITNESS, show=True) == honest
+    assert bench.device.screens[-1].lines[0] == sibling
+
+
+def test_a_foreign_wallets_signature_is_by_no_key_of_this_one(bench: Any) -> None:
+    bench.device.set_faults({"foreign_wallet_signature": True})
+    signed = btc.sign_message(bench.session, "Regtest", bench.path(WITNESS), "hello", script_type=WITNESS)
+    key = recover_public_key(signed.signature[0] - 39, signed.signature[1:], message_digest(b"hello"))
+    assert key is not None
+    program = hashlib.new("ripemd160", hashlib.sha256(key).digest()).digest()
+    ours = {bench.address(WITNESS, f"{chain}/{index}") for chain in (0, 1) for index in range(5)}
+    assert bech32_encode("bcrt", 0, program) not in ours
+
+
+def test_shuffled_signatures_are_the_right_ones_in_another_order(bench: Any) -> None:
+    coins = [bench.fund(TAPROOT, 40_000, "0/0"), bench.fund(TAPROOT, 50_000, "0/1")]
+    paid = [bench.change(TAPROOT, 80_000)]
+    honest = bench.sign(coins, paid)[0]
+    bench.device.set_faults({"shuffled_signatures": True})
+    assert bench.sign(coins, paid)[0] == honest[::-1]
+
+
 def _honest_address(bench: Any, suffix: str) -> str:
     bench.device.set_faults({"wrong_address": False})
     return str(bench.address(WITNESS, suffix))

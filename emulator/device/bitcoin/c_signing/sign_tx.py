@@ -40,7 +40,7 @@ def sign_tx(flow: Flow, msg: Message) -> Message:
     wallet = _open(flow, msg)
     questions = questions_for(Setting(flow, wallet.coin, msg.amount_unit, bool(msg.chunkify)))
     kind = Context if flow.coinjoin is None else AuthorizedContext
-    context = kind(flow, wallet, Stream(flow), Deceit(flow.faults), msg.serialize is not False)
+    context = kind(flow, wallet, Stream(flow), Deceit(flow, msg.inputs_count), msg.serialize is not False)
     if flow.coinjoin is None:
         approval = Approval(context, questions)
     else:
@@ -186,7 +186,7 @@ class _Signing:
         witnesses.require_membership(txi.multisig, node, context.rules)
         signature = context.sign_ecdsa(txi, node, digest)
         self._write_input(index, txi, witnesses.script_sig(txi, node, signature, context.rules))
-        self._stream.put_signature(index, signature)
+        self._stream.put_signature(self._context.deceit.place(index), signature)
         return legacy.next_legacy
 
     def _write_unsigned(self, index: int) -> None:
@@ -252,7 +252,7 @@ class _Signing:
             self._approve_again(txi)
             digest = self._facts.hasher.bip341(self._head, index)
             signature = self._context.sign_taproot(txi, digest)
-            self._stream.put_signature(index, signature)
+            self._stream.put_signature(self._context.deceit.place(index), signature)
             return serialise.p2tr_witness(signature)
         if txi.script_type in _VERSION_0:
             return self._sign_version_0(index, txi)
@@ -274,7 +274,7 @@ class _Signing:
         node, code = context.own_script(txi)
         witnesses.require_membership(txi.multisig, node, context.rules)
         signature = context.sign_ecdsa(txi, node, self._facts.hasher.bip143(self._head, txi, code))
-        self._stream.put_signature(index, signature)
+        self._stream.put_signature(self._context.deceit.place(index), signature)
         return witnesses.witness(txi, node, signature, context.rules)
 
 

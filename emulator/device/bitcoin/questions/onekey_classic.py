@@ -17,7 +17,7 @@ from .legacy import LegacyQuestions, as_text
 _SIGN_TX = int(ButtonRequestType.SignTx)
 _CONFIRM_OUTPUT = int(ButtonRequestType.ConfirmOutput)
 _NEXT = "NEXT"
-_TEXT_SIZE = 160  # of the buffer OP_RETURN data is written to
+_TEXT_SIZE = 164  # what the buffer for OP_RETURN data takes before the firmware breaks down
 
 
 class OneKeyClassicQuestions(LegacyQuestions):
@@ -36,9 +36,10 @@ class OneKeyClassicQuestions(LegacyQuestions):
             self._flow.confirm(screen, announce=number == 0)
 
     def op_return(self, number: int, data: bytes) -> None:
-        """An Omni payload is announced twice. Raises ProcessError for what would overflow the display.
+        """An Omni payload is announced twice.
 
-        The device itself crashes on that: the refusal is this emulator's.
+        Raises ProcessError for data too long to show: the device itself crashes then, the refusal is
+        this emulator's.
         """
         if omni.is_omni(data):
             code = ButtonRequestType.ConfirmOutput
