@@ -74,7 +74,7 @@ class Host:
         return tx
 
     def _piece(self, kind: str, details: Any) -> Any:
-        known = self.bench.prev_txes[details.tx_hash] if details.tx_hash else None
+        known: Any = self.bench.prev_txes[details.tx_hash] if details.tx_hash else None
         index = details.request_index
         if kind == "TXMETA":
             return m.TransactionType(

@@ -229,6 +229,14 @@ def test_op_return_may_be_empty_and_bech32_in_capitals(legacy: Any) -> None:
     assert signed.vout[0].script_pubkey.data == bytes.fromhex("0014751e76e8199196d454941c45d1b3a323f1433bd6")
 
 
+def test_data_the_classic_cannot_show_is_refused(onekey: Any) -> None:
+    inputs = [onekey.fund(WITNESS, 100_000)]
+    Host(onekey, inputs, [pay(90_000), op_return(b"\xff" * 80)]).sign()
+    Host(onekey, inputs, [pay(90_000), op_return(b"\xff" * 83)]).refused(
+        "ProcessError: Failed to compile output"
+    )
+
+
 def test_more_spent_than_there_is(legacy: Any) -> None:
     Host(legacy, [legacy.fund(WITNESS, 1_000)], [pay(1_001)]).refused("NotEnoughFunds: Not enough funds")
     Host(legacy, [legacy.fund(WITNESS, 1_000, "0/1")], [pay(1_000)]).sign()

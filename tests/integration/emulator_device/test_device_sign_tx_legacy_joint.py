@@ -368,3 +368,24 @@ def test_a_round_outside_its_bounds(trezor_one: Any, fields: dict[str, Any], tex
 def test_the_classic_signs_no_input_that_is_not_unmasked(onekey: Any) -> None:
     with pytest.raises(exceptions.TrezorFailure, match="Unauthorized input"):
         _round(onekey)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"max_rounds": 0}, "Invalid number of rounds."),
+        ({"max_rounds": 501}, "The number of rounds is unexpectedly large."),
+        ({"max_coordinator_fee_rate": 5_000_001}, "The coordination fee rate is unexpectedly large."),
+        ({"max_fee_per_kvbyte": 100_000_001}, "The fee per vbyte is unexpectedly large."),
+        ({"address_n": []}, "Empty path not allowed."),
+        ({"address_n": parse_path("m/86h/1h/0h")}, "Forbidden key path."),
+    ],
+)
+def test_bounds_that_cannot_be_authorised(legacy: Any, fields: dict[str, Any], text: str) -> None:
+    bounds = {"max_rounds": 2, "max_coordinator_fee_rate": 500_000, "max_fee_per_kvbyte": 3_500}
+    account = {"coordinator": "www.example.com", "address_n": ACCOUNT, "coin_name": "Regtest"}
+    request = m.AuthorizeCoinJoin(**{**bounds, **account, "script_type": TAPROOT, **fields})
+    with pytest.raises(exceptions.TrezorFailure) as caught:
+        legacy.session.call(request)
+    assert f"{caught.value.code.name}: {caught.value.message}" == f"DataError: {text}"
+    assert shown(legacy) == []
