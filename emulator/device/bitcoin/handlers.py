@@ -5,14 +5,14 @@ from __future__ import annotations
 from trezorlib import messages
 
 from ..flow import HandlerEntry
-from . import preauthorized
-from .get_address import get_address
-from .get_ownership import get_ownership_id, get_ownership_proof
-from .get_public_key import get_public_key
-from .message import sign_message, verify_message
-from .nonce import get_nonce
-from .sign_tx import sign_tx
-from .unlock_path import unlock_path
+from .keys.get_address import get_address
+from .keys.get_ownership import get_ownership_id, get_ownership_proof
+from .keys.get_public_key import get_public_key
+from .keys.message import sign_message, verify_message
+from .keys.nonce import get_nonce
+from .keys.unlock_path import unlock_path
+from .signing.core import preauthorized
+from .signing.core.sign_tx import sign_tx
 
 HANDLERS: tuple[HandlerEntry, ...] = (
     (messages.GetPublicKey, get_public_key),

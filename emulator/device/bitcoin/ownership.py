@@ -17,12 +17,12 @@ from ..errors import DataError
 from ..flow import Flow
 from ..keys import Node
 from ..proto import Message
-from . import multisig_scripts, serialise
-from .byte_reader import ByteReader
 from .rules import BitcoinRules
-from .script_types import INTERNAL_INPUT_TYPES, LEGACY_INPUT_TYPES
-from .serialise import compact_size, prefixed
-from .verification import SignatureVerifier
+from .scripts import multisig_scripts, serialise
+from .scripts.byte_reader import ByteReader
+from .scripts.script_types import INTERNAL_INPUT_TYPES, LEGACY_INPUT_TYPES
+from .scripts.serialise import compact_size, prefixed
+from .scripts.verification import SignatureVerifier
 
 ID_SIZE = 32
 _MAGIC = b"SL\x00\x19"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..errors import DataError
 from ..flow import Flow
-from .serialise import compact_size, prefixed, u32
+from .scripts.serialise import compact_size, prefixed, u32
 
 
 def address_mac(

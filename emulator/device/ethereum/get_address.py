@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from trezorlib import messages
 
-from ..bitcoin import get_public_key as bitcoin
+from ..bitcoin.keys import get_public_key as bitcoin
 from ..errors import DataError
 from ..flow import Flow
 from ..keys import HARDENED, Node

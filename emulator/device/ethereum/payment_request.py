@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 
-from ..bitcoin.payment_request import PaymentRequest
-from ..bitcoin.serialise import prefixed
+from ..bitcoin.scripts.serialise import prefixed
+from ..bitcoin.signing.payment_request import PaymentRequest
 from ..errors import DataError, FirmwareError
 from ..flow import Flow
 from ..keys import HARDENED

@@ -16,7 +16,7 @@ from trezorlib.transport import Timeout
 from trezorlib.transport.udp import UdpTransport
 
 from emulator.device.bitcoin.address import bech32_encode
-from emulator.device.bitcoin.message import message_digest
+from emulator.device.bitcoin.keys.message import message_digest
 from emulator.device.keys import recover_public_key
 from emulator.device.server import DeviceEmulator
 

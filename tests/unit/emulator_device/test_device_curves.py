@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.device.bitcoin import curves
-from emulator.device.bitcoin.curves import NoSuchKeyError
+from emulator.device.bitcoin.keys import curves
+from emulator.device.bitcoin.keys.curves import NoSuchKeyError
 from emulator.device.keys import HARDENED, Node
 
 SEED = bytes(range(16))

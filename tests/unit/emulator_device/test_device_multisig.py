@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from trezorlib import messages as m
 from trezorlib.messages import InputScriptType, MultisigPubkeysOrder
 
-from emulator.device.bitcoin import coins, multisig, multisig_scripts
+from emulator.device.bitcoin import coins, multisig
 from emulator.device.bitcoin.address import address_of_key, script_of_address
 from emulator.device.bitcoin.rules import BitcoinRules, rules_for
+from emulator.device.bitcoin.scripts import multisig_scripts
 from emulator.device.errors import DataError, DeviceFailure, FirmwareError, ProcessError
 from emulator.device.keys import HARDENED, Node
 from emulator.device.personas import PERSONAS

@@ -11,17 +11,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from trezorlib import messages
 
-from emulator.device.bitcoin import coins, omni, serialise
+from emulator.device.bitcoin import coins
 from emulator.device.bitcoin.address import address_of_key, p2pkh_script, script_of_address, witness_script
-from emulator.device.bitcoin.byte_reader import ByteReader
-from emulator.device.bitcoin.change import ChangeDetector
-from emulator.device.bitcoin.input_scripts import spending_data
 from emulator.device.bitcoin.rules import rules_for
-from emulator.device.bitcoin.script_pubkeys import script_of_key
-from emulator.device.bitcoin.serialise import compact_size, prefixed, push
-from emulator.device.bitcoin.totals import Totals
-from emulator.device.bitcoin.verification import SignatureVerifier
-from emulator.device.bitcoin.weight import WeightCounter
+from emulator.device.bitcoin.scripts import serialise
+from emulator.device.bitcoin.scripts.byte_reader import ByteReader
+from emulator.device.bitcoin.scripts.input_scripts import spending_data
+from emulator.device.bitcoin.scripts.serialise import compact_size, prefixed, push
+from emulator.device.bitcoin.scripts.verification import SignatureVerifier
+from emulator.device.bitcoin.signing import omni
+from emulator.device.bitcoin.signing.core.change import ChangeDetector
+from emulator.device.bitcoin.signing.script_pubkeys import script_of_key
+from emulator.device.bitcoin.signing.totals import Totals
+from emulator.device.bitcoin.signing.weight import WeightCounter
 from emulator.device.errors import DataError, ProcessError
 from emulator.device.keys import ORDER, Node, hash160
 from emulator.device.personas import by_name

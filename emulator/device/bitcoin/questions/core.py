@@ -9,8 +9,9 @@ from trezorlib.messages import ButtonRequestType
 
 from ...proto import Message
 from ...screens import Screen
-from .. import omni, paths
+from .. import paths
 from ..amounts import format_amount, format_fee_rate
+from ..signing import omni
 from .base import FeeQuestion, OutputQuestion, Path, Setting
 
 LOCKTIME_IS_TIME = 500_000_000

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from trezorlib.messages import ButtonRequestType
 
-from .. import omni
 from ..amounts import format_fee_rate
+from ..signing import omni
 from .base import FeeQuestion, OutputQuestion, Path
 from .core import LOCKTIME_IS_TIME, CoreQuestions, format_time
 

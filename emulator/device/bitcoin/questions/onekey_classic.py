@@ -10,7 +10,7 @@ from trezorlib.messages import ButtonRequestType
 
 from ...errors import ProcessError
 from ...screens import Screen
-from .. import omni
+from ..signing import omni
 from .base import FeeQuestion, OutputQuestion, Path
 from .legacy import LegacyQuestions, as_text
 
