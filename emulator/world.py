@@ -21,10 +21,10 @@ from typing import Self
 from emulator.chains.chain import BitcoinChain
 from emulator.chains.esplora import EsploraServer
 from emulator.chains.hot_wallet import HotWallet
-from emulator.device import terminal
 from emulator.device.control import ControlServer
-from emulator.device.screens import Screen
 from emulator.device.server import MODES, DeviceEmulator, Mode
+from emulator.device.ui import terminal
+from emulator.device.ui.screens import Screen
 from emulator.lifetime import EndSignals
 from emulator.scenario import DEFAULT_SCENARIO, DevicePlan, Scenario, load_scenario
 from emulator.scenario_player import OpenedAccount, apply_step, open_account, seed_history

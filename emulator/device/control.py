@@ -16,7 +16,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from .link import HOST
+from .protocol.link import HOST
 from .server import DeviceEmulator
 
 MAX_BODY = 64 * 1024

@@ -14,19 +14,19 @@ from typing import Protocol
 from trezorlib import messages
 from trezorlib.messages import DebugButton, DebugSwipeDirection, DebugWaitType
 
-from . import proto
-from .display import Decision, Display
 from .errors import DeviceFailure
-from .link import Address, Link
 from .management import seed
 from .personas import Persona
-from .proto import DecodeError, Message
+from .protocol import proto
+from .protocol.link import Address, Link
+from .protocol.proto import DecodeError, Message
+from .protocol.wire import Frame
 from .randomness import DeviceRandom
 from .rules import WireRules
-from .screens import debug_tokens
 from .sessions import SessionStore
 from .state import DeviceState
-from .wire import Frame
+from .ui.display import Decision, Display
+from .ui.screens import debug_tokens
 
 LOG = logging.getLogger(__name__)
 

@@ -16,9 +16,7 @@ from typing import TypeVar
 from trezorlib import messages
 from trezorlib.messages import ButtonRequestType
 
-from . import answers, proto
 from .debuglink import DebugLink
-from .display import Decision, Display, OnScreen
 from .errors import (
     ActionCancelled,
     CancelledByHost,
@@ -31,17 +29,19 @@ from .errors import (
 from .faults import Faults
 from .flow import Flow, Interrupted
 from .handlers import Handlers
-from .link import Address, Link
-from .person import Person
 from .personas import Persona
-from .proto import Message, MessageClass
+from .protocol import answers, proto
+from .protocol.link import Address, Link
+from .protocol.proto import Message, MessageClass
+from .protocol.reception import CANCEL, INITIALIZE, SMALL, Reception
+from .protocol.wire import FIRMWARE_ERROR, Frame, WireError
 from .randomness import DeviceRandom
-from .reception import CANCEL, INITIALIZE, SMALL, Reception
 from .rules import rules_for
-from .screens import Answer, Entry, Screen
 from .sessions import SessionStore
 from .state import DeviceState
-from .wire import FIRMWARE_ERROR, Frame, WireError
+from .ui.display import Decision, Display, OnScreen
+from .ui.person import Person
+from .ui.screens import Answer, Entry, Screen
 
 LOG = logging.getLogger(__name__)
 COMMAND_TIMEOUT = 10.0  # a command from another thread waits at most for a signature or two

@@ -18,13 +18,13 @@ from .faults import Faults
 from .keys import HARDENED, Node
 from .personas import Persona
 from .pin import entry as pin_entry
-from .proto import Message, MessageClass
+from .protocol.proto import Message, MessageClass
+from .protocol.wire import Frame
 from .randomness import DeviceRandom
 from .rules import WireRules, rules_for
-from .screens import Screen
 from .sessions import Session, SessionStore
 from .state import DeviceState
-from .wire import Frame
+from .ui.screens import Screen
 
 _FOREIGN_SEED = hashlib.sha512(b"another wallet").digest()  # signs in place of the loaded seed
 

@@ -12,7 +12,7 @@ from functools import cache
 from .flow import Handler, HandlerEntry
 from .management.handlers import handlers_for
 from .personas import Persona
-from .proto import MessageClass
+from .protocol.proto import MessageClass
 
 Entry = tuple[MessageClass, Handler]
 Table = dict[int, Entry]

@@ -12,7 +12,7 @@ from trezorlib import messages
 from trezorlib.messages import ButtonRequestType
 
 from .errors import ActionCancelled, CancelledByHost, DataError
-from .screens import Entry, Screen
+from .ui.screens import Entry, Screen
 
 if TYPE_CHECKING:
     from .flow import Flow

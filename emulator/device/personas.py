@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .proto import encode_bytes, encode_number
+from .protocol.proto import encode_bytes, encode_number
 
 # Numbers of the protocol's Capability, in the order the firmware lists them.
 TREZOR_CAPABILITIES = (1, 2, 3, 4, 5, 7, 9, 11, 12, 13, 24, 14, 15, 16, 17, 18, 19, 10, 6, 20)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from .bounds import ONEKEY_1S_BOUNDS, TREZOR_ONE_BOUNDS, Bounds
-from .core_decoder import PLAIN, Vocabulary
 from .personas import Persona
+from .protocol.bounds import ONEKEY_1S_BOUNDS, TREZOR_ONE_BOUNDS, Bounds
+from .protocol.core_decoder import PLAIN, Vocabulary
 
 REPORT_PAYLOAD = 64 - 9  # what the first report carries of a message
 

@@ -15,17 +15,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, get_args
 
-from .display import Decision, OnScreen
 from .engine import Engine
 from .faults import FaultValue
 from .keys import HARDENED, Node, mnemonic_is_valid
-from .link import HOST, Link
 from .personas import Persona, by_name
 from .pin.storage import MAX_LENGTH as MAX_PIN_LENGTH
 from .profile import Profile, ProfileError
-from .screens import Screen, ScreenRecord
+from .protocol.link import HOST, Link
 from .state import DeviceState
-from .terminal import Terminal, letters_of
+from .ui.display import Decision, OnScreen
+from .ui.screens import Screen, ScreenRecord
+from .ui.terminal import Terminal, letters_of
 
 Mode = Literal["auto", "scripted", "interactive"]
 MODES: tuple[str, ...] = get_args(Mode)

@@ -13,7 +13,7 @@ from secrets import token_bytes
 
 from .errors import InvalidSession
 from .keys import Node
-from .proto import Message
+from .protocol.proto import Message
 
 SESSION_ID_LENGTH = 32
 

@@ -20,9 +20,9 @@ from trezorlib import messages as m
 from trezorlib.tools import parse_path
 from trezorlib.transport import Timeout
 
-from emulator.device import proto
 from emulator.device.keys import sha256d
-from emulator.device.wire import Frame
+from emulator.device.protocol import proto
+from emulator.device.protocol.wire import Frame
 
 from .device_fuzz import ANSWER_LIMIT, Victim, carries_signature, frame_of
 

@@ -20,12 +20,12 @@ from trezorlib import messages as m
 from trezorlib.transport import Timeout
 from trezorlib.transport.udp import UdpTransport
 
-from emulator.device import proto
 from emulator.device.handlers import table_for
 from emulator.device.personas import by_name
-from emulator.device.screens import Screen
+from emulator.device.protocol import proto
+from emulator.device.protocol.wire import Frame, split
 from emulator.device.server import DeviceEmulator
-from emulator.device.wire import Frame, split
+from emulator.device.ui.screens import Screen
 
 ABANDON = "abandon " * 11 + "about"
 FINGERPRINT = "73c5da0a"

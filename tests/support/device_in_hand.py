@@ -54,23 +54,24 @@ def in_hand(spec: Spec, mnemonic: str) -> Iterator[Hand]:
         try:
             driver.host(Setup(mnemonic=mnemonic))
             kind = "onekey" if driver.onekey else "trezor"
-            with _finger(driver):
+            with finger(driver):
                 yield Hand(f"udp:{upstream.host}:{upstream.port}", kind, spec.kind, None, None)
         finally:
             driver.close()
 
 
 @contextmanager
-def _finger(driver: Driver) -> Iterator[None]:
+def finger(driver: Driver) -> Iterator[None]:
     """Say yes to every question on the line: on each ButtonAck, until the device answers."""
     presser = driver.presser
     write, read = GuardedTransport.write_chunk, GuardedTransport.read_chunk
 
     def write_chunk(line: GuardedTransport, chunk: bytes) -> None:
         write(line, chunk)
-        presser.awaiting(True)
-        if chunk.startswith(_BUTTON_ACK):
-            presser.hold(DebugButton.YES)
+        if chunk.startswith(b"?##"):
+            presser.awaiting(True)
+            if chunk.startswith(_BUTTON_ACK):
+                presser.hold(DebugButton.YES)
 
     def read_chunk(line: GuardedTransport, *, timeout: float | None = None) -> bytes:
         chunk = read(line, timeout=timeout)

@@ -10,9 +10,9 @@ from trezorlib import messages as m
 from trezorlib import protobuf, protocol_v1
 from trezorlib.transport.udp import UdpTransport
 
-from emulator.device import proto
+from emulator.device.protocol import proto
+from emulator.device.protocol.wire import Frame, split
 from emulator.device.server import DeviceEmulator
-from emulator.device.wire import Frame, split
 
 ALL = "all " * 11 + "all"
 PATIENCE_S = 5.0

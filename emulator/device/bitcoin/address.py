@@ -13,7 +13,7 @@ from trezorlib.messages import InputScriptType
 
 from ..errors import DataError, ProcessError
 from ..keys import hash160, is_x_only_key, sha256d, taproot_output_key
-from ..proto import Message
+from ..protocol.proto import Message
 from . import multisig as group
 from .coins import Coin
 from .rules import BitcoinRules

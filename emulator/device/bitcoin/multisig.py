@@ -15,7 +15,7 @@ from trezorlib.messages import MultisigPubkeysOrder
 
 from ..errors import DataError
 from ..keys import HARDENED, ORDER
-from ..proto import Message
+from ..protocol.proto import Message
 from .rules import BitcoinRules
 
 MAX_KEYS = 15

@@ -16,7 +16,7 @@ from trezorlib.messages import InputScriptType
 from ..errors import DataError
 from ..flow import Flow
 from ..keys import Node
-from ..proto import Message
+from ..protocol.proto import Message
 from .rules import BitcoinRules
 from .scripts import multisig_scripts, serialise
 from .scripts.byte_reader import ByteReader

@@ -12,7 +12,7 @@ from trezorlib.messages import ButtonRequestType, InputScriptType
 from ..errors import FirmwareError, forbidden_key_path
 from ..flow import Flow
 from ..keys import Node
-from ..screens import Screen
+from ..ui.screens import Screen
 from . import coins, paths
 from .coins import Coin
 from .path_policies import Unlocked

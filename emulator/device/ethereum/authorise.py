@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..errors import DataError, ProcessError
 from ..flow import Flow
-from ..proto import Message
+from ..protocol.proto import Message
 from . import rlp
 from .address import ADDRESS_LENGTH, parse_address
 from .call import Call

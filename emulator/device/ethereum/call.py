@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..proto import Message
+from ..protocol.proto import Message
 from .networks import Network
 from .payment_request import EthereumPaymentRequest
 from .wallet import Wallet

@@ -12,7 +12,7 @@ from trezorlib import messages
 
 from ..errors import DataError
 from ..flow import Flow
-from ..proto import MessageClass
+from ..protocol.proto import MessageClass
 from . import onekey_messages
 from .keccak import Keccak256
 from .newer_messages import EthereumTxRequest

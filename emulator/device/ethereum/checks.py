@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import DataError, FirmwareError
-from ..proto import Message
+from ..protocol.proto import Message
 from .address import parse_address, parse_address_leniently
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from trezorlib import cosi, messages
 from trezorlib.messages import DefinitionType
 
-from .. import proto
 from ..errors import DataError
-from ..proto import Message, MessageClass
+from ..protocol import proto
+from ..protocol.proto import Message, MessageClass
 from .address import parse_address_leniently
 from .networks import UNKNOWN_NETWORK, UNKNOWN_TOKEN, Network, Registry, Token
 from .rules import EthereumRules

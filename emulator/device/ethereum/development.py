@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from trezorlib import cosi
 
-from .. import proto
-from ..proto import Message
+from ..protocol import proto
+from ..protocol.proto import Message
 from .definitions import FORMAT_VERSION, KINDS, merkle_root
 
 _PRIVATE_KEYS = tuple(bytes([filler]) * 32 for filler in (0xDD, 0xDE, 0xDF))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..errors import ActionCancelled, CancelledByHost
 from ..flow import Flow
-from ..screens import Screen
+from ..ui.screens import Screen
 
 
 def leaf_through(flow: Flow, pages: Sequence[Screen], *, announce: bool) -> None:

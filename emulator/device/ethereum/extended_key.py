@@ -6,7 +6,7 @@ from trezorlib import messages
 
 from ..bitcoin.address import b58check_encode
 from ..keys import Node
-from ..proto import Message
+from ..protocol.proto import Message
 
 XPUB_VERSION = 0x0488B21E
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..errors import DataError
-from ..proto import Message
+from ..protocol.proto import Message
 from . import rlp
 from .address import ADDRESS_LENGTH, parse_address, parse_address_leniently
 from .call import Fees

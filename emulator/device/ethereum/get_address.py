@@ -12,7 +12,7 @@ from ..bitcoin.keys import get_public_key as bitcoin
 from ..errors import DataError
 from ..flow import Flow
 from ..keys import HARDENED, Node
-from ..proto import Message
+from ..protocol.proto import Message
 from . import onekey_messages
 from .address import address_of_key, checksum_address
 from .extended_key import extended_public_key, node_message

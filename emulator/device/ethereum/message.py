@@ -11,7 +11,7 @@ from trezorlib import messages
 from ..errors import DataError, FirmwareError
 from ..flow import Flow
 from ..keys import recover_public_key
-from ..proto import Message, MessageClass
+from ..protocol.proto import Message, MessageClass
 from .address import address_of_key, checksum_address, parse_address, parse_address_leniently
 from .keccak import keccak256
 from .message_reviews import MessageReview

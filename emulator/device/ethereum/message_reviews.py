@@ -12,7 +12,7 @@ from typing import Protocol
 from trezorlib.messages import ButtonRequestType
 
 from ..flow import Flow
-from ..screens import Screen
+from ..ui.screens import Screen
 from . import message_texts as texts
 from .dialogs import leaf_through
 from .long_text import confirm_long_text, is_long

@@ -12,8 +12,8 @@ from trezorlib.messages import ButtonRequestType
 
 from ..errors import DataError
 from ..flow import Flow
-from ..proto import Message
-from ..screens import Screen
+from ..protocol.proto import Message
+from ..ui.screens import Screen
 from . import checks, rlp
 from .address import ADDRESS_LENGTH, parse_address, parse_address_leniently
 from .calldata import ONEKEY

@@ -9,7 +9,7 @@ from ..bitcoin.signing.payment_request import PaymentRequest
 from ..errors import DataError, FirmwareError
 from ..flow import Flow
 from ..keys import HARDENED
-from ..proto import Message
+from ..protocol.proto import Message
 
 _AMOUNT_SIZE = 32
 

@@ -12,7 +12,7 @@ from ..deceit import signing_key
 from ..errors import UnexpectedMessage
 from ..flow import Flow
 from ..keys import Node
-from ..proto import Message
+from ..protocol.proto import Message
 from . import authorise, checks, rlp
 from .address import ADDRESS_LENGTH, address_of_key
 from .call import Call

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trezorlib import messages
 
 from ..flow import Flow, HandlerEntry
-from ..proto import Message
+from ..protocol.proto import Message
 from . import message, onekey_messages
 from .message_reviews import review_for
 from .networks import UNKNOWN_NETWORK

@@ -13,8 +13,8 @@ from trezorlib.messages import ButtonRequestType
 from ..errors import FirmwareError, forbidden_key_path
 from ..flow import Flow
 from ..keys import Node
-from ..proto import Message
-from ..screens import Screen
+from ..protocol.proto import Message
+from ..ui.screens import Screen
 from . import paths
 from .address import address_of_key, checksum_address
 from .definitions import Definitions, Hints, definitions_for

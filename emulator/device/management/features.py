@@ -11,7 +11,7 @@ from trezorlib.messages import BackupAvailability, Capability, HomescreenFormat,
 
 from ..flow import Flow
 from ..personas import Persona
-from ..proto import Message
+from ..protocol.proto import Message
 from ..state import DeviceState
 
 REVISION = b"\0" * 20

@@ -10,8 +10,8 @@ from trezorlib.messages import ButtonRequestType
 
 from ..errors import DataError, ProcessError
 from ..flow import Flow
-from ..proto import Message
-from ..screens import Screen
+from ..protocol.proto import Message
+from ..ui.screens import Screen
 
 MAX_ENTROPY = 1024
 _PROTECT_CALL = int(ButtonRequestType.ProtectCall)

@@ -8,7 +8,7 @@ from trezorlib import messages
 
 from ..errors import DataError, ProcessError, UnexpectedMessage
 from ..flow import Flow, HandlerEntry
-from ..proto import Message
+from ..protocol.proto import Message
 from .rules import rules_for
 
 

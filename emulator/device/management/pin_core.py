@@ -11,8 +11,8 @@ from ..errors import ActionCancelled, CancelledByHost, DeviceFailure, PinInvalid
 from ..flow import Flow
 from ..pin import storage
 from ..pin.entry import on_screen
-from ..proto import Message
-from ..screens import Screen
+from ..protocol.proto import Message
+from ..ui.screens import Screen
 
 _OTHER = int(ButtonRequestType.Other)
 

@@ -16,8 +16,8 @@ from ..errors import (
 from ..flow import Flow
 from ..pin import storage
 from ..pin.entry import CURRENT, by_matrix
-from ..proto import Message
-from ..screens import Screen
+from ..protocol.proto import Message
+from ..ui.screens import Screen
 
 _CANCELLED = "PIN cancelled"
 

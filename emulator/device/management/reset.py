@@ -18,8 +18,8 @@ from ..errors import ActionCancelled, CancelledByHost, DataError, ProcessError, 
 from ..flow import Flow
 from ..keys import Node, seed_from_mnemonic
 from ..pin import entry, storage
-from ..proto import Message
-from ..screens import Screen
+from ..protocol.proto import Message
+from ..ui.screens import Screen
 from .pin_legacy import set_new_pin
 from .rules import rules_for
 

@@ -10,9 +10,9 @@ from ..flow import Flow
 from ..keys import mnemonic_is_valid
 from ..personas import Persona
 from ..pin import storage
-from ..proto import Message
-from ..screens import Screen
+from ..protocol.proto import Message
 from ..state import DeviceState
+from ..ui.screens import Screen
 from .rules import rules_for
 
 MAX_SHARES = 16

@@ -9,8 +9,8 @@ from trezorlib.messages import ButtonRequestType
 
 from ..errors import ActionCancelled
 from ..flow import Flow
-from ..proto import Message
-from ..screens import Screen
+from ..protocol.proto import Message
+from ..ui.screens import Screen
 from .features import features
 from .rules import rules_for
 

@@ -9,8 +9,8 @@ from trezorlib.messages import ButtonRequestType, DisplayRotation, SafetyCheckLe
 
 from ..errors import DataError, ProcessError
 from ..flow import Flow
-from ..proto import Message
-from ..screens import Screen
+from ..protocol.proto import Message
+from ..ui.screens import Screen
 from .homescreen import check_homescreen, load_homescreen
 from .rules import rules_for
 

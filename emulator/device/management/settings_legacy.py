@@ -10,8 +10,8 @@ from trezorlib.messages import ButtonRequestType, SafetyCheckLevel
 
 from ..errors import DataError, ProcessError
 from ..flow import Flow
-from ..proto import Message
-from ..screens import Screen
+from ..protocol.proto import Message
+from ..ui.screens import Screen
 from .rules import rules_for
 from .settings import check_auto_lock
 

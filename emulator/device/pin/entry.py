@@ -13,7 +13,7 @@ from trezorlib import messages
 from trezorlib.messages import ButtonRequestType, PinMatrixRequestType
 
 from ..errors import ActionCancelled, CancelledByHost, PinCancelled, PinInvalid
-from ..screens import Entry, Screen
+from ..ui.screens import Entry, Screen
 from . import storage
 
 if TYPE_CHECKING:

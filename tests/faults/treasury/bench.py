@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import pytest
 
-from emulator.device.screens import Screen
 from emulator.device.server import DeviceEmulator
+from emulator.device.ui.screens import Screen
 from emulator.world_client import WorldProcess
 from tests.faults.treasury import line, stage
 from tests.faults.treasury.stage import Kind, Place, Scene, Staged

@@ -14,8 +14,8 @@ from trezorlib.debuglink import DebugLink, LayoutContent, TrezorTestContext, loa
 from trezorlib.tools import parse_path
 from trezorlib.transport.udp import UdpTransport
 
-from emulator.device.screens import Answer, Screen
 from emulator.device.server import DeviceEmulator
+from emulator.device.ui.screens import Answer, Screen
 
 ABANDON = "abandon " * 11 + "about"
 WITNESS = m.InputScriptType.SPENDWITNESS

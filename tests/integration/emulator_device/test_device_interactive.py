@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trezorlib import messages as m
 
-from emulator.device.screens import Entry, Screen
 from emulator.device.server import DeviceEmulator
-from emulator.device.terminal import Terminal, letters_of, pages_of
+from emulator.device.ui.screens import Entry, Screen
+from emulator.device.ui.terminal import Terminal, letters_of, pages_of
 from tests.support.raw_host import ALL, RawHost
 
 LONG = Screen("name", "A title", tuple(f"line {i} " + "x" * 30 for i in range(9)), 1)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from trezorlib import messages as m
 
-from emulator.device import answers, plans
-from emulator.device.core_decoder import _varint
 from emulator.device.faults import Faults
 from emulator.device.management.features import features
 from emulator.device.personas import PERSONAS, by_name
+from emulator.device.protocol import answers, plans
+from emulator.device.protocol.core_decoder import _varint
 from emulator.device.state import DeviceState
 
 

@@ -14,11 +14,11 @@ from trezorlib import protocol_v1
 from trezorlib.tools import parse_path
 from trezorlib.transport.udp import UdpTransport
 
-from emulator.device import proto
 from emulator.device.handlers import table_for
 from emulator.device.personas import by_name
+from emulator.device.protocol import proto
+from emulator.device.protocol.wire import Frame, split
 from emulator.device.server import DeviceEmulator
-from emulator.device.wire import Frame, split
 
 ABANDON = "abandon " * 11 + "about"
 

@@ -10,8 +10,8 @@ from trezorlib import messages as m
 from trezorlib.messages import FailureType
 from trezorlib.tools import parse_path
 
+from emulator.device.protocol.wire import Frame
 from emulator.device.server import DeviceEmulator
-from emulator.device.wire import Frame
 from tests.support.raw_host import ALL, RawHost
 
 PERSONAS = ("trezor-core", "trezor-one", "onekey-classic1s", "onekey-pro")

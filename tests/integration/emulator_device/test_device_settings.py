@@ -13,10 +13,10 @@ from shamir_mnemonic import generate_mnemonics
 from trezorlib import messages as m
 from trezorlib.messages import FailureType, SafetyCheckLevel
 
-from emulator.device import proto
 from emulator.device.keys import HARDENED, Node, seed_from_mnemonic
+from emulator.device.protocol import proto
+from emulator.device.protocol.wire import Frame
 from emulator.device.server import DeviceEmulator
-from emulator.device.wire import Frame
 from tests.support.raw_host import ALL, RawHost
 
 JPEG = bytes.fromhex("ffd8ffc0001108 00f0 00f0 03012200021101031101 ffd9")

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from trezorlib import messages as m
 from trezorlib import protobuf
 
-from emulator.device import proto
-from emulator.device.bounds import TREZOR_ONE_BOUNDS
-from emulator.device.core_decoder import Vocabulary
-from emulator.device.proto import DecodeError
+from emulator.device.protocol import proto
+from emulator.device.protocol.bounds import TREZOR_ONE_BOUNDS
+from emulator.device.protocol.core_decoder import Vocabulary
+from emulator.device.protocol.proto import DecodeError
 
 U32 = st.integers(0, 2**32 - 1)
 

@@ -15,9 +15,9 @@ from emulator.device.bitcoin.amounts import format_amount, format_fee_rate
 from emulator.device.bitcoin.coins import Coin
 from emulator.device.errors import InvalidSession
 from emulator.device.faults import Faults
-from emulator.device.screens import LINES_PER_PAGE, Screen
 from emulator.device.sessions import SESSION_ID_LENGTH, SessionStore
-from emulator.device.terminal import render
+from emulator.device.ui.screens import LINES_PER_PAGE, Screen
+from emulator.device.ui.terminal import render
 
 
 def coin(name: str) -> Coin:

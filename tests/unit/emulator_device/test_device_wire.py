@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.device.wire import MAX_MESSAGE_SIZE, REPORT_SIZE, Frame, Reassembler, WireError, split
+from emulator.device.protocol.wire import MAX_MESSAGE_SIZE, REPORT_SIZE, Frame, Reassembler, WireError, split
 
 
 def reassemble(reports: list[bytes]) -> list[Frame]:

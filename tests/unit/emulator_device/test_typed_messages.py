@@ -12,7 +12,7 @@ from emulator.device.ethereum.dialogs import leaf_through
 from emulator.device.ethereum.long_text import confirm_long_text, is_long
 from emulator.device.ethereum.message import message_digest
 from emulator.device.flow import Flow
-from emulator.device.screens import Screen
+from emulator.device.ui.screens import Screen
 
 
 class Presses:

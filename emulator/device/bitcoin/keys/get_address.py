@@ -11,7 +11,7 @@ from trezorlib.messages import InputScriptType
 
 from ...errors import DeviceFailure
 from ...flow import Flow
-from ...proto import Message
+from ...protocol.proto import Message
 from .. import multisig as group
 from .. import paths
 from ..address import address_of_key, b58check_encode, group_address

@@ -12,7 +12,7 @@ from trezorlib import messages
 
 from ...errors import DataError, DeviceFailure, ProcessError
 from ...flow import Flow
-from ...proto import Message
+from ...protocol.proto import Message
 from .. import ownership
 from ..address import address_of_key, script_of_address
 from ..scripts.script_types import INTERNAL_INPUT_TYPES

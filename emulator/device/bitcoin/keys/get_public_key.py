@@ -15,7 +15,7 @@ from trezorlib.messages import InputScriptType
 from ...errors import DataError, forbidden_key_path
 from ...flow import Flow
 from ...keys import HARDENED
-from ...proto import Message
+from ...protocol.proto import Message
 from .. import coins, paths
 from ..address import b58check_encode
 from ..coins import Coin

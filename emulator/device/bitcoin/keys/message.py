@@ -13,7 +13,7 @@ from ...deceit import signing_key
 from ...errors import DataError, DeviceFailure, FirmwareError, ProcessError
 from ...flow import Flow
 from ...keys import hash160, recover_public_key, sha256d
-from ...proto import Message
+from ...protocol.proto import Message
 from .. import paths
 from ..address import address_of_key, b58check_decode, bech32_decode, nested_redeem_script
 from ..coins import SIGNED_MESSAGE_HEADER, Coin

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trezorlib import messages
 
 from ...flow import Flow
-from ...proto import Message
+from ...protocol.proto import Message
 
 _NONCE_SIZE = 32
 

@@ -13,8 +13,8 @@ from trezorlib import messages
 
 from ...errors import DataError
 from ...flow import Flow, Handler, Interrupted
-from ...proto import Message, MessageClass, encode, wire_type_of
-from ...wire import Frame
+from ...protocol.proto import Message, MessageClass, encode, wire_type_of
+from ...protocol.wire import Frame
 from .. import paths
 from ..scripts.serialise import u32
 from ..signing.core.sign_tx import sign_tx

@@ -12,7 +12,7 @@ from typing import Protocol
 from trezorlib.messages import AmountUnit
 
 from ...flow import Flow
-from ...proto import Message
+from ...protocol.proto import Message
 from ..coins import Coin
 
 Path = tuple[int, ...]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from trezorlib.messages import ButtonRequestType
 
-from ...proto import Message
-from ...screens import Screen
+from ...protocol.proto import Message
+from ...ui.screens import Screen
 from .. import paths
 from ..amounts import format_amount, format_fee_rate
 from ..signing import omni

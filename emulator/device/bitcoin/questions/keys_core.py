@@ -6,7 +6,7 @@ from trezorlib.messages import ButtonRequestType
 
 from ...ethereum.long_text import confirm_long_text, is_long
 from ...flow import Flow
-from ...screens import Screen
+from ...ui.screens import Screen
 from .keys_base import AddressShown, GroupShown, MessageShown, PublicKeyShown
 
 _OTHER = int(ButtonRequestType.Other)

@@ -10,7 +10,7 @@ from trezorlib.messages import ButtonRequestType
 
 from ...errors import ActionCancelled, CancelledByHost
 from ...flow import Flow
-from ...screens import Screen
+from ...ui.screens import Screen
 from .keys_base import AddressShown, GroupShown, MessageShown, PublicKeyShown
 
 _OTHER = int(ButtonRequestType.Other)

@@ -12,7 +12,7 @@ from trezorlib.messages import ButtonRequestType
 
 from ...errors import ActionCancelled
 from ...flow import Flow
-from ...screens import Screen
+from ...ui.screens import Screen
 from .keys_base import AddressShown, MessageShown, PublicKeyShown
 from .keys_core import CoreKeyQuestions, cosigner_lines
 from .keys_legacy import LegacyKeyQuestions, is_printable, says_yes

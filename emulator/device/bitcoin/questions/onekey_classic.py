@@ -9,7 +9,7 @@ from trezorlib import messages
 from trezorlib.messages import ButtonRequestType
 
 from ...errors import ProcessError
-from ...screens import Screen
+from ...ui.screens import Screen
 from ..signing import omni
 from .base import FeeQuestion, OutputQuestion, Path
 from .legacy import LegacyQuestions, as_text

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from ...errors import FirmwareError
-from ...proto import Message
+from ...protocol.proto import Message
 from ..address import witness_script
 from ..multisig import index_of, invalid_parameters, key_count, redeem_script
 from ..rules import BitcoinRules

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trezorlib.messages import InputScriptType, OutputScriptType
 
-from ...proto import Message
+from ...protocol.proto import Message
 
 INPUT_TYPE_OF_CHANGE = {
     OutputScriptType.PAYTOADDRESS: InputScriptType.SPENDADDRESS,

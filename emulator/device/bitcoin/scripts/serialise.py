@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...keys import hash160
-from ...proto import Message
+from ...protocol.proto import Message
 from ..address import nested_redeem_script
 
 SIGHASH_ALL = 1

@@ -9,7 +9,7 @@ from trezorlib.messages import InputScriptType
 
 from ...errors import DataError
 from ...keys import hash160, sha256d, tagged_hash
-from ...proto import Message
+from ...protocol.proto import Message
 from ..address import p2pkh_script
 from ..multisig import script_of_keys
 from ..rules import BitcoinRules

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from ...errors import DataError, ProcessError
 from ...flow import Flow
-from ...proto import Message
+from ...protocol.proto import Message
 from .. import paths
 from ..scripts.script_types import INPUT_TYPE_OF_CHANGE, is_unverified
 from ..scripts.serialise import prefixed

@@ -14,7 +14,7 @@ from Crypto.Signature import DSS
 
 from ...errors import DataError, FirmwareError
 from ...flow import Flow
-from ...proto import Message
+from ...protocol.proto import Message
 from ..scripts.serialise import compact_size, prefixed, u32, u64
 from ..slip24 import check_address_mac
 

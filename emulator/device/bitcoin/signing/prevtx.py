@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 
 from ...errors import FirmwareError, ProcessError
-from ...proto import Message
+from ...protocol.proto import Message
 from ..scripts.serialise import compact_size, input_bytes, output_bytes, u32
 from .stream import TxStream
 

@@ -11,7 +11,7 @@ from functools import cache
 from trezorlib.messages import InputScriptType, OutputScriptType
 
 from ...keys import hash160, taproot_output_key
-from ...proto import Message
+from ...protocol.proto import Message
 from ..address import (
     address_of_key,
     nested_redeem_script,

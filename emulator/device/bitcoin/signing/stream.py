@@ -10,7 +10,7 @@ from trezorlib import messages
 from trezorlib.messages import RequestType
 
 from ...flow import Flow
-from ...proto import Message, MessageClass
+from ...protocol.proto import Message, MessageClass
 from . import field_checks
 
 

@@ -9,7 +9,7 @@ import hashlib
 
 from ...errors import ProcessError
 from ...keys import sha256d
-from ...proto import Message
+from ...protocol.proto import Message
 from .. import multisig
 from ..rules import BitcoinRules
 from ..scripts.serialise import compact_size, input_bytes, output_bytes, prefixed, u32, u64

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trezorlib.messages import InputScriptType
 
 from ...errors import DataError
-from ...proto import Message
+from ...protocol.proto import Message
 from .. import multisig
 from ..ownership import read_script_sig_and_witness
 from ..scripts.script_types import LEGACY_INPUT_TYPES, SEGWIT_INPUT_TYPES, is_external

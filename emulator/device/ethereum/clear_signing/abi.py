@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 from trezorlib.messages import EthereumABIType
 
 from ...errors import FirmwareError
-from ...proto import Message
+from ...protocol.proto import Message
 from .errors import InvalidCall, InvalidFormat
 
 WORD = 32

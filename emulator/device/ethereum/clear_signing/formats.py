@@ -11,7 +11,7 @@ from trezorlib import messages
 from trezorlib.messages import EthereumERC7730ContainerPath as ContainerPath
 from trezorlib.messages import EthereumERC7730FieldFormatterType as Kind
 
-from ...proto import Message
+from ...protocol.proto import Message
 from ..call import SELECTOR_LENGTH
 from ..definitions import decode_definition
 from ..rules import EthereumRules

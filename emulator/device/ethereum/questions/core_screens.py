@@ -8,8 +8,8 @@ from trezorlib.messages import ButtonRequestType
 
 from ...errors import DataError
 from ...flow import Flow
-from ...proto import Message
-from ...screens import Screen
+from ...protocol.proto import Message
+from ...ui.screens import Screen
 from ..address import checksum_address
 from ..amounts import core_amount, format_amount, gwei
 from ..call import Call

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from trezorlib.messages import ButtonRequestType
 
 from ...flow import Flow
-from ...screens import Screen
+from ...ui.screens import Screen
 
 _SIGN_TX = int(ButtonRequestType.SignTx)
 

@@ -6,7 +6,7 @@ from trezorlib.messages import ButtonRequestType
 
 from ...errors import DataError
 from ...flow import Flow
-from ...screens import Screen
+from ...ui.screens import Screen
 from ..address import checksum_address
 from ..amounts import gwei, legacy_amount
 from ..call import WORD, Call

@@ -13,7 +13,7 @@ from trezorlib.messages import ButtonRequestType
 
 from ...errors import ActionCancelled
 from ...flow import Flow
-from ...screens import Screen
+from ...ui.screens import Screen
 from ..address import checksum_address
 from ..amounts import onekey_amount
 from ..call import Call

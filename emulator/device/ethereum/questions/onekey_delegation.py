@@ -5,7 +5,7 @@ from __future__ import annotations
 from trezorlib.messages import ButtonRequestType
 
 from ...flow import Flow
-from ...screens import Screen
+from ...ui.screens import Screen
 from ..address import checksum_address
 from ..amounts import core_amount, onekey_amount
 from ..call import Call

@@ -10,7 +10,7 @@ from trezorlib.messages import ButtonRequestType
 
 from ...errors import DataError, FirmwareError
 from ...flow import Flow
-from ...screens import Screen
+from ...ui.screens import Screen
 from ..address import checksum_address
 from ..amounts import core_amount
 from ..call import Call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import ActionCancelled, CancelledByHost
 from ...flow import Flow
-from ...screens import Screen
+from ...ui.screens import Screen
 
 
 def said_yes(flow: Flow, screen: Screen, *, announce: bool = True) -> bool:

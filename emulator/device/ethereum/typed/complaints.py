@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ... import proto
 from ...errors import DataError, DeviceFailure, Unanswered
 from ...flow import Flow
+from ...protocol import proto
 
 
 class Complaints(DeviceFailure):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from ...errors import DataError
-from ...proto import Message
+from ...protocol.proto import Message
 
 WORD = 32
 

@@ -13,7 +13,7 @@ from trezorlib import messages
 
 from ...errors import DataError
 from ...flow import Flow
-from ...proto import Message, MessageClass
+from ...protocol.proto import Message, MessageClass
 from .. import onekey_messages as onekey
 from .fields import FieldType, Member, members_of
 from .rules import TypedDataRules

@@ -10,7 +10,7 @@ import string
 from dataclasses import dataclass
 
 from ...errors import FirmwareError
-from ...proto import Message
+from ...protocol.proto import Message
 from ..address import ADDRESS_LENGTH, parse_address
 from ..keccak import keccak256
 from .fields import WORD

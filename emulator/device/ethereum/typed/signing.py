@@ -7,7 +7,7 @@ one the host announced.
 from __future__ import annotations
 
 from ...errors import DataError
-from ...proto import Message
+from ...protocol.proto import Message
 from ..address import address_of_key
 from ..keccak import keccak256
 from ..signature import SignerOfMessages

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from trezorlib.messages import OutputScriptType
 
 from ....errors import DataError, NotEnoughFunds, ProcessError
-from ....proto import Message
+from ....protocol.proto import Message
 from ... import paths
 from ...questions.base import FeeQuestion, OutputQuestion, SigningQuestions
 from ...scripts.script_types import is_external

@@ -10,8 +10,8 @@ from trezorlib.messages import ButtonRequestType
 
 from ....errors import DataError, forbidden_key_path
 from ....flow import Flow
-from ....proto import Message
-from ....screens import Screen
+from ....protocol.proto import Message
+from ....ui.screens import Screen
 from ...amounts import format_fee_rate
 from ...paths import SLIP25_PURPOSE, WALLET_DEPTH
 from ...wallet import Wallet

@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from trezorlib.messages import InputScriptType
 
 from ....errors import DataError, changed_during_signing
-from ....proto import Message
+from ....protocol.proto import Message
 from ... import multisig, paths
 from ...rules import BitcoinRules
 from ...scripts.script_types import INPUT_TYPE_OF_CHANGE, is_external

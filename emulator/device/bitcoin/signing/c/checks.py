@@ -9,7 +9,7 @@ from __future__ import annotations
 from trezorlib.messages import InputScriptType, OutputScriptType
 
 from ....errors import DataError, ProcessError
-from ....proto import Message
+from ....protocol.proto import Message
 from ...scripts.script_types import (
     INPUT_TYPE_OF_CHANGE,
     INTERNAL_INPUT_TYPES,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from trezorlib.messages import InputScriptType
 
 from ....errors import DataError, ProcessError
-from ....proto import Message
+from ....protocol.proto import Message
 from ... import paths
 from ...questions.base import SigningQuestions
 from ...scripts.script_types import is_external

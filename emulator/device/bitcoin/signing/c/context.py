@@ -9,7 +9,7 @@ from trezorlib.messages import InputScriptType, OutputScriptType
 from ....errors import DataError, FirmwareError, ProcessError, changed_during_signing
 from ....flow import Flow
 from ....keys import Node, hash160
-from ....proto import Message
+from ....protocol.proto import Message
 from ... import multisig
 from ...address import p2pkh_script
 from ...rules import BitcoinRules

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from ....errors import DataError, ProcessError
-from ....proto import Message
+from ....protocol.proto import Message
 from ... import multisig
 from ...rules import BitcoinRules
 from ...scripts.script_types import LEGACY_INPUT_TYPES

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ....errors import ProcessError, changed_during_signing
 from ....keys import Node, sha256d
-from ....proto import Message
+from ....protocol.proto import Message
 from ...scripts.script_types import LEGACY_INPUT_TYPES
 from ...scripts.serialise import SIGHASH_ALL, compact_size, input_bytes, output_bytes, u32
 from .context import Context, change_of_terms

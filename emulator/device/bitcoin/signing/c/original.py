@@ -12,7 +12,7 @@ from trezorlib.messages import InputScriptType
 
 from ....errors import DataError, ProcessError
 from ....keys import sha256d, taproot_output_key
-from ....proto import Message
+from ....protocol.proto import Message
 from ...scripts.script_types import is_external
 from ...scripts.serialise import SIGHASH_ALL, compact_size, input_bytes, output_bytes, u32
 from ...scripts.verification import is_der_signature, is_ecdsa_signature, is_schnorr_signature

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from ....errors import DataError
-from ....proto import Message
+from ....protocol.proto import Message
 from ...scripts.serialise import compact_size, input_bytes, output_bytes, u32
 from . import checks
 from .facts import Head

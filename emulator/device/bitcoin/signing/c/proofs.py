@@ -10,7 +10,7 @@ import hashlib
 
 from ....flow import Flow
 from ....keys import hash160
-from ....proto import Message
+from ....protocol.proto import Message
 from ...ownership import ID_SIZE, ownership_id
 from ...scripts.byte_reader import ByteReader
 from ...scripts.serialise import prefixed

@@ -9,10 +9,10 @@ from __future__ import annotations
 from trezorlib import messages
 from trezorlib.messages import RequestType
 
-from .... import proto
 from ....errors import DataError
 from ....flow import Flow
-from ....proto import Message
+from ....protocol import proto
+from ....protocol.proto import Message
 from . import checks
 
 

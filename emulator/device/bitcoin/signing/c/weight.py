@@ -6,7 +6,7 @@ witnesses only when an input of ours has a witness (tx_input_weight in transacti
 
 from __future__ import annotations
 
-from ....proto import Message
+from ....protocol.proto import Message
 from .. import weight
 
 _KEY_AND_SIGNATURE = 1 + 72 + 1 + 33

@@ -10,7 +10,7 @@ import hashlib
 
 from ....errors import DataError, ProcessError
 from ....keys import Node
-from ....proto import Message
+from ....protocol.proto import Message
 from ... import multisig
 from ...address import witness_script
 from ...rules import BitcoinRules

@@ -12,7 +12,7 @@ from trezorlib.messages import OutputScriptType
 
 from ....errors import DataError, FirmwareError, NotEnoughFunds, ProcessError, changed_during_signing
 from ....flow import Flow
-from ....proto import Message
+from ....protocol.proto import Message
 from ... import paths
 from ...questions.base import FeeQuestion, OutputQuestion, SigningQuestions
 from ...scripts.script_types import INPUT_TYPE_OF_CHANGE, is_unverified

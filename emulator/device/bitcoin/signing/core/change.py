@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from trezorlib.messages import InputScriptType
 
 from ....errors import changed_during_signing
-from ....proto import Message
+from ....protocol.proto import Message
 from ... import multisig, paths
 from ...rules import BitcoinRules
 from ...scripts.script_types import INPUT_TYPE_OF_CHANGE, is_external

@@ -13,7 +13,7 @@ from trezorlib.messages import InputScriptType
 
 from ....errors import ProcessError, changed_during_signing
 from ....keys import Node, hash160, sha256d
-from ....proto import Message
+from ....protocol.proto import Message
 from ... import multisig
 from ...address import p2pkh_script
 from ...scripts.script_types import is_taproot

@@ -10,7 +10,7 @@ from trezorlib.messages import InputScriptType
 
 from ....errors import changed_during_signing
 from ....keys import Node
-from ....proto import Message
+from ....protocol.proto import Message
 from ... import multisig
 from ...scripts import multisig_scripts, serialise
 from ...scripts.script_types import SEGWIT_INPUT_TYPES

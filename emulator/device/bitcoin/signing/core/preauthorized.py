@@ -10,8 +10,8 @@ from trezorlib.messages import ButtonRequestType
 
 from ....errors import DataError, ProcessError, forbidden_key_path
 from ....flow import Flow, HandlerEntry
-from ....proto import Message
-from ....screens import Screen
+from ....protocol.proto import Message
+from ....ui.screens import Screen
 from ...amounts import format_decimal, format_fee_rate
 from ...coins import Coin
 from ...keys.get_ownership import get_ownership_proof

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from ....errors import ProcessError, changed_during_signing
-from ....proto import Message
+from ....protocol.proto import Message
 from ..parts import Signing
 from ..tx_info import OriginalTx, TxInfo, input_check_bytes
 from .approver import Approver

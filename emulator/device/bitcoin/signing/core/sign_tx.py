@@ -13,7 +13,7 @@ from trezorlib.messages import InputScriptType
 
 from ....errors import DataError, FirmwareError, changed_during_signing
 from ....flow import Flow
-from ....proto import Message
+from ....protocol.proto import Message
 from ...ownership import verify_proof
 from ...questions.base import Setting
 from ...questions.choice import questions_for

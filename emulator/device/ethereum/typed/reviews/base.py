@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ....proto import Message
+from ....protocol.proto import Message
 from ..hashing import StructHasher
 from ..host import Host
 from ..safe import SafeHashes

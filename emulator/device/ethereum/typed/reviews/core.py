@@ -8,8 +8,8 @@ from trezorlib.messages import ButtonRequestType
 
 from ....errors import FirmwareError
 from ....flow import Flow
-from ....proto import Message
-from ....screens import Screen
+from ....protocol.proto import Message
+from ....ui.screens import Screen
 from ..fields import FieldType, Kind, Member
 from ..hashing import BLIND, StructHasher
 from ..host import Host

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from trezorlib.messages import ButtonRequestType
 
 from ....flow import Flow
-from ....proto import Message
-from ....screens import Screen
+from ....protocol.proto import Message
+from ....ui.screens import Screen
 from ...dialogs import leaf_through
 from ..hashing import StructHasher
 from ..host import Host

@@ -10,8 +10,8 @@ from trezorlib.messages import ButtonRequestType
 
 from ....errors import FirmwareError
 from ....flow import Flow
-from ....proto import Message
-from ....screens import Screen
+from ....protocol.proto import Message
+from ....ui.screens import Screen
 from ...address import checksum_address
 from ..fields import FieldType, Kind
 from ..hashing import BLIND, StructHasher

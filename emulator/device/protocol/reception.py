@@ -8,11 +8,11 @@ from collections.abc import Container
 
 from trezorlib import messages
 
+from ..errors import DataError, UnexpectedMessage
+from ..rules import WireRules
+from ..state import DeviceState
 from . import proto
-from .errors import DataError, UnexpectedMessage
 from .proto import DecodeError, Message, MessageClass
-from .rules import WireRules
-from .state import DeviceState
 from .wire import FIRMWARE_ERROR, MAX_MESSAGE_SIZE, Frame, WireError
 
 CANCEL = proto.wire_type_of(messages.Cancel)

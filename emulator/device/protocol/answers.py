@@ -10,9 +10,9 @@ from copy import copy
 
 from trezorlib import messages
 
+from ..faults import Faults
+from ..personas import Persona
 from . import proto
-from .faults import Faults
-from .personas import Persona
 from .plans import plan_of
 from .proto import Message
 

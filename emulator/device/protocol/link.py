@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .faults import Faults, PacketMangler
+from ..faults import Faults, PacketMangler
 from .wire import PING, PONG, Frame, HeaderCheck, Reassembler, WireError, split
 
 HOST = "127.0.0.1"
