@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -29,6 +30,15 @@ settings.register_profile(
 )
 settings.register_profile("soak", deadline=None, max_examples=5000, print_blob=True)
 settings.load_profile(os.environ.get("VAULT_HYPOTHESIS", "sample"))
+
+
+RECURSION_LIMIT = sys.getrecursionlimit()
+
+
+@pytest.fixture(autouse=True)
+def ordinary_recursion_limit() -> None:
+    """py_ecc, which eth_account imports, raises the limit so far that deep nesting overflows the stack."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
 
 
 @pytest.fixture

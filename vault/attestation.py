@@ -1,4 +1,4 @@
-"""Statements signed by a device and verified offline: policy versions, address books, approvals.
+"""Statements signed by a device and verified offline: policies, address books, approvals, freezes, heads.
 
 A statement is short 7-bit text that a person reads on the device's screen; the signature is the
 device's Bitcoin message signature with a p2wpkh key at 84'/coin'/100'/0/0. Verification rebuilds the
@@ -19,7 +19,16 @@ from vault.errors import AttestationError
 
 # The reserved account of attestation keys; it must never be used as a wallet account.
 ATTESTATION_ACCOUNT: Final = 100
-KINDS: Final = ("policy", "address-book", "approval")
+# Each kind of statement, and the fields that name the one thing it is about (see `replay_key`).
+_IDENTITY: Final[dict[str, tuple[str, ...]]] = {
+    "policy": ("name", "version"),
+    "address-book": ("name", "version"),
+    "approval": ("plan",),
+    "freeze": ("id",),
+    "unfreeze": ("id",),
+    "checkpoint": ("row",),
+}
+KINDS: Final = tuple(_IDENTITY)
 MAX_TEXT: Final = 4096  # what a person can be expected to page through on a device
 
 _MAGIC: Final = b"\x18Bitcoin Signed Message:\n"
@@ -77,6 +86,11 @@ class Statement:
                 return value
         raise AttestationError("missing_field", f"the {self.kind} statement has no {label!r}")
 
+    @property
+    def identity(self) -> str:
+        """What the statement is about: plan, name and version … Raises `AttestationError` without it."""
+        return " ".join(self.field(label) for label in _IDENTITY[self.kind])
+
     @classmethod
     def parse(cls, text: str) -> Statement:
         """Read a statement's text; anything that does not rebuild to the same text is refused."""
@@ -124,6 +138,16 @@ class SignedStatement:
         if not isinstance(attester, str) or not isinstance(signature, str):
             raise AttestationError("not_signed", "expected attester and signature as strings")
         return cls(Statement.parse("\n".join(lines)), attester, signature)
+
+
+def replay_key(signed: SignedStatement, public_key: str) -> tuple[str, str, str, str]:
+    """What counts once: (treasury, kind, identity, signer), of a verified statement.
+
+    The signer is the pinned key, not the name beside the signature; the bytes of a signature say nothing,
+    as the same key can sign the same text with others. Raises `AttestationError` when it does not verify.
+    """
+    statement = verify(signed, public_key)
+    return statement.treasury_id, statement.kind, statement.identity, public_key
 
 
 def message_digest(text: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,8 +85,21 @@ def _refuse_float(text: str) -> Any:
     )
 
 
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+
+
+def _refuse_deep(text: str, what: str) -> None:
+    """Bound the nesting before the parser recurses: libraries raise the recursion limit beyond the stack."""
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if depth > MAX_DEPTH + 1:
+            raise DocumentError("too_deep", f"{what}: expected at most {MAX_DEPTH} levels of nesting")
+
+
 def read_json(text: str, *, what: str = "document") -> Any:
     """Parse JSON strictly: duplicate keys, floats and NaN are refused. Raises `DocumentError`."""
+    _refuse_deep(text, what)
     try:
         value = json.loads(
             text,
@@ -97,8 +111,6 @@ def read_json(text: str, *, what: str = "document") -> Any:
         raise DocumentError(
             "not_json", f"{what}: line {error.lineno}, column {error.colno}: {error.msg}"
         ) from None
-    except RecursionError:
-        raise DocumentError("too_deep", f"{what}: expected at most {MAX_DEPTH} levels of nesting") from None
     except ValueError:
         raise DocumentError("not_json", f"{what}: a number has too many digits") from None
     _check(value, 0)

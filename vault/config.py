@@ -54,6 +54,8 @@ Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 PublicKey = Annotated[str, AfterValidator(_public_key)]
 Url = Annotated[str, AfterValidator(_url)]
 Role = Literal["policy", "address-book", "approve"]
+# Where the passphrase of a wallet is typed. It is never stored; "host" exposes it to this computer.
+PassphraseSource = Literal["none", "device", "host"]
 
 
 class BitcoinSettings(StrictModel):
@@ -75,12 +77,16 @@ class WalletSettings(StrictModel):
 
 
 class DeviceSettings(StrictModel):
-    """A hardware wallet, recognised by the root fingerprint and never by its device id."""
+    """A hardware wallet, recognised by the root fingerprint and never by its device id.
+
+    `passphrase` says where the passphrase of this wallet is typed, if it has one.
+    """
 
     name: Name
     kind: Literal["trezor", "onekey"]
     path: str = Field(max_length=200)
     root_fingerprint: Fingerprint
+    passphrase: PassphraseSource = "none"  # noqa: S105 -- where it is typed, not what it is
     timeout_seconds: int = Field(default=120, ge=1, le=3600)
 
 

@@ -133,6 +133,12 @@ class DeviceRefusedError(DeviceError):
     family, exit_status = "device", 42
 
 
+class DeceivedError(DeviceError):
+    """The device, or its line, answered with what is provably not what was asked: it is not used."""
+
+    family, exit_status = "device", 43
+
+
 class PolicyError(VaultError):
     """A policy document or expression that cannot be used as it stands."""
 

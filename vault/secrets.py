@@ -1,4 +1,4 @@
-"""API keys in the operating system's keyring, and nowhere else.
+"""API keys and device pairings in the operating system's keyring, and nowhere else.
 
 Refuses the keyring backends that keep no secret: ``fail``, any plaintext backend, and the chainer
 (which may silently pick one of them). Nothing read here is ever printed, logged or written.
@@ -92,21 +92,27 @@ def venue_secret_names(venue: str, role: str) -> tuple[str, str]:
     return (f"venue/{venue}/{role}/key", f"venue/{venue}/{role}/secret")
 
 
-def read_secret(treasury_id: str, name: str) -> Secret:
-    """A secret by name. Raises `SecretError` when it is absent or the keyring is locked."""
+def find_secret(treasury_id: str, name: str) -> Secret | None:
+    """A secret by name, None when there is none. Raises `SecretError` when the keyring is locked."""
     from keyring.errors import KeyringError
 
     try:
         text = _keyring().get_password(_service(treasury_id), name)
     except (KeyringError, ValueError) as error:
         raise SecretError("locked", f"the keyring cannot be read ({type(error).__name__})") from None
-    if not text:
+    return Secret(text) if text else None
+
+
+def read_secret(treasury_id: str, name: str) -> Secret:
+    """A secret by name. Raises `SecretError` when it is absent or the keyring is locked."""
+    secret = find_secret(treasury_id, name)
+    if secret is None:
         raise SecretError(
             "missing",
             f"the keyring holds no {name!r} for treasury {treasury_id!r}",
             hint=f"Store it with `vault secret set {name}` (it is read from a prompt or from stdin).",
         )
-    return Secret(text)
+    return secret
 
 
 def write_secret(treasury_id: str, name: str, secret: Secret) -> None:

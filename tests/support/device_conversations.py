@@ -69,6 +69,7 @@ _OTHERS = [
     proto.wire_type_of(cls)
     for cls in (m.Initialize, m.Cancel, m.ButtonAck, m.TxAck, m.GetFeatures, m.SignTx, m.GetAddress, m.Ping)
 ]
+PATIENCE = 0.25  # seconds
 _SPOIL_KINDS = ("flip", "flip", "flip", "cut", "grow", "twice", "splice", "other", "empty")
 
 SPOILS = st.lists(
@@ -79,7 +80,7 @@ SPOILS = st.lists(
 DECISIONS = st.lists(st.sampled_from([True, True, True, True, False]), max_size=12)
 
 
-def _host(target: Victim, spoils: Sequence[Spoil]) -> Any:
+def _host(target: Victim, spoils: Sequence[Spoil], limit: float) -> Any:
     manifest = trezor_client.AppManifest("fuzz")
     model = ONEKEY_MODEL if target.device.persona.startswith("onekey") else None
     client: Any = protocol_v1.TrezorClientV1(manifest, target.transport, model=model, mapping=None)
@@ -94,7 +95,7 @@ def _host(target: Victim, spoils: Sequence[Spoil]) -> Any:
         target.send(frame if spoil is None else spoil.apply(frame))
 
     def read(reading: Any, timeout: float | None = None) -> Any:
-        message = stock_read(reading, ANSWER_LIMIT if timeout is None else timeout)
+        message = stock_read(reading, limit if timeout is None else timeout)
         if carries_signature(message):
             target.person.log.append("signed")
         return message
@@ -229,7 +230,8 @@ _HOST_FAILURES = (
 def converse(target: Victim, name: str, spoils: Sequence[Spoil], decisions: Sequence[bool]) -> None:
     """Hold one of CONVERSATIONS and check what came of it."""
     target.person.sit_down(default=False)
-    session = _host(target, spoils)
+    # C firmware overhears what is not for it: a spoiled host is given up soon, an honest one is not.
+    session = _host(target, spoils, PATIENCE if spoils else ANSWER_LIMIT)
     target.person.sit_down(decisions, default=True)
     with suppress(*_HOST_FAILURES):
         CONVERSATIONS[name](session)

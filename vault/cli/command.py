@@ -20,6 +20,7 @@ from vault.errors import VaultError
 if TYPE_CHECKING:
     from vault.cli.page import Page
     from vault.config import Treasury
+    from vault.device.keyboard import Keyboard
     from vault.device.prompt import Prompt
     from vault.store.database import Store
     from vault.treasury.desk import Desk
@@ -67,8 +68,17 @@ class Call:
         """The open treasury, its progress and prompts on stderr."""
         from vault.treasury.desk import Desk
 
-        with Desk(self.treasury(), progress=self.progress, on_prompt=self.on_prompt) as desk:
+        keyboard = self.keyboard()
+        with Desk(
+            self.treasury(), progress=self.progress, on_prompt=self.on_prompt, keyboard=keyboard
+        ) as desk:
             yield desk
+
+    def keyboard(self, *, twice: bool = False) -> Keyboard:
+        """The person at this terminal, if there is one; `twice` has a passphrase typed twice."""
+        from vault.cli.keyboard import terminal
+
+        return terminal(twice=twice)
 
     @contextmanager
     def store(self) -> Iterator[tuple[Treasury, Store]]:

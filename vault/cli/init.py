@@ -18,7 +18,7 @@ def _next(folder: Path) -> list[str]:
     """The commands that lead from here to a treasury that works, in the order in which they can be given."""
     return [
         f"cd {shlex.quote(str(folder))}",
-        "vault device enrol cold --path PATH --kind trezor --wallet cold=cold --attester NAME --write",
+        "vault device add cold --path PATH --wallet cold=cold --attester NAME --write",
         "add a [[venue]] named trading to treasury.toml",
         "vault secret set venue/trading/read/key      # and read/secret, withdraw/key, withdraw/secret",
         "vault book add cold-1 --wallet cold --index 0",

@@ -1,7 +1,7 @@
 """From a configured path to an open line on which questions and answers are in step.
 
-Paths: ``udp:127.0.0.1:PORT`` (an emulator), ``bridge:…``, ``webusb:…``. Refuses other transports, other
-hosts, and devices of protocol THP. What an earlier user of the device left unread is read away first.
+Finds out which protocol the device speaks (v1, or THP: see `thp`). What an earlier user of the device
+left unread is read away first. Refuses to ask for a PIN anywhere but at unlocking.
 """
 
 from __future__ import annotations
@@ -9,19 +9,150 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-import socket
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
-from vault.device import failures
-from vault.device.features import device_mapping, onekey_model
+from vault.config import PassphraseSource
+from vault.device import failures, transports
+from vault.device.credentials import PairingCredential, no_credentials
+from vault.device.features import DeviceInfo, locked, read_info
+from vault.device.keyboard import NOBODY, Keyboard, ask_passphrase, ask_pin, pin_legend
+from vault.device.lock import owned
+from vault.device.onekey import device_mapping, onekey_model, pin_on_device
+from vault.device.prompt import OnPrompt, Prompt, silent
 from vault.device.wire import GuardedTransport
 from vault.errors import DeviceError
 
 CONNECT_LIMIT_S: Final = 10.0  # nobody presses a button while connecting
+CALL_MESSAGES: Final = 100  # a call and the questions it asks the person, page by page
 _RESEND_S: Final = 1.0  # a device left in the middle of a message swallows the first Cancels
 _STALE_MESSAGES: Final = 100
-_PING_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a connection has around it: the time a person has, where to show, whom to ask, what is paired."""
+
+    limit_s: float
+    on_prompt: OnPrompt = silent
+    keyboard: Keyboard = NOBODY
+    credentials: Callable[[], Sequence[PairingCredential]] = no_credentials
+
+    @property
+    def connect_limit_s(self) -> float:
+        return min(self.limit_s, CONNECT_LIMIT_S)
+
+
+class Connection:
+    """An open line to a device, in protocol v1; `info` is what the device last said about itself."""
+
+    def __init__(self, line: GuardedTransport, info: DeviceInfo, around: Surroundings) -> None:
+        self.line = line
+        self.info = info
+        self.around = around
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """trezorlib's client on this line."""
+        if self._client is None:
+            self._client = self._make_client()
+        return self._client
+
+    def _make_client(self) -> Any:
+        from trezorlib.client import AppManifest
+        from trezorlib.protocol_v1 import TrezorClientV1
+
+        app = AppManifest("vault", host_name="", pin_callback=_refuse_pin)
+        model = onekey_model() if self.info.kind == "onekey" else None
+        return TrezorClientV1(app, self.line, model=model, mapping=device_mapping())
+
+    def unlock(self) -> None:
+        """Have the person unlock the device, there or here. Raises ``locked``, ``wrong_pin`` …
+
+        One PIN at most is sent: each wrong one brings a device nearer to wiping itself.
+        """
+        from trezorlib import messages
+
+        if self.around.keyboard.pin is None:
+            raise locked(self.info)
+        if self.info.pin_entry == "device":
+            lines = (f"Unlock {self.info.model}: enter its PIN on the device.",)
+            self.around.on_prompt(Prompt("unlock", lines))
+        self.line.allow(self.around.limit_s, CALL_MESSAGES)
+        session = self.client._get_any_session()
+        with session:
+            # Needs the PIN, changes nothing (flags are only ever added), and derives no wallet.
+            answer = session.call_raw(messages.ApplyFlags(flags=0))
+            asked = False
+            while not isinstance(answer, messages.Success):
+                if isinstance(answer, messages.PinMatrixRequest) and not asked:
+                    asked = True
+                    answer = session.call_raw(self._pin_message())
+                elif isinstance(answer, messages.ButtonRequest):
+                    answer = session.call_raw(messages.ButtonAck())
+                elif isinstance(answer, messages.Failure):
+                    raise failures.from_failure(answer.code, answer.message)
+                else:
+                    _refuse_pin(answer)
+        self.info = self.described(self.client.refresh_features())
+
+    def _pin_message(self) -> Any:
+        from trezorlib import messages
+
+        self.around.on_prompt(Prompt("enter_pin", pin_legend(self.info.kind)))
+        places = ask_pin(self.around.keyboard, self.info.kind)
+        return messages.PinMatrixAck(pin=places) if places else pin_on_device()()
+
+    def described(self, features: Any) -> DeviceInfo:
+        """`info` anew, from Features of the same device."""
+        known = self.info
+        maker = "OneKey" if known.kind == "onekey" else ""
+        return read_info(features, emulated=known.emulated, protocol=known.protocol, maker=maker)
+
+    def require_ready(self) -> None:
+        """Nothing in protocol v1; elsewhere a pairing. Raises ``device.not_paired``."""
+
+    def passphrase_setting(self, source: PassphraseSource) -> Any:
+        """What trezorlib's ``get_session`` takes; a person is asked where the passphrase is typed here.
+
+        Raises `DeviceError`: ``passphrase_always_on_device``, ``passphrase_needed``, ``bad_passphrase``.
+        """
+        from trezorlib.client import PassphraseSetting
+
+        around = self.around
+        if source == "none":
+            if self.info.passphrase_always_on_device:
+                raise DeviceError(
+                    "passphrase_always_on_device",
+                    f"{self.info.model} always asks for a passphrase on its screen",
+                    hint='Set `passphrase = "device"`; an empty passphrase is the standard wallet.',
+                )
+            self.line.allow(around.connect_limit_s, CALL_MESSAGES)
+            return PassphraseSetting.STANDARD_WALLET
+        if source == "device":
+            around.on_prompt(Prompt("enter_passphrase", ("Enter the passphrase on the device.",)))
+            self.line.allow(around.limit_s, CALL_MESSAGES)
+            return PassphraseSetting.ON_DEVICE
+        typed = ask_passphrase(around.keyboard)
+        lines = ("The device may show the passphrase you typed: compare it there.",)
+        around.on_prompt(Prompt("confirm_passphrase", lines))
+        self.line.allow(around.limit_s, CALL_MESSAGES)
+        return typed
+
+    def require_in_step(self, *, skip_old: bool = False) -> None:
+        """See `require_in_step`."""
+        require_in_step(self.line, skip_old=skip_old)
+
+
+def _refuse_pin(_request: object) -> str:
+    """A PIN is typed when a device is opened, and never in the middle of something else."""
+    raise DeviceError(
+        "pin_requested", "the device asks for its PIN in the middle of a call", hint=failures.RETRY
+    )
 
 
 def is_emulated(path: str) -> bool:
@@ -29,24 +160,39 @@ def is_emulated(path: str) -> bool:
     return path.startswith("udp:")
 
 
-def connect(path: str, limit_s: float) -> tuple[GuardedTransport, Any]:
-    """Open the device at `path` and bring it in step; the line and the Features it reported.
-
-    Raises `DeviceError`: ``unknown_transport``, ``not_found``, ``busy``, ``timeout``, ``thp_unsupported`` …
-    """
-    # Its debug output holds whole messages, passphrases included. Errors arrive typed, not as log lines.
+def quiet_library() -> None:
+    """Its debug output holds whole messages, passphrases included. Errors arrive typed, not as log lines."""
     logging.getLogger("trezorlib").setLevel(logging.CRITICAL)
-    limit_s = min(limit_s, CONNECT_LIMIT_S)
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("trezorlib.") and isinstance(logger, logging.Logger):
+            logger.setLevel(logging.NOTSET)
+
+
+def connect(path: str, around: Surroundings) -> Connection:
+    """Open the device at `path` and bring it in step.
+
+    Raises `DeviceError`: ``unknown_transport``, ``not_found``, ``busy``, ``timeout``, ``not_paired`` …
+    """
+    limit_s = around.connect_limit_s
     try:
-        raw = _find(path, limit_s)
+        import trezorlib.client  # noqa: F401 -- its loggers exist from here on
+
+        quiet_library()
+        raw = transports.find(path, limit_s)
     except DeviceError:
         raise
-    except Exception as error:  # noqa: BLE001 -- a missing libusb and the like, each with its own type
-        raise _not_found(path, type(error).__name__) from None
+    except Exception as error:  # noqa: BLE001 -- a transport's own errors, of no common kind
+        raise transports.not_found(path, type(error).__name__) from None
     line = GuardedTransport(raw, limit_s)
     line.open()
     try:
-        return line, synchronise(line, limit_s)
+        features = synchronise(line, limit_s)
+        if features is None:
+            from vault.device.thp import open_channel
+
+            return open_channel(line, around, emulated=is_emulated(path))
+        maker = transports.usb_maker(raw)
+        return Connection(line, read_info(features, emulated=is_emulated(path), maker=maker), around)
     except BaseException as error:
         line.cancel()
         line.close()
@@ -55,125 +201,26 @@ def connect(path: str, limit_s: float) -> tuple[GuardedTransport, Any]:
         raise
 
 
-def _find(path: str, limit_s: float) -> Any:
-    scheme, _, rest = path.partition(":")
-    if scheme == "udp":
-        return _find_udp(path, rest, limit_s)
-    if scheme == "bridge":
-        return _find_bridge(path, limit_s)
-    if scheme == "webusb":
-        return _find_usb(path, limit_s)
-    raise DeviceError(
-        "unknown_transport",
-        f"expected a path with udp:, bridge: or webusb:, found {path!r}",
-        hint="Correct `path` of this device in treasury.toml.",
-    )
-
-
-def _not_found(path: str, why: str = "") -> DeviceError:
-    return DeviceError(
-        "not_found",
-        f"no device answers at {path}" + (f" ({why})" if why else ""),
-        hint="Connect it, switch it on and unlock it; `webusb:` needs libusb, `bridge:` a running bridge.",
-    )
-
-
-def _find_udp(path: str, address: str, limit_s: float) -> Any:
-    from trezorlib.transport.udp import UdpTransport
-
-    host, _, port = address.partition(":")
-    if host not in {"127.0.0.1", "localhost"} or not port.isascii() or not port.isdecimal():
-        raise DeviceError(
-            "unknown_transport", f"expected udp:127.0.0.1:PORT, found {path!r}", hint="Emulators are local."
-        )
-    if not 0 < int(port) < 2**16:
-        raise DeviceError("unknown_transport", f"expected a port below 65536, found {path!r}")
-    # A socket of its own: a late answer to this ping must not land among the messages.
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ping:
-        ping.connect(("127.0.0.1", int(port)))
-        ping.settimeout(_PING_S)
-        deadline = time.monotonic() + limit_s
-        while True:
-            with contextlib.suppress(TimeoutError):
-                try:
-                    ping.send(b"PINGPING")
-                    if ping.recv(64) == b"PONGPONG":
-                        return UdpTransport(f"127.0.0.1:{port}")
-                except ConnectionError:
-                    raise _not_found(path) from None
-            if time.monotonic() > deadline:
-                raise _not_found(path)
-
-
-def _find_bridge(path: str, limit_s: float) -> Any:
-    import requests
-    from trezorlib.transport import Timeout, bridge
-
-    try:
-        version = bridge.call_bridge("configure", timeout=limit_s).json()["version"]
-        legacy = tuple(map(int, version.split("."))) < bridge.TREZORD_VERSION_MODERN
-        found = bridge.call_bridge("enumerate", timeout=limit_s).json()
-    except requests.RequestException as error:
-        raise _not_found(path, type(error).__name__) from None
-    raws = [bridge.BridgeTransport(device, legacy) for device in found]
-    raw = next((raw for raw in raws if raw.get_path() == path), None)
-    if raw is None:
-        raise _not_found(path)
-    stock_call = raw._call
-
-    def call(action: str, data: str | None = None, timeout: float | None = None) -> Any:
+@contextmanager
+def open_connection(path: str, around: Surroundings) -> Iterator[Connection]:
+    """Own the device and its line for the length of a ``with`` block; at an error it is told to stop."""
+    with owned(path):
+        connection = connect(path, around)
         try:
-            return stock_call(action, data=data, timeout=limit_s if timeout is None else timeout)
-        except requests.Timeout:
-            raise Timeout from None
-
-    # The stock transport sends and acquires without any time limit.
-    raw._call = call
-    return raw
-
-
-def _find_usb(path: str, limit_s: float) -> Any:
-    from trezorlib.models import ALL_MODELS
-    from trezorlib.transport.webusb import WebUsbTransport
-
-    if not WebUsbTransport.ENABLED:
-        raise DeviceError(
-            "unknown_transport", "USB needs libusb and the Python package libusb1", hint="Install them."
-        )
-    found = WebUsbTransport.enumerate((*ALL_MODELS, onekey_model()))
-    raw = next((raw for raw in found if raw.get_path() == path), None)
-    if raw is None:
-        raise _not_found(path)
-    raw.write_chunk = bounded_usb_write(raw, limit_s)
-    return raw
-
-
-def bounded_usb_write(raw: Any, limit_s: float) -> Any:
-    """A write that gives up: the stock one repeats for ever when the device takes nothing."""
-    from trezorlib.transport import Timeout, TransportException
-
-    def write_chunk(chunk: bytes, /) -> None:
-        deadline = time.monotonic() + limit_s
-        while time.monotonic() < deadline:
-            try:
-                written = raw.handle.interruptWrite(raw.endpoint, chunk, 300)
-            except Exception as error:  # noqa: BLE001 -- libusb's errors, without importing libusb
-                if not type(error).__name__.endswith("Timeout"):
-                    raise TransportException(type(error).__name__) from None
-                written = getattr(error, "transferred", 0)
-            if written == len(chunk):
-                return
-            if written:
-                raise TransportException("partial write")
-        raise Timeout
-
-    return write_chunk
+            yield connection
+        except BaseException:
+            # Covers Ctrl-C: the device is told to stop before the program does.
+            connection.line.cancel()
+            raise
+        finally:
+            connection.line.close()
 
 
 def synchronise(line: GuardedTransport, limit_s: float) -> Any:
     """Cancel what is on the screen, read away what is unread, and learn the Features.
 
-    Messages that were left over may come at any moment before the answer to Cancel; they are skipped.
+    None from a device that speaks THP only. Messages that were left over may come at any moment before
+    the answer to Cancel; they are skipped.
     """
     from trezorlib import messages, protocol_v1
     from trezorlib.transport import Timeout
@@ -191,7 +238,7 @@ def synchronise(line: GuardedTransport, limit_s: float) -> Any:
         with contextlib.suppress(Timeout):
             answer = _read_until(line, messages.Failure, min(_RESEND_S, limit_s / 2))
     if answer.code == messages.FailureType.InvalidProtocol:
-        raise failures.from_failure(int(answer.code), answer.message)
+        return None
     protocol_v1.write(line, *get_features)
     return _read_until(line, messages.Features, None)
 
@@ -223,7 +270,12 @@ def require_in_step(line: GuardedTransport, *, skip_old: bool = False) -> None:
             answer = mapping.decode(kind, data)
             if answer.message == nonce:
                 return
-    raise DeviceError(
+    raise out_of_step()
+
+
+def out_of_step() -> DeviceError:
+    """An answer to another question."""
+    return DeviceError(
         "out_of_step",
         "an answer of the device does not belong to the question that was asked",
         hint=failures.RETRY,

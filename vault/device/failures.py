@@ -7,6 +7,8 @@ exception may hold the message that was sent.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from vault.errors import DeviceError, DeviceRefusedError, VaultError
@@ -32,9 +34,9 @@ _FAILURES: Final[dict[int, tuple[type[DeviceError], str, str, str]]] = {
     15: (DeviceError, "busy", "the device is busy", "Finish what is on its screen, then try again."),
     17: (
         DeviceError,
-        "thp_unsupported",
-        "the device speaks THP only (Trezor Safe 7)",
-        "Use a device with protocol v1; pairing is not built yet.",
+        "wrong_protocol",
+        "the device speaks another protocol than it did at connecting",
+        RETRY,
     ),
     19: (DeviceError, "busy", "the device is in the middle of something", "Finish it on the device first."),
     30: (DeviceError, "battery_low", "the battery of the device is low", "Charge it and try again."),
@@ -97,6 +99,17 @@ def from_line(error: Exception) -> VaultError:
     return from_exception(error) if known else disconnected(type(error).__name__)
 
 
+@contextmanager
+def typed() -> Iterator[None]:
+    """Around calls of the device library: whatever they raise comes out as a `VaultError`."""
+    try:
+        yield
+    except VaultError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- KeyError and the like of the library
+        raise from_exception(error) from None
+
+
 def from_exception(error: Exception) -> VaultError:
     """The typed error of whatever the device library raised."""
     from trezorlib import exceptions, messages
@@ -110,6 +123,12 @@ def from_exception(error: Exception) -> VaultError:
         return from_failure(4, None)
     if isinstance(error, exceptions.PinException):
         return from_failure(*(*error.args, None, None)[:2])
+    if isinstance(error, exceptions.DeviceLockedError):
+        return from_failure(5, None)
+    if isinstance(error, exceptions.NotPairedError):
+        return DeviceError(
+            "not_paired", "this computer is not paired with the device", hint="Run `vault device pair`."
+        )
     if isinstance(error, Timeout):
         return DeviceError("timeout", "the device did not answer in time", hint=RETRY)
     if isinstance(error, DeviceIsBusy):
@@ -119,7 +138,20 @@ def from_exception(error: Exception) -> VaultError:
     return _from_protocol(error, exceptions, messages)
 
 
+def _from_channel(code: object) -> DeviceError:
+    """An error of a THP channel, by its number (ThpErrorCode)."""
+    if code == 1:
+        return DeviceError("busy", "the device talks to another program", hint="Close it and try again.")
+    if code == 5:
+        return from_failure(5, None)
+    return DeviceError("channel_lost", f"the device gave the channel up (error {code})", hint=RETRY)
+
+
 def _from_protocol(error: Exception, exceptions: Any, messages: Any) -> VaultError:
+    from trezorlib.thp.exceptions import ThpError
+
+    if isinstance(error, ThpError):
+        return _from_channel(int(error.code))
     if isinstance(error, exceptions.InvalidSessionError):
         if isinstance(error.from_message, messages.PassphraseRequest):
             return DeviceError(
@@ -137,7 +169,11 @@ def _from_protocol(error: Exception, exceptions: Any, messages: Any) -> VaultErr
             hint="Use the standard wallet, or turn passphrases on.",
         )
     if isinstance(error, exceptions.MissingCapability):
-        return DeviceError("not_supported", "this firmware cannot do that", hint="Update the firmware.")
+        return DeviceError(
+            "not_supported",
+            "this device cannot do that",
+            hint='A model without a keypad takes a passphrase only from the computer: set it to "host".',
+        )
     if isinstance(error, exceptions.UnexpectedMessageError):
         return _bad_answer(f"{error.actual.__class__.__name__} instead of {error.expected.__name__}")
     if str(error) == "Some signatures are missing!":  # trezorlib.btc.sign_tx, a plain TrezorException

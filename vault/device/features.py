@@ -1,43 +1,26 @@
 """What a device says about itself, and whether it may be used as it stands.
 
 OneKey devices claim a Trezor vendor in compatible mode and always version 2.99.99; they are told apart
-by their own Features fields (common/protob/messages-management.proto of OneKey's firmware), never by the
-vendor. Refuses bootloaders, empty, locked and busy devices, and lowered safety checks before signing.
+by their own Features fields and the maker in the USB descriptor, never by the vendor. Refuses bootloaders,
+empty, locked and busy devices, and lowered safety checks before signing.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from vault.device.failures import said
+from vault.device.onekey import IDENTITY_FIELDS, ONEKEY_TYPES, ONEKEY_VENDORS
 from vault.errors import DeviceError
 
 DeviceKind = Literal["trezor", "onekey"]
+Protocol = Literal["v1", "thp"]
 SafetyChecks = Literal["strict", "prompt_always", "prompt_temporarily", "unknown"]
+Backup = Literal["done", "needed", "unfinished", "none", "unknown"]
+PinEntry = Literal["device", "matrix"]
 
 TREZOR_VENDORS: Final = ("bitcointrezor.com", "trezor.io")
-ONEKEY_VENDORS: Final = ("onekey.so", "trezor.io")  # the second in Trezor compatible mode
-ONEKEY_USB_IDS: Final = ((0x1209, 0x4F4B), (0x1209, 0x53C1))
-ONEKEY_TYPES: Final = {
-    0: "Classic",
-    1: "Classic 1S",
-    2: "Mini",
-    3: "Touch",
-    4: "Touch Pro",
-    5: "Pro",
-    6: "Pure",
-}
-_ONEKEY_FIELDS: Final = (
-    (508, "onekey_version", "string"),
-    (509, "onekey_serial", "string"),
-    (511, "serial_no", "string"),
-    (600, "onekey_device_type", "uint32"),
-    (609, "onekey_firmware_version", "string"),
-    (612, "onekey_serial_no", "string"),
-)
 _SAFETY: Final[dict[object, SafetyChecks]] = {
     None: "unknown",  # Trezor One and OneKey Classic of old do not report it and have no such setting
     0: "strict",
@@ -48,57 +31,44 @@ _SAFETY: Final[dict[object, SafetyChecks]] = {
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """A device's own account of itself; none of it is proof, the root fingerprint is the identity."""
+    """A device's own account of itself; none of it is proof, the root fingerprint is the identity.
+
+    `pin_entry` is where a PIN is typed: on the device, or here as positions of a matrix that it shows.
+    `attached_pin`: it was unlocked with a PIN that opens a hidden wallet. `firmware_vendor` is the name
+    that its firmware is signed under.
+    """
 
     kind: DeviceKind
     vendor: str
     model: str
+    internal_model: str
     firmware_version: str
+    firmware_vendor: str
     label: str
     serial: str
+    protocol: Protocol
     initialized: bool
     locked: bool
     bootloader: bool
     busy: bool
     pin_protection: bool
+    pin_entry: PinEntry
     passphrase_protection: bool
+    passphrase_always_on_device: bool
+    attached_pin: bool
+    backup: Backup
     safety_checks: SafetyChecks
     emulated: bool
 
 
-@functools.cache
-def device_mapping() -> Any:
-    """A protobuf mapping of our own whose Features also hold OneKey's fields; stock ones stay as they are.
-
-    The fields are copied: trezorlib writes the owning class into each field of a subclass.
-    """
-    from trezorlib import mapping, messages
-    from trezorlib.protobuf import Field
-
-    fields = {
-        tag: dataclasses.replace(field, _py_type=field.py_type)
-        for tag, field in messages.Features.FIELDS.items()
-    }
-    for tag, name, kind in _ONEKEY_FIELDS:
-        fields[tag] = Field(name, kind)
-    extended = type("Features", (messages.Features,), {"FIELDS": fields})
-    result = mapping.ProtobufMapping.from_module(messages)
-    result.register(extended)
-    return result
-
-
-@functools.cache
-def onekey_model() -> Any:
-    """The model under which stock trezorlib takes a OneKey: own vendors, USB ids and mapping."""
-    from trezorlib.models import TrezorModel
-
-    return TrezorModel("OneKey", "OneKey", (0, 0, 0), ONEKEY_VENDORS, ONEKEY_USB_IDS, device_mapping())
-
-
-def read_info(features: Any, *, emulated: bool) -> DeviceInfo:
-    """Classify a Features message of `device_mapping`."""
-    onekey = {name: getattr(features, name, None) for _, name, _ in _ONEKEY_FIELDS}
-    is_onekey = any(value is not None for value in onekey.values()) or features.vendor == "onekey.so"
+def read_info(features: Any, *, emulated: bool, protocol: Protocol = "v1", maker: str = "") -> DeviceInfo:
+    """Classify a Features message of `device_mapping`; `maker` is the one in the USB descriptor."""
+    onekey = {name: getattr(features, name, None) for _, name, _ in IDENTITY_FIELDS}
+    is_onekey = (
+        any(value is not None for value in onekey.values())
+        or features.vendor == "onekey.so"
+        or "onekey" in maker.lower()
+    )
     reported = f"{features.major_version}.{features.minor_version}.{features.patch_version}"
     if is_onekey:
         number = onekey["onekey_device_type"]
@@ -112,34 +82,62 @@ def read_info(features: Any, *, emulated: bool) -> DeviceInfo:
         kind="onekey" if is_onekey else "trezor",
         vendor=said(features.vendor),
         model=model,
+        internal_model=said(features.internal_model),
         firmware_version=said(version),
+        firmware_vendor=said(features.fw_vendor),
         label=said(features.label),
         serial=said(serial),
+        protocol=protocol,
         initialized=features.initialized is True,
         locked=features.unlocked is False,
         bootloader=bool(features.bootloader_mode),
         busy=bool(features.busy),
         pin_protection=bool(features.pin_protection),
+        # Models of the Trezor One line have no keypad; all of them call themselves "1".
+        pin_entry="matrix" if features.model == "1" else "device",
         passphrase_protection=bool(features.passphrase_protection),
+        passphrase_always_on_device=bool(features.passphrase_always_on_device),
+        attached_pin=bool(getattr(features, "unlocked_attach_pin", None)),
+        backup=_backup(features),
         # A level this program does not know is not the strict one.
         safety_checks=_SAFETY.get(features.safety_checks, "prompt_always"),
-        emulated=emulated,
+        # A bridge can stand before an emulator; the emulators of all makes name this vendor.
+        emulated=emulated or features.fw_vendor == "EMULATOR",
     )
 
 
-def require_kind(info: DeviceInfo, kind: DeviceKind) -> None:
-    """The make that is configured. Raises `DeviceError` (``device.wrong_make``)."""
-    vendors = TREZOR_VENDORS if kind == "trezor" else ONEKEY_VENDORS
-    if info.kind != kind or info.vendor not in vendors:
+def _backup(features: Any) -> Backup:
+    if features.no_backup:
+        return "none"
+    if features.unfinished_backup:
+        return "unfinished"
+    if features.backup_availability is None:
+        return "unknown"  # a locked device does not say
+    # 1 is Required; older firmware has a boolean "needs backup" in the same place.
+    return "needed" if int(features.backup_availability) == 1 else "done"
+
+
+def require_kind(info: DeviceInfo, kind: DeviceKind | None) -> None:
+    """The make that is configured, or with None one that is known. Raises ``device.wrong_make``."""
+    vendors = TREZOR_VENDORS if info.kind == "trezor" else ONEKEY_VENDORS
+    if kind not in {None, info.kind} or info.vendor not in vendors:
         raise DeviceError(
             "wrong_make",
-            f"expected a device of kind {kind}, found {info.model} of vendor {info.vendor or 'unknown'!r}",
+            f"expected a device of kind {kind or 'trezor or onekey'}, "
+            f"found {info.model} of vendor {info.vendor or 'unknown'!r}",
             hint="Correct `kind` or `path` of this device in treasury.toml, or connect the other device.",
         )
 
 
 def require_usable(info: DeviceInfo) -> None:
     """A device with a seed, unlocked, in its firmware and idle. Raises `DeviceError`."""
+    require_awake(info)
+    if info.locked:
+        raise locked(info)
+
+
+def require_awake(info: DeviceInfo) -> None:
+    """The same, locked or not: ``bootloader``, ``not_initialised``, ``busy``."""
     if info.bootloader:
         raise DeviceError(
             "bootloader", f"{info.model} is in bootloader mode", hint="Restart it without holding a button."
@@ -148,10 +146,15 @@ def require_usable(info: DeviceInfo) -> None:
         raise DeviceError(
             "not_initialised", f"{info.model} holds no seed", hint="Set the device up, or connect another."
         )
-    if info.locked:
-        raise DeviceError("locked", f"{info.model} is locked", hint="Unlock it with its PIN and try again.")
     if info.busy:
         raise DeviceError("busy", f"{info.model} is busy", hint="Finish what is on its screen first.")
+
+
+def locked(info: DeviceInfo) -> DeviceError:
+    """A locked device, and nobody who could be asked for the PIN."""
+    where = "in a terminal, where its PIN is asked for" if info.pin_entry == "matrix" else "and try again"
+    hint = f"Run the command {where}." if info.pin_entry == "matrix" else f"Unlock it with its PIN {where}."
+    return DeviceError("locked", f"{info.model} is locked", hint=hint)
 
 
 def require_strict(info: DeviceInfo) -> None:

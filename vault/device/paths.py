@@ -20,8 +20,13 @@ MAX_INDEX: Final = 1_000_000  # core firmware shows change above this index as a
 Path = tuple[int, ...]
 PathLike = str | Sequence[int]
 
-# Purposes of BIP84 and BIP86; other script types are refused until they are translated.
+# The accounts of a treasury's own wallets, read when none is named.
 PURPOSES: Final[dict[str, int]] = {"p2wpkh": 84, "p2tr": 86}
+# BIP44, BIP49, BIP84, BIP86: which purpose holds which single-key script type.
+SINGLE_PURPOSES: Final[dict[str, int]] = {"p2pkh": 44, "p2sh-p2wpkh": 49, **PURPOSES}
+# BIP48: the fourth step of a group's account path by its script type.
+GROUP_PURPOSE: Final = 48
+GROUP_STEPS: Final[dict[str, int]] = {"p2sh": 0, "p2sh-p2wsh": 1, "p2wsh": 2}
 
 # testnet4 and signet share prefixes and coin type with Testnet, the name that every firmware knows.
 _COIN_NAMES: Final[dict[str, str]] = {
@@ -63,29 +68,32 @@ def format_path(path: Sequence[int]) -> str:
 
 
 def check_account_path(path: Path) -> Network:
-    """A wallet's account path (purpose', coin', account'); returns a network of its coin type.
+    """A wallet's account path (purpose', coin', account'; BIP48: and script type'), single or a group's.
 
-    Raises `DeviceError` (``device.forbidden_path``).
+    Returns a network of its coin type. Raises `DeviceError` (``device.forbidden_path``).
     """
     # Of the test networks the first is taken: their keys are written alike.
     coins = {network.coin_type | HARDENED: network for network in reversed(NETWORKS.values())}
-    purposes = {purpose | HARDENED for purpose in PURPOSES.values()}
-    if len(path) != 3 or path[0] not in purposes or path[1] not in coins or path[2] < HARDENED:
-        raise _forbidden(path, "an account path such as m/84h/0h/0h or m/86h/0h/0h")
+    single = len(path) == 3 and path[0] in {purpose | HARDENED for purpose in SINGLE_PURPOSES.values()}
+    group = (
+        len(path) == 4
+        and path[0] == GROUP_PURPOSE | HARDENED
+        and path[3] in {step | HARDENED for step in GROUP_STEPS.values()}
+    )
+    if not (single or group) or path[1] not in coins or path[2] < HARDENED:
+        raise _forbidden(path, "an account path such as m/84h/0h/0h, m/86h/0h/0h or m/48h/0h/0h/2h")
     _refuse_attestation_account(path)
     return coins[path[1]]
 
 
 def check_wallet_path(path: Path, script_type: str, network: Network) -> None:
-    """An address path of a wallet that fits its script type and network.
+    """An address path of a single-key wallet that fits its script type and network.
 
     Raises `DeviceError` (``device.unsupported_script_type``, ``device.forbidden_path``).
     """
-    purpose = PURPOSES.get(script_type)
+    purpose = SINGLE_PURPOSES.get(script_type)
     if purpose is None:
-        raise DeviceError(
-            "unsupported_script_type", f"expected {' or '.join(PURPOSES)}, found {script_type!r}"
-        )
+        raise _unsupported(script_type, SINGLE_PURPOSES)
     expected = f"m/{purpose}h/{network.coin_type}h/account'/0 or 1/index for {script_type} on {network.name}"
     if (
         len(path) != 5
@@ -96,6 +104,38 @@ def check_wallet_path(path: Path, script_type: str, network: Network) -> None:
     ):
         raise _forbidden(path, expected)
     _refuse_attestation_account(path)
+
+
+def check_group_path(path: Path, script_type: str, network: Network) -> None:
+    """A cosigner's account path (BIP48) that fits the group's script type and network.
+
+    Raises `DeviceError` (``device.unsupported_script_type``, ``device.forbidden_path``).
+    """
+    step = GROUP_STEPS.get(script_type)
+    if step is None:
+        raise _unsupported(script_type, GROUP_STEPS)
+    head = (GROUP_PURPOSE | HARDENED, network.coin_type | HARDENED)
+    if len(path) != 4 or path[:2] != head or path[2] < HARDENED or path[3] != step | HARDENED:
+        raise _forbidden(
+            path, f"m/48h/{network.coin_type}h/account'/{step}h for {script_type} on {network.name}"
+        )
+    _refuse_attestation_account(path)
+
+
+def kind_of_path(path: Path) -> str:
+    """The single-key script type of an address path's purpose, "" when it has none."""
+    kinds = {purpose | HARDENED: kind for kind, purpose in SINGLE_PURPOSES.items()}
+    return kinds.get(path[0], "") if path else ""
+
+
+def kind_of_group_path(path: Path) -> str:
+    """The script type of a cosigner's account path, "" when it has none."""
+    kinds = {step | HARDENED: kind for kind, step in GROUP_STEPS.items()}
+    return kinds.get(path[3], "") if len(path) == 4 else ""
+
+
+def _unsupported(script_type: str, known: dict[str, int]) -> DeviceError:
+    return DeviceError("unsupported_script_type", f"expected {', '.join(known)}, found {script_type!r}")
 
 
 def check_message_path(path: Path, network: Network) -> None:

@@ -10,23 +10,34 @@ from __future__ import annotations
 import base64
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, Literal, TypeVar
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from vault.address import Network, base58check_decode
+from vault.config import PassphraseSource
 from vault.device import failures
-from vault.device.connect import CONNECT_LIMIT_S, connect, is_emulated, require_in_step
+from vault.device.authenticity import TREZOR_WITH_ELEMENT, AuthenticityReport, authenticate
+from vault.device.connect import (
+    CALL_MESSAGES,
+    CONNECT_LIMIT_S,
+    Connection,
+    Surroundings,
+    open_connection,
+)
+from vault.device.credentials import PairingCredential, no_credentials
+from vault.device.describe import address_lines, describe
 from vault.device.features import (
     DeviceInfo,
     DeviceKind,
-    device_mapping,
-    onekey_model,
-    read_info,
+    require_awake,
     require_kind,
     require_strict,
     require_usable,
 )
+from vault.device.firmware import require_supported
+from vault.device.keyboard import NOBODY, Keyboard
 from vault.device.paths import (
     PathLike,
     check_account_path,
@@ -37,34 +48,27 @@ from vault.device.paths import (
     parse_path,
 )
 from vault.device.prompt import OnPrompt, Prompt, silent
-from vault.device.request import SignedInputs, SpendRequest
-from vault.device.sign import run_sign_tx
-from vault.device.translate import describe, translate
-from vault.device.wire import GuardedTransport
-from vault.errors import DeviceError, VaultError, WrongDeviceError
-
-Wallet = Literal["standard", "passphrase_on_device"]
+from vault.device.request import OnSigned, SignedInputs, SpendRequest, nobody_counts
+from vault.device.sign import merge, run_pass
+from vault.device.translate import translate
+from vault.errors import DeceivedError, DeviceError, VaultError, WrongDeviceError
 
 MAX_MESSAGE: Final = 4096
-_CALL_MESSAGES: Final = 100  # a call and the questions it asks the person, page by page
 _P2WPKH_HEADERS: Final = range(39, 43)
 
 T = TypeVar("T")
-_open_paths: set[str] = set()
-_open_lock = threading.Lock()
 
 
 class DeviceSession:
     """An open wallet on a device; made by `open_device`, used by the thread that opened it."""
 
-    def __init__(
-        self, session: Any, line: GuardedTransport, info: DeviceInfo, limit_s: float, on_prompt: OnPrompt
-    ) -> None:
+    def __init__(self, session: Any, connection: Connection) -> None:
         self._session = session
-        self._line = line
-        self._info = info
-        self._limit_s = limit_s
-        self._on_prompt = on_prompt
+        self._connection = connection
+        self._line = connection.line
+        self._info = connection.info
+        self._limit_s = connection.around.limit_s
+        self._on_prompt = connection.around.on_prompt
         self._owner = threading.get_ident()
         self._fingerprint = ""
 
@@ -114,7 +118,7 @@ class DeviceSession:
             "p2tr": messages.InputScriptType.SPENDTAPROOT,
         }
         self._prepare()
-        self._prompt("show_address", f"address: {expected}", f"path: {format_path(steps)}")
+        self._prompt("show_address", *address_lines(expected, steps, self._info))
         found = self._call(
             lambda: (
                 btc.get_authenticated_address(
@@ -128,7 +132,7 @@ class DeviceSession:
         )
         if found != expected:
             self._abandon()
-            raise DeviceError(
+            raise DeceivedError(
                 "address_mismatch",
                 f"expected {expected} at {format_path(steps)}, found {failures.said(found)}",
                 hint="Do not use either address: the device, its line or the descriptor is wrong.",
@@ -164,26 +168,49 @@ class DeviceSession:
         )
         if len(raw) != 65 or raw[0] not in _P2WPKH_HEADERS:
             self._abandon()
-            raise DeviceError(
+            raise DeceivedError(
                 "bad_signature",
                 f"expected 65 bytes with header 39 to 42, found {len(raw)} bytes: {raw[:1].hex()}",
                 hint="Unplug the device and find out what is wrong with it.",
             )
         return base64.b64encode(raw).decode()
 
-    def sign_transaction(self, request: SpendRequest, network: Network) -> SignedInputs:
-        """Sign every input of a request that was filled from a verified PSBT.
+    def sign_transaction(
+        self, request: SpendRequest, network: Network, on_signed: OnSigned = nobody_counts
+    ) -> SignedInputs:
+        """Sign every input of a request that was filled from a verified PSBT, with all our keys of it.
 
-        The device must hold the wallet of every input, with strict safety checks. Raises `DeviceError`
-        and its kin; nothing of a failed signing is kept.
+        The device must hold a key of every input, with strict safety checks; `on_signed` hears of each
+        signature. What is returned is valid over our own signature hashes. Raises `DeviceError` and its
+        kin; nothing of a failed signing is kept.
         """
         translation = translate(request, network, self._fingerprint)
+        lines, runs = describe(request, network, self._info), translation.passes
+        passes = []
+        for number, run in enumerate(runs, start=1):
+            several = (f"run {number} of {len(runs)}: one for each key of yours",) if len(runs) > 1 else ()
+            work = partial(run_pass, translation=translation, run=run, request=request, on_signed=on_signed)
+            prompt = Prompt("sign_transaction", (*lines, *several))
+            passes.append(self.ask(prompt, work, messages=translation.message_budget))
+        return merge(translation, request, passes)
+
+    def ask(self, prompt: Prompt, run: Callable[[Any], T], *, messages: int = CALL_MESSAGES) -> T:
+        """Have the person judge something, and run its exchange on the library's own session.
+
+        The same wallet, unlocked and with strict safety checks, is proven right before. Raises
+        `DeviceError` and its kin; after any error of the exchange the session is over.
+        """
         self._prepare()
         require_strict(self._info)
-        self._prompt("sign_transaction", *describe(request))
-        return self._call(
-            lambda: run_sign_tx(self._session, translation, request), messages=translation.message_budget
-        )
+        self._on_prompt(prompt)
+        return self._call(lambda: run(self._session), messages=messages)
+
+    def authenticate(self) -> AuthenticityReport:
+        """Ask the secure element, where there is one. Raises `DeviceError`, `DeviceRefusedError`."""
+        self._prepare()
+        if self._info.internal_model in TREZOR_WITH_ELEMENT:
+            self._prompt("authenticate", "Allow the check of the device's authenticity.")
+        return self._call(lambda: authenticate(self._session, self._info))
 
     def _prompt(self, action: str, *lines: str) -> None:
         self._on_prompt(Prompt(action, lines))
@@ -196,11 +223,11 @@ class DeviceSession:
         from trezorlib import messages
 
         answer = self._session.call(messages.GetFeatures(), expect=messages.Features)
-        self._info = read_info(answer, emulated=self._info.emulated)
+        self._info = self._connection.described(answer)
         require_usable(self._info)
         self._require_fingerprint(self._fingerprint)
 
-    def _require_fingerprint(self, expected: str | None) -> None:
+    def _require_fingerprint(self, expected: str | None, *, typed: bool = False) -> None:
         from trezorlib import messages
         from trezorlib.client import GET_ROOT_FINGERPRINT_MESSAGE
 
@@ -208,14 +235,22 @@ class DeviceSession:
         answer = self._session.call(GET_ROOT_FINGERPRINT_MESSAGE, expect=messages.PublicKey)
         found = int(answer.node.fingerprint).to_bytes(4, "big").hex()
         if expected is not None and found != expected:
-            raise WrongDeviceError(
-                "wrong_wallet",
-                f"expected the wallet {expected}, found {found} on {self._info.model}",
-                hint="Connect the device that is configured, or use the passphrase of that wallet.",
-                expected=expected,
-                found=found,
-            )
+            raise self._wrong_wallet(expected, found, typed=typed)
         self._fingerprint = found
+
+    def _wrong_wallet(self, expected: str, found: str, *, typed: bool) -> WrongDeviceError:
+        hint = "Connect the device that is configured; if its wallet has a passphrase, set `passphrase`."
+        if typed:
+            hint = "Type the passphrase of that wallet, or connect the device that is configured."
+        if self._info.attached_pin:
+            hint = "It was unlocked with a PIN attached to a hidden wallet: lock it, and use its main PIN."
+        return WrongDeviceError(
+            "wrong_passphrase" if typed else "wrong_wallet",
+            f"expected the wallet {expected}, found {found} on {self._info.model}",
+            hint=hint,
+            expected=expected,
+            found=found,
+        )
 
     def _public_node(self, steps: tuple[int, ...], network: Network) -> Any:
         from trezorlib import btc
@@ -242,7 +277,7 @@ class DeviceSession:
         return answer
 
     def _call(
-        self, run: Callable[[], T], *, messages: int = _CALL_MESSAGES, limit_s: float | None = None
+        self, run: Callable[[], T], *, messages: int = CALL_MESSAGES, limit_s: float | None = None
     ) -> T:
         """Run one exchange within its limits, and prove that its answer was the answer to it."""
         if threading.get_ident() != self._owner:
@@ -251,7 +286,7 @@ class DeviceSession:
             # One more message for the proof that questions and answers are in step.
             self._line.allow(self._limit_s if limit_s is None else limit_s, messages + 1)
             result = run()
-            require_in_step(self._line)
+            self._connection.require_in_step()
         except BaseException as error:
             self._abandon()
             if isinstance(error, Exception) and not isinstance(error, VaultError):
@@ -263,7 +298,7 @@ class DeviceSession:
         self._line.cancel()
         self._line.close()
 
-    def _end(self) -> None:
+    def end(self) -> None:
         """Give the device its session slot back, if the line is whole."""
         from trezorlib import messages
 
@@ -273,99 +308,66 @@ class DeviceSession:
                 self._session.call(messages.EndSession())
 
 
+def _any_device(_info: DeviceInfo) -> None:
+    """Permits every device."""
+
+
 @contextmanager
 def open_device(
     path: str,
     *,
-    kind: DeviceKind,
+    kind: DeviceKind | None,
     expected_fingerprint: str | None,
     timeout_s: float,
     on_prompt: OnPrompt = silent,
-    wallet: Wallet = "standard",
+    passphrase: PassphraseSource = "none",  # noqa: S107 -- where it is typed, not what it is
+    keyboard: Keyboard = NOBODY,
+    credentials: Callable[[], Sequence[PairingCredential]] = no_credentials,
+    permit: Callable[[DeviceInfo], None] = _any_device,
 ) -> Iterator[DeviceSession]:
     """Open the wallet on the device at `path` for the length of a ``with`` block.
 
     `timeout_s` is the time a person has for each answer. `expected_fingerprint` is the configured root
-    fingerprint; None only to learn it at enrolment. Raises `DeviceError`, `WrongDeviceError`.
+    fingerprint; None only to learn it when a device is added. `kind` None takes either make. `permit` is
+    asked before the wallet is touched. Raises `DeviceError`, `WrongDeviceError`, and what `permit` raises.
     """
-    with _own(path):
-        line, features = connect(path, timeout_s)
-        session: DeviceSession | None = None
-        try:
-            info = read_info(features, emulated=is_emulated(path))
-            session = _begin(
-                line,
-                info,
-                kind=kind,
-                timeout_s=timeout_s,
-                on_prompt=on_prompt,
-                wallet=wallet,
-                expected_fingerprint=expected_fingerprint,
-            )
-            yield session
-            session._end()
-        except BaseException as error:
-            # Covers Ctrl-C: the device is told to stop before the program does.
-            line.cancel()
-            if session is None and isinstance(error, Exception):
-                raise failures.from_exception(error) from None
-            raise
-        finally:
-            line.close()
+    around = Surroundings(timeout_s, on_prompt, keyboard, credentials)
+    with open_connection(path, around) as connection:
+        require_kind(connection.info, kind)
+        permit(connection.info)
+        session = open_wallet(connection, passphrase, expected_fingerprint)
+        yield session
+        session.end()
 
 
-@contextmanager
-def _own(path: str) -> Iterator[None]:
-    with _open_lock:
-        if path in _open_paths:
-            raise DeviceError("busy", f"{path} is already open in this program", hint="Close it first.")
-        _open_paths.add(path)
-    try:
-        yield
-    finally:
-        with _open_lock:
-            _open_paths.discard(path)
-
-
-def _begin(
-    line: GuardedTransport,
-    info: DeviceInfo,
-    *,
-    kind: DeviceKind,
-    timeout_s: float,
-    on_prompt: OnPrompt,
-    wallet: Wallet,
-    expected_fingerprint: str | None,
+def open_wallet(
+    connection: Connection, source: PassphraseSource, expected_fingerprint: str | None
 ) -> DeviceSession:
-    from trezorlib.client import AppManifest, PassphraseSetting
-    from trezorlib.protocol_v1 import TrezorClientV1
+    """The wallet of a passphrase on a device that is fit for use; it is unlocked if need be.
 
-    require_kind(info, kind)
-    require_usable(info)
-    line.allow(min(timeout_s, CONNECT_LIMIT_S), _CALL_MESSAGES)
-    require_in_step(line, skip_old=True)
-    app = AppManifest("vault", host_name="", pin_callback=_refuse_pin)
-    client = TrezorClientV1(
-        app, line, model=onekey_model() if kind == "onekey" else None, mapping=device_mapping()
-    )
-    if wallet == "passphrase_on_device":
-        on_prompt(Prompt("enter_passphrase", ("Enter the passphrase on the device.",)))
-        line.allow(timeout_s, _CALL_MESSAGES)
-        setting = PassphraseSetting.ON_DEVICE
-    else:
-        setting = PassphraseSetting.STANDARD_WALLET
+    Raises `DeviceError` and `WrongDeviceError`.
+    """
+    with failures.typed():
+        return _open_wallet(connection, source, expected_fingerprint)
+
+
+def _open_wallet(
+    connection: Connection, source: PassphraseSource, expected_fingerprint: str | None
+) -> DeviceSession:
+    around, line = connection.around, connection.line
+    connection.require_ready()
+    require_supported(connection.info)
+    require_awake(connection.info)
+    if connection.info.locked:
+        connection.unlock()  # first: a locked OneKey Pro answers nothing else before it has its PIN
+        require_usable(connection.info)
+    line.allow(around.connect_limit_s, CALL_MESSAGES)
+    connection.require_in_step(skip_old=True)
+    setting = connection.passphrase_setting(source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # outdated firmware is an error here, not a warning
-        wallet_session = client.get_session(passphrase=setting)
-    session = DeviceSession(wallet_session, line, info, timeout_s, on_prompt)
-    session._require_fingerprint(expected_fingerprint)
-    require_in_step(line)
+        wallet_session = connection.client.get_session(passphrase=setting)
+    session = DeviceSession(wallet_session, connection)
+    session._require_fingerprint(expected_fingerprint, typed=source != "none")
+    connection.require_in_step()
     return session
-
-
-def _refuse_pin(_request: object) -> str:
-    raise DeviceError(
-        "pin_entry_unsupported",
-        "the device asks for its PIN by a matrix on this computer's screen",
-        hint="Unlock the device with its own application first; PINs are not taken here.",
-    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from vault.device import failures
@@ -28,8 +29,19 @@ class RawTransport(Protocol):
     def read_chunk(self, *, timeout: float | None = None) -> bytes: ...
 
 
+def _cancel_v1(raw: Any) -> None:
+    from trezorlib import messages, protocol_v1
+    from trezorlib.mapping import DEFAULT_MAPPING
+
+    protocol_v1.write(raw, *DEFAULT_MAPPING.encode(messages.Cancel()))
+
+
 class GuardedTransport:
-    """Stands in for a trezorlib Transport; opened once, and closed for good at the first fault."""
+    """Stands in for a trezorlib Transport; opened once, and closed for good at the first fault.
+
+    `farewell` writes the protocol's Cancel to the raw transport. `packets_per_message` is above 1 where a
+    protocol acknowledges and repeats: each packet that begins something counts against the budget.
+    """
 
     def __init__(self, raw: RawTransport, limit_s: float) -> None:
         self._raw = raw
@@ -40,6 +52,8 @@ class GuardedTransport:
         self._opened = False
         self._ended = False
         self.alive = False
+        self.farewell: Callable[[Any], None] = _cancel_v1
+        self.packets_per_message = 1
         self.CHUNK_SIZE = raw.CHUNK_SIZE
 
     def open(self) -> None:
@@ -71,14 +85,14 @@ class GuardedTransport:
     def allow(self, limit_s: float, messages: int) -> None:
         """Before a call: the time for each answer, and how many messages it may take at most."""
         self._limit_s = limit_s
-        self._budget = messages
+        self._budget = messages * self.packets_per_message
         self._deadline = time.monotonic() + limit_s
         self._reports = 0
 
     def write_chunk(self, chunk: bytes, /) -> None:
         """Send a report; the limit for the answer counts from here."""
         self._require_alive()
-        if self.CHUNK_SIZE is None or chunk.startswith(b"?##"):
+        if self.CHUNK_SIZE is None or _begins_something(chunk):
             self._budget -= 1
             if self._budget < 0:
                 self.alive = False
@@ -120,15 +134,11 @@ class GuardedTransport:
 
     def cancel(self) -> None:
         """Tell the device to stop, whatever state the line is in, and never use it again."""
-        from trezorlib import messages, protocol_v1
-        from trezorlib.mapping import DEFAULT_MAPPING
-
         self.alive = False
         if self._opened and not self._ended:
             self._ended = True
             with contextlib.suppress(Exception):
-                raw: Any = self._raw
-                protocol_v1.write(raw, *DEFAULT_MAPPING.encode(messages.Cancel()))
+                self.farewell(self._raw)
 
     def _require_alive(self) -> None:
         if not self.alive:
@@ -137,3 +147,10 @@ class GuardedTransport:
     def _broken(self, error: Exception) -> Exception:
         self.alive = False
         return failures.from_line(error)
+
+
+def _begins_something(chunk: bytes) -> bool:
+    """The first packet of a message: ``?##`` in protocol v1, no continuation bit in THP."""
+    if chunk.startswith(b"?"):
+        return chunk.startswith(b"?##")
+    return not chunk[0] & 0x80

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vault.errors import AttestationError, DeviceRefusedError, PlanError, PsbtError
+from vault.errors import AttestationError, DeceivedError, DeviceRefusedError, PlanError, PsbtError
 from vault.store import records
 from vault.treasury import authority, preconditions
 from vault.treasury.execute import require_recorded
@@ -44,7 +44,7 @@ def approve(desk: Desk, plan: Plan, attester_name: str) -> int:
             signed = sign_statement(
                 session, authority.approval_statement(plan), attester.name, attester.public_key, desk.network
             )
-    except (DeviceRefusedError, AttestationError) as error:
+    except (DeviceRefusedError, DeceivedError, AttestationError) as error:
         freeze(desk, plan, error.code)
         raise
     authority.check_approval(desk.treasury, plan, signed)
@@ -106,7 +106,7 @@ def _sign_spend(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -
         intent = records.move_intent(writer, intent, "signing")
     try:
         final = _on_device(desk, transfer)
-    except (DeviceRefusedError, PsbtError) as error:
+    except (DeviceRefusedError, DeceivedError, PsbtError) as error:
         freeze(desk, plan, error.code)
         raise
     require_live(plan, desk.clock.now())

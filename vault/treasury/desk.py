@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vault.bitcoin.descriptor import Descriptor
     from vault.bitcoin.wallet import WatchWallet
     from vault.config import Treasury
+    from vault.device.keyboard import Keyboard
     from vault.device.prompt import Prompt
     from vault.device.session import DeviceSession
     from vault.risk.assess import RiskParameters
@@ -44,6 +45,7 @@ class Desk:
         clock: Clock | None = None,
         progress: Callable[[str], None] = _quiet,
         on_prompt: Callable[[Prompt], None] = _no_prompt,
+        keyboard: Keyboard | None = None,
     ) -> None:
         from vault.store.database import Store
 
@@ -52,6 +54,7 @@ class Desk:
         self.clock = clock or SystemClock()
         self.progress = progress
         self.on_prompt = on_prompt
+        self._keyboard = keyboard
         self._stack = ExitStack()
         self.store: Store = self._stack.enter_context(
             Store.open(treasury.store_url, treasury.config.treasury_id, self.clock)
@@ -135,13 +138,8 @@ class Desk:
 
     def device(self, name: str) -> AbstractContextManager[DeviceSession]:
         """Open the configured device; its root fingerprint must be the configured one."""
-        from vault.device.session import open_device
+        from vault.device.keyboard import NOBODY
+        from vault.treasury.devices import configured, open_target
 
-        settings = self.treasury.device(name)
-        return open_device(
-            settings.path,
-            kind=settings.kind,
-            expected_fingerprint=settings.root_fingerprint,
-            timeout_s=settings.timeout_seconds,
-            on_prompt=self.on_prompt,
-        )
+        target = configured(self.treasury, name)
+        return open_target(self.treasury, target, self._keyboard or NOBODY, self.on_prompt)

@@ -74,7 +74,7 @@ def device_request(verified: VerifiedSpend) -> SpendRequest:
             payment.amount.units, payment.script, address=address_of(payment.script, expected.network)
         )
     if (change := verified.change) is not None:
-        origin = KeyOrigin(fingerprint, change.path)
+        origin = KeyOrigin(fingerprint, change.path, change.key)
         outputs[change.output] = SpendOutput(change.amount.units, change.script, change=origin)
     inputs = tuple(
         SpendInput(
@@ -83,7 +83,7 @@ def device_request(verified: VerifiedSpend) -> SpendRequest:
             each.sequence,
             each.amount.units,
             expected.descriptor.kind,
-            KeyOrigin(fingerprint, each.path),
+            KeyOrigin(fingerprint, each.path, each.key),
             each.previous,
         )
         for each in verified.inputs

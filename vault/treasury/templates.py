@@ -1,4 +1,4 @@
-"""The text `vault init` writes, and the tables `vault device enrol` appends; pure text, valid as it stands.
+"""The text `vault init` writes, and the tables `vault device add` appends; pure text, valid as it stands.
 
 Refuses values that would need escaping in TOML: everything put in here has been checked before.
 """
@@ -43,14 +43,15 @@ timeout_seconds = 10
 joint_shock = "0.10"
 maintenance_multiple = "1"
 
-# The tables below name the parts of the treasury. `vault device enrol` writes the first three:
-#   vault device enrol cold --path webusb:001:2 --kind trezor --wallet cold=cold --attester alice --write
+# The tables below name the parts of the treasury. `vault device add` writes the first three:
+#   vault device add cold --path webusb:001:2 --wallet cold=cold --attester alice --write
 #
 # [[device]]
 # name = "cold"
 # kind = "trezor"                      # or "onekey"
 # path = "webusb:001:2"                # or "bridge:...", or "udp:127.0.0.1:21324" for an emulator
 # root_fingerprint = "00000000"        # which wallet it is; never its serial number
+# passphrase = "none"                  # or "device": typed there; or "host": typed here, which exposes it
 #
 # [[wallet]]
 # name = "cold"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from emulator.device.screens import Answer
 from emulator.device.server import DeviceEmulator
+from emulator.device.ui.screens import Answer
 from vault.address import NETWORKS
 from vault.errors import DeviceError, DeviceRefusedError
 
@@ -23,7 +23,7 @@ GONE = {"device.timeout", "device.not_found", "device.disconnected"}
 def quick_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks at the clock every 10 ms instead of every 100 ms while nothing arrives."""
     monkeypatch.setattr("trezorlib.transport.udp.SOCKET_TIMEOUT", 0.01)
-    monkeypatch.setattr("vault.device.connect._PING_S", 0.02)
+    monkeypatch.setattr("vault.device.transports._PING_S", 0.02)
 
 
 @pytest.mark.usefixtures("quick_socket")
@@ -152,14 +152,13 @@ def test_evil_answers_of_the_wrong_form_are_refused(
 
 @pytest.mark.parametrize("fault", ["wrong_key_signature", "sign_other_output"])
 @pytest.mark.parametrize("kind", ["p2wpkh", "p2tr"])
-def test_well_formed_lies_are_passed_on_and_do_not_verify(
-    *, device: Any, opened: Any, wallet: Any, verified: Any, fault: str, kind: str
+def test_well_formed_lies_are_refused_as_they_do_not_verify(
+    *, device: Any, opened: Any, wallet: Any, fault: str, kind: str
 ) -> None:
-    request = wallet.request(kind)
     device.set_faults({fault: True})
-    with opened(device) as session:
-        signed = session.sign_transaction(request, REGTEST)
-    assert not verified(wallet, request, signed)
+    with opened(device) as session, pytest.raises(DeviceError) as error:
+        session.sign_transaction(wallet.request(kind), REGTEST)
+    assert error.value.code == "device.invalid_signature"
 
 
 def test_truncated_message_signature_is_refused(device: Any, opened: Any) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import pytest
 
 from emulator.device.server import DeviceEmulator
+from emulator.device.ui.display import Decision
 from emulator.device.ui.screens import Screen
 from emulator.world_client import WorldProcess
 from tests.faults.treasury import line, stage
@@ -59,15 +60,15 @@ class ShiftedClock:
 
 @dataclass
 class Hand:
-    """The person at one device: says yes to everything, or to so many screens and then no."""
+    """The person at one device: reads everything and says yes to it, or no."""
 
     label: str
     yes: bool = True
     screens: list[Screen] = field(default_factory=list)
 
-    def answer(self, screen: Screen) -> bool:
+    def answer(self, screen: Screen) -> Decision:
         self.screens.append(screen)
-        return self.yes
+        return Decision(self.yes, info=bool(screen.info))
 
 
 @dataclass

@@ -105,7 +105,7 @@ def shell(
     ):
         path = world.device(label).path
         found = shell.ok(
-            "device", "enrol", label, "--path", path, "--kind", kind, "--wallet", wallet, *attester, "--write"
+            "device", "add", label, "--path", path, "--kind", kind, "--wallet", wallet, *attester, "--write"
         )
         amount = world.scenario.funding_of_wallets
         stock = amount.cold if label == "cold" else amount.staging

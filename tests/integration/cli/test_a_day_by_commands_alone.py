@@ -1,4 +1,4 @@
-"""From enrolment to balanced books, by commands in processes of their own, like a person would."""
+"""From adding devices to balanced books, by commands in processes of their own, like a person would."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,3 +52,61 @@ def test_an_unplugged_device_is_an_error_and_nothing_is_signed(shell: Any, world
     finally:
         control.fault(unplugged=False)
     assert (shell.folder / "policy.toml.sig").read_bytes() == before
+
+
+def test_list_finds_the_configured_devices_by_their_wallets(shell: Any, world: WorldProcess) -> None:
+    found = shell.ok("device", "list")
+    names = {row["path"]: row["names"] for row in found["devices"]}
+    for label in ("cold", "staging"):
+        assert names[world.device(label).path] == [label]
+    assert found["missing"] == []
+    assert {report["name"] for report in found["transports"]} == {"webusb", "bridge", "udp"}
+    words = shell.vault("device", "list")
+    assert words.status == 0
+    assert world.device("cold").root_fingerprint in words.out
+
+
+def test_keys_read_elsewhere_are_compared_when_a_device_is_added(
+    shell: Any, world: WorldProcess, tmp_path: Path
+) -> None:
+    path = world.device("staging").path
+    printed = tmp_path / "keys.json"
+    printed.write_text(shell.vault("device", "xpub", "--path", path, "--account", "3", "--json").out)
+    wanted = ("--path", path, "--wallet", "third=cold", "--account", "3")
+    added = shell.ok("device", "add", "third", *wanted, "--compare", str(printed))
+    assert (added["compared"], added["written"]) == (True, False)
+    printed.write_text(shell.vault("device", "xpub", "cold", "--account", "3", "--json").out)
+    shell.fails(40, "device.keys_differ", "device", "add", "third", *wanted, "--compare", str(printed))
+    printed.write_text("{}")
+    assert shell.vault("device", "add", "third", *wanted, "--compare", str(printed), "--json").status == 10
+
+
+def test_check_says_what_an_emulator_lacks(shell: Any) -> None:
+    ran = shell.vault("device", "check", "cold", "--json")
+    verdicts = {each["what"]: each["verdict"] for each in ran.document["findings"]}
+    assert (ran.status, verdicts["PIN"], verdicts["safety checks"]) == (1, "FAIL", "OK")
+
+
+def test_an_address_is_shown_and_told(shell: Any, world: WorldProcess) -> None:
+    found = shell.ok("device", "show-address", "cold", "4")
+    shown = "".join("".join(screen.lines) for screen in world.device("cold").control.screens())
+    assert found["path"] == "m/84h/1h/0h/0/4"
+    assert found["address"] in shown.replace(" ", "").replace("\n", "")
+
+
+def test_a_device_of_the_older_protocol_needs_no_pairing(shell: Any) -> None:
+    found = shell.ok("device", "pair", "cold")
+    assert (found["needed"], found["info"]["protocol"]) == (False, "v1")
+
+
+@pytest.mark.parametrize("ask", [("info",), ("xpub", "--network", "regtest"), ("check",)])
+def test_an_emulator_is_refused_outside_of_an_emulated_treasury(
+    shell: Any, world: WorldProcess, tmp_path: Path, ask: tuple[str, ...]
+) -> None:
+    outside = type(shell)(tmp_path, shell.environment)
+    outside.fails(18, "guard.emulated_device", "device", *ask, "--path", world.device("cold").path)
+
+
+def test_list_works_without_a_treasury_and_looks_for_no_emulator(shell: Any, tmp_path: Path) -> None:
+    found = type(shell)(tmp_path, shell.environment).ok("device", "list")
+    assert {report["name"] for report in found["transports"]} == {"webusb", "bridge"}

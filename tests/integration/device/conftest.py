@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from coincurve import PublicKey, PublicKeyXOnly
 from embit import bip32, bip39, script
 from embit.networks import NETWORKS as EMBIT_NETWORKS
-from embit.transaction import Transaction, TransactionInput, TransactionOutput
 
 from emulator.device.server import DeviceEmulator
+from tests.support.device_in_hand import Hand, in_hand, specs_of
+from tests.support.groups import funded_input
+from tests.support.signing import unsigned
 from vault.address import NETWORKS
 from vault.device.request import KeyOrigin, SignedInputs, SpendInput, SpendOutput, SpendRequest
 
@@ -21,6 +24,8 @@ OTHER_MNEMONIC = "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong"
 REGTEST = NETWORKS["regtest"]
 HARD = 0x80000000
 PERSONAS = {"trezor-core": "trezor", "onekey-classic1s": "onekey"}
+KINDS = {**PERSONAS, "trezor-one": "trezor", "onekey-pro": "onekey"}
+PURPOSES = {"p2pkh": 44, "p2sh-p2wpkh": 49, "p2wpkh": 84, "p2tr": 86}
 STRANGER = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # BIP173's example key
 
 
@@ -34,44 +39,28 @@ class Wallet:
     def fingerprint(self) -> str:
         return str(self.root.my_fingerprint.hex())
 
-    def path(self, kind: str, index: int, change: int = 0) -> tuple[int, ...]:
-        return ({"p2wpkh": 84, "p2tr": 86}[kind] | HARD, 1 | HARD, HARD, change, index)
+    def path(self, kind: str, index: int, change: int = 0, account: int = 0) -> tuple[int, ...]:
+        return (PURPOSES[kind] | HARD, 1 | HARD, account | HARD, change, index)
 
     def key(self, path: tuple[int, ...]) -> Any:
         return self.root.derive(list(path))
 
     def script(self, path: tuple[int, ...]) -> Any:
-        build = script.p2wpkh if path[0] == 84 | HARD else script.p2tr
-        return build(self.key(path).to_public().key)
+        key = self.key(path).to_public().key
+        if path[0] == 49 | HARD:
+            return script.p2sh(script.p2wpkh(key))
+        return {44: script.p2pkh, 84: script.p2wpkh, 86: script.p2tr}[path[0] ^ HARD](key)
 
     def address(self, kind: str, index: int, change: int = 0) -> str:
         return str(self.script(self.path(kind, index, change)).address(EMBIT_NETWORKS["regtest"]))
 
     def origin(self, path: tuple[int, ...]) -> KeyOrigin:
-        return KeyOrigin(self.fingerprint, path)
+        return KeyOrigin(self.fingerprint, path, self.key(path).to_public().key.sec())
 
     def input(self, kind: str, index: int, amount: int, **changes: Any) -> SpendInput:
         """An input that spends output 1 of a funding transaction made up for it."""
-        path = self.path(kind, index)
-        funding = Transaction(
-            version=2,
-            vin=[TransactionInput(bytes([index + 1]) * 32, 7, sequence=0xFFFFFFFD)],
-            vout=[
-                TransactionOutput(1234, script.Script(bytes.fromhex("6a0401020304"))),
-                TransactionOutput(amount, self.script(path)),
-            ],
-            locktime=99,
-        )
-        facts: dict[str, Any] = {
-            "txid": funding.txid().hex(),
-            "vout": 1,
-            "sequence": 0xFFFFFFFD,
-            "amount_sat": amount,
-            "script_type": kind,
-            "origin": self.origin(path),
-            "prevtx": funding.serialize(),
-        }
-        return SpendInput(**(facts | changes))
+        path = self.path(kind, index, account=changes.pop("account", 0))
+        return funded_input(self.script(path), self.origin(path), kind, index, amount, **changes)
 
     def change(self, kind: str, index: int, amount: int) -> SpendOutput:
         path = self.path(kind, index, 1)
@@ -93,15 +82,6 @@ def wallet_of(mnemonic: str) -> Wallet:
     return Wallet(bip32.HDKey.from_seed(bip39.mnemonic_to_seed(mnemonic)))
 
 
-def unsigned(request: SpendRequest) -> Any:
-    return Transaction(
-        version=request.version,
-        vin=[TransactionInput(bytes.fromhex(i.txid), i.vout, sequence=i.sequence) for i in request.inputs],
-        vout=[TransactionOutput(o.amount_sat, script.Script(o.script_pubkey)) for o in request.outputs],
-        locktime=request.locktime,
-    )
-
-
 def signatures_hold(wallet: Wallet, request: SpendRequest, signed: SignedInputs) -> bool:
     """Whether every signature verifies over embit's sighash with embit's key."""
     tx = unsigned(request)
@@ -111,13 +91,16 @@ def signatures_hold(wallet: Wallet, request: SpendRequest, signed: SignedInputs)
         return False
     for index, signature in signed.signatures:
         key = wallet.key(request.inputs[index].origin.path).to_public().key
-        if request.inputs[index].script_type == "p2tr":
+        kind = request.inputs[index].script_type
+        if kind == "p2tr":
             digest = tx.sighash_taproot(index, spent, values)
-            xonly = PublicKeyXOnly(spent[index].data[2:])
-            good = xonly.verify(signature, digest)
+            good = PublicKeyXOnly(spent[index].data[2:]).verify(signature, digest)
         else:
             code = script.p2pkh(key)
-            digest = tx.sighash_segwit(index, code, values[index])
+            if kind == "p2pkh":
+                digest = tx.sighash_legacy(index, code)
+            else:
+                digest = tx.sighash_segwit(index, code, values[index])
             good = PublicKey(key.sec()).verify(signature, digest, hasher=None)
         if not good:
             return False
@@ -141,6 +124,28 @@ def device(request: pytest.FixtureRequest) -> Iterator[DeviceEmulator]:
         yield emulator
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    with suppress(ValueError):  # the recordings' tests know the option too
+        parser.addoption("--device", help="also genuine emulators: trezor-legacy=PATH or onekey=PATH")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`every_device`: the four personas, and the genuine emulator that ``--device`` names."""
+    if "every_device" in metafunc.fixturenames:
+        try:
+            specs = specs_of(metafunc.config.getoption("--device", None))
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
+        metafunc.parametrize("every_device", specs, indirect=True, ids=str)
+
+
+@pytest.fixture
+def every_device(request: pytest.FixtureRequest) -> Iterator[Hand]:
+    """A device of each persona that confirms everything; genuine ones where ``--device`` names one."""
+    with in_hand(request.param, MNEMONIC) as hand:
+        yield hand
+
+
 @pytest.fixture
 def trezor() -> Iterator[DeviceEmulator]:
     with DeviceEmulator(mnemonic=MNEMONIC, persona="trezor-core", mode="auto") as emulator:
@@ -154,7 +159,7 @@ def opened() -> Callable[..., Any]:
 
     def open_it(emulator: DeviceEmulator, **changes: Any) -> Any:
         facts: dict[str, Any] = {
-            "kind": PERSONAS[emulator.persona],
+            "kind": getattr(emulator, "kind", None) or KINDS[emulator.persona],
             "expected_fingerprint": emulator.root_fingerprint,
             "timeout_s": 10.0,
         }

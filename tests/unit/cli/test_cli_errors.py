@@ -169,15 +169,15 @@ def test_ctrl_c_says_what_state_things_are_in() -> None:
     assert "It may have moved" in error.message
 
 
-def test_sigint_ends_a_command_that_waits_for_a_device_with_130(elsewhere: Any) -> None:
+def test_sigint_ends_a_command_that_waits_for_a_device_with_130(shell: Any) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
         mute.bind(("127.0.0.1", 0))
         mute.settimeout(30)
         path = f"udp:127.0.0.1:{mute.getsockname()[1]}"
         process = subprocess.Popen(
             [sys.executable, "-m", "vault", "device", "info", "--path", path, "--json"],
-            cwd=elsewhere.folder,
-            env=elsewhere.environment,
+            cwd=shell.folder,
+            env=shell.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,17 +12,22 @@ from embit.transaction import Transaction, TransactionInput, TransactionOutput
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.signing import good_signatures
+from vault.address import NETWORKS
 from vault.device.request import SpendRequest
-from vault.device.sign import check_answer, is_strict_der
+from vault.device.sign import _expected, check_answer
+from vault.device.signatures import is_strict_der
 from vault.device.transactions import read_transaction
-from vault.errors import DeviceError
+from vault.device.translate import translate
+from vault.errors import DeceivedError, DeviceError
 
+REGTEST = NETWORKS["regtest"]
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 DER = bytes.fromhex(
     "304402204e45e16932b8af514961a1d3a1a25fdf3f4f7732e9d624c6c61548ab5fb8cd41"
     "0220181522ec8eca07de4860a4acdd12909d831cc56cbbac4622082221a8768d1d09"
 )
 SCHNORR = bytes(range(64))
-KEY = b"\x02" + b"\1" * 32
 # The first SegWit example of BIP143 (P2WPKH), signed.
 BIP143 = bytes.fromhex(
     "01000000000102fff7f7881a8099afa6940d42d1e7f6362bec38171ea3edf433541db4e4ad969f00000000494830450221008b"
@@ -43,7 +49,7 @@ def serialised(request: SpendRequest, signatures: list[bytes], **changes: Any) -
         locktime=changes.get("locktime", request.locktime),
     )
     for item, spend, signature in zip(tx.vin, request.inputs, signatures, strict=True):
-        stack = [signature] if spend.script_type == "p2tr" else [signature + b"\1", KEY]
+        stack = [signature] if spend.script_type == "p2tr" else [signature + b"\1", spend.origin.key]
         item.witness = script.Witness(stack)
     return bytes(tx.serialize())
 
@@ -55,20 +61,63 @@ def request_of_two(wallet: Any) -> SpendRequest:
     return result
 
 
-def code_of(request: SpendRequest, signatures: list[bytes | None], raw: bytes) -> str:
-    with pytest.raises(DeviceError) as error:
-        check_answer(request, signatures, raw)
-    return error.value.code
+def check(
+    wallet: Any, request: SpendRequest, signatures: list[bytes | None], raw: bytes
+) -> tuple[bytes, ...]:
+    translation = translate(request, REGTEST, wallet.fingerprint)
+    return check_answer(translation, translation.passes[0], request, signatures, raw)
 
 
-def test_a_well_formed_answer_gives_signatures_by_index(request_of_two: SpendRequest) -> None:
-    result = check_answer(request_of_two, [DER, SCHNORR], serialised(request_of_two, [DER, SCHNORR]))
-    assert result.signatures == ((0, DER), (1, SCHNORR))
+@pytest.fixture
+def code_of(wallet: Any) -> Callable[[SpendRequest, list[bytes | None], bytes], str]:
+    def refused(request: SpendRequest, signatures: list[bytes | None], raw: bytes) -> str:
+        with pytest.raises(DeceivedError) as error:
+            check(wallet, request, signatures, raw)
+        assert error.value.exit_status == 43
+        return error.value.code
+
+    return refused
+
+
+def test_valid_signatures_are_returned_in_order(wallet: Any, request_of_two: SpendRequest) -> None:
+    good = good_signatures(wallet, request_of_two)
+    assert check(wallet, request_of_two, list(good), serialised(request_of_two, good)) == tuple(good)
+
+
+def test_well_formed_signatures_of_something_else_are_refused(
+    wallet: Any, request_of_two: SpendRequest, code_of: Any
+) -> None:
+    first, second = good_signatures(wallet, request_of_two)
+    for signatures in ([DER, second], [first, SCHNORR]):
+        raw = serialised(request_of_two, signatures)
+        assert code_of(request_of_two, signatures, raw) == "device.invalid_signature"
+
+
+def test_a_signature_of_another_input_is_named(wallet: Any, code_of: Any) -> None:
+    request = wallet.request("p2wpkh", "p2wpkh", "p2pkh")
+    first, second, third = good_signatures(wallet, request)
+    plain = {"device.altered_transaction", "device.swapped_signature"}
+    swapped = [second, first, third]
+    translation = translate(request, REGTEST, wallet.fingerprint)
+    raw = _expected(translation, translation.passes[0], tuple(swapped))
+    assert code_of(request, swapped, raw) == "device.swapped_signature"
+    assert code_of(request, [first, second, second], raw) in plain
+
+
+def test_a_high_s_is_refused(wallet: Any, code_of: Any) -> None:
+    request = wallet.request("p2wpkh")
+    (low,) = good_signatures(wallet, request)
+    r_size = low[3]
+    s = (ORDER - int.from_bytes(low[6 + r_size :], "big")).to_bytes(33, "big")
+    body = low[2 : 4 + r_size] + b"\x02\x21" + s
+    high = b"\x30" + bytes([len(body)]) + body
+    assert is_strict_der(high)
+    assert code_of(request, [high], serialised(request, [high])) == "device.bad_signature"
 
 
 @pytest.mark.parametrize("signatures", [[None, SCHNORR], [DER, b""], [DER], [DER, SCHNORR, DER], []])
 def test_missing_and_surplus_signatures_are_refused(
-    request_of_two: SpendRequest, signatures: list[bytes | None]
+    request_of_two: SpendRequest, code_of: Any, signatures: list[bytes | None]
 ) -> None:
     raw = serialised(request_of_two, [DER, SCHNORR])
     assert code_of(request_of_two, signatures, raw) == "device.missing_signature"
@@ -88,7 +137,7 @@ def test_missing_and_surplus_signatures_are_refused(
     ],
 )
 def test_signatures_of_the_wrong_form_are_refused(
-    request_of_two: SpendRequest, first: bytes, second: bytes
+    request_of_two: SpendRequest, code_of: Any, first: bytes, second: bytes
 ) -> None:
     raw = serialised(request_of_two, [first, second])
     assert code_of(request_of_two, [first, second], raw) == "device.bad_signature"
@@ -96,13 +145,13 @@ def test_signatures_of_the_wrong_form_are_refused(
 
 @pytest.mark.parametrize("changes", [{"version": 1}, {"locktime": 7}])
 def test_another_version_or_locktime_is_refused(
-    request_of_two: SpendRequest, changes: dict[str, int]
+    request_of_two: SpendRequest, code_of: Any, changes: dict[str, int]
 ) -> None:
     raw = serialised(request_of_two, [DER, SCHNORR], **changes)
     assert code_of(request_of_two, [DER, SCHNORR], raw) == "device.altered_transaction"
 
 
-def test_altered_inputs_and_outputs_are_refused(request_of_two: SpendRequest) -> None:
+def test_altered_inputs_and_outputs_are_refused(request_of_two: SpendRequest, code_of: Any) -> None:
     first, second = request_of_two.inputs
     pay, change = request_of_two.outputs
     forged = (
@@ -122,7 +171,9 @@ def test_altered_inputs_and_outputs_are_refused(request_of_two: SpendRequest) ->
         assert code_of(request_of_two, [DER, SCHNORR], raw) == "device.altered_transaction"
 
 
-def test_a_transaction_that_carries_another_signature_is_refused(request_of_two: SpendRequest) -> None:
+def test_a_transaction_that_carries_another_signature_is_refused(
+    request_of_two: SpendRequest, code_of: Any
+) -> None:
     raw = serialised(request_of_two, [DER, SCHNORR[::-1]])
     assert code_of(request_of_two, [DER, SCHNORR], raw) == "device.altered_transaction"
     unsigned = Transaction.parse(serialised(request_of_two, [DER, SCHNORR]))
@@ -132,15 +183,13 @@ def test_a_transaction_that_carries_another_signature_is_refused(request_of_two:
 
 
 def test_every_single_changed_byte_of_the_returned_transaction_is_noticed(
-    request_of_two: SpendRequest,
+    wallet: Any, request_of_two: SpendRequest, code_of: Any
 ) -> None:
-    raw = serialised(request_of_two, [DER, SCHNORR])
-    public_key = raw.index(KEY)  # its own bytes are not ours to judge: the signature decides
+    good = good_signatures(wallet, request_of_two)
+    raw = serialised(request_of_two, good)
     for position in range(len(raw)):
-        if public_key <= position < public_key + len(KEY):
-            continue
         altered = raw[:position] + bytes([raw[position] ^ 1]) + raw[position + 1 :]
-        assert code_of(request_of_two, [DER, SCHNORR], altered) == "device.altered_transaction", position
+        assert code_of(request_of_two, list(good), altered) == "device.altered_transaction", position
 
 
 def test_strict_der_takes_what_bip66_takes() -> None:

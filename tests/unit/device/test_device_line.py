@@ -80,17 +80,12 @@ def test_an_unknown_onekey_type_and_safety_level_are_read_not_crashed_on(
 def test_stock_definitions_are_left_as_they_are() -> None:
     from trezorlib.mapping import DEFAULT_MAPPING
 
-    from vault.device.features import device_mapping
+    from vault.device.onekey import device_mapping
 
     assert device_mapping() is not DEFAULT_MAPPING
     assert DEFAULT_MAPPING.type_to_class[17] is messages.Features
     assert 600 not in messages.Features.FIELDS
     assert all(field._owner is messages.Features for field in messages.Features.FIELDS.values())
-
-
-def test_a_device_that_speaks_only_thp_is_refused(line: Any, opened: Any, fail: Any) -> None:
-    line.rules[messages.Cancel] = lambda _: [fail(17, "Invalid protocol")]
-    assert code_of(opened) == "device.thp_unsupported"
 
 
 def test_the_wallet_at_open_must_be_the_configured_one(line: Any, opened: Any) -> None:
@@ -185,7 +180,7 @@ def test_what_the_device_says_is_cleaned_before_it_is_printed(line: Any, opened:
         (messages.MessageSignature(address="a", signature=b"\x1f" * 65), "device.bad_signature"),
         (messages.MessageSignature(address="a", signature=b"\x2b" * 65), "device.bad_signature"),
         (messages.PassphraseRequest(), "device.passphrase_requested"),
-        (messages.PinMatrixRequest(), "device.pin_entry_unsupported"),
+        (messages.PinMatrixRequest(), "device.pin_requested"),
     ],
 )
 def test_answers_that_are_none_are_refused(line: Any, opened: Any, answer: Any, code: str) -> None:
@@ -345,7 +340,7 @@ def test_a_guarded_line_is_opened_once_only(line: Any) -> None:
 def test_a_usb_write_that_takes_nothing_is_given_up() -> None:
     from trezorlib.transport import Timeout
 
-    from vault.device.connect import bounded_usb_write
+    from vault.device.transports import bounded_usb_write
 
     class USBErrorTimeout(Exception):  # noqa: N818 -- the library's name
         transferred = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ from embit import script
 from embit.transaction import Transaction
 from hypothesis import given
 from hypothesis import strategies as st
-from trezorlib import btc, messages
+from trezorlib import messages
 
 from vault.address import NETWORKS
-from vault.device import sign
 from vault.device.paths import (
     HARDENED,
     check_wallet_path,
@@ -22,7 +20,7 @@ from vault.device.paths import (
     format_path,
     parse_path,
 )
-from vault.device.request import KeyOrigin, SpendOutput, SpendRequest
+from vault.device.request import SpendOutput, SpendRequest
 from vault.device.translate import translate
 from vault.errors import AddressError, DeviceError, WrongDeviceError
 
@@ -51,14 +49,17 @@ def test_every_field_of_inputs_and_outputs_is_carried_over(wallet: Any) -> None:
     request = wallet.request("p2wpkh", "p2tr")
     result = translate(request, REGTEST, wallet.fingerprint)
     assert result.coin == "Regtest"
-    for given_input, message in zip(request.inputs, result.inputs, strict=True):
+    for given_input, message in zip(request.inputs, result.passes[0].inputs, strict=True):
         assert message.prev_hash.hex() == given_input.txid
         assert message.prev_index == given_input.vout
         assert message.sequence == given_input.sequence
         assert message.amount == given_input.amount_sat
         assert tuple(message.address_n) == given_input.origin.path
     kinds = messages.InputScriptType
-    assert [message.script_type for message in result.inputs] == [kinds.SPENDWITNESS, kinds.SPENDTAPROOT]
+    assert [message.script_type for message in result.passes[0].inputs] == [
+        kinds.SPENDWITNESS,
+        kinds.SPENDTAPROOT,
+    ]
     pay, change = result.outputs
     assert (pay.address, pay.amount, list(pay.address_n)) == (STRANGER, 60_000, [])
     assert change.address is None
@@ -82,7 +83,8 @@ def test_previous_transactions_keep_all_that_their_txid_commits_to(wallet: Any) 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"script_type": "p2pkh"}, "device.unsupported_script_type"),
+        ({"script_type": "p2pkh"}, "device.forbidden_path"),
+        ({"script_type": "p2sh-p2wpkh"}, "device.forbidden_path"),
         ({"script_type": "p2wsh"}, "device.unsupported_script_type"),
         ({"script_type": "p2tr"}, "device.forbidden_path"),
         ({"vout": 0}, "device.amount_mismatch"),
@@ -135,9 +137,14 @@ def test_default_sighash_is_taken_in_either_spelling_and_no_other(wallet: Any) -
 )
 def test_inputs_and_change_on_other_paths_are_refused(wallet: Any, path: str) -> None:
     request = wallet.request("p2wpkh")
-    origin = KeyOrigin(wallet.fingerprint, parse_path(path))
+    origin = dataclasses.replace(request.inputs[0].origin, path=parse_path(path))
     assert refusal(wallet, changed_input(request, origin=origin)) == "device.forbidden_path"
-    assert refusal(wallet, changed_output(request, 1, change=origin)) == "device.forbidden_path"
+    change = refusal(wallet, changed_output(request, 1, change=origin))
+    kinds = {86: "device.change_mismatch", 49: "device.change_mismatch"}
+    unknown = {0: "device.unsupported_script_type"}
+    known = {84: "device.forbidden_path"}
+    purpose = origin.path[0] - HARDENED if origin.path else 0
+    assert change == {**kinds, **unknown, **known}[purpose]
 
 
 def test_keys_of_another_wallet_are_refused_by_fingerprint(wallet: Any, other_wallet: Any) -> None:
@@ -190,11 +197,11 @@ def test_a_transaction_out_of_shape_is_refused(wallet: Any, changes: dict[str, A
             {"address": "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry"},
             "device.output_mismatch",
         ),
-        (0, {"script_pubkey": bytes.fromhex("6a0548454c4c4f")}, "device.op_return_unsupported"),
+        (0, {"script_pubkey": bytes.fromhex("6a0548454c4c4f")}, "device.bad_amount"),
         (0, {"script_pubkey": b"\x51"}, "device.output_mismatch"),
         (1, {"address": STRANGER}, "device.bad_output"),
-        (1, {"script_pubkey": b"\x00\x20" + b"\1" * 32}, "device.unsupported_script_type"),
-        (1, {"script_pubkey": b"\x51\x20" + b"\1" * 32}, "device.forbidden_path"),
+        (1, {"script_pubkey": b"\x00\x20" + b"\1" * 32}, "device.change_mismatch"),
+        (1, {"script_pubkey": b"\x51\x20" + b"\1" * 32}, "device.change_mismatch"),
     ],
 )
 def test_an_output_that_cannot_be_said_exactly_is_refused(
@@ -231,13 +238,77 @@ def test_payments_to_any_known_kind_of_address_are_translated(wallet: Any, addre
     assert result.outputs[0].address == address
 
 
-def test_names_given_to_the_library_are_fields_it_knows() -> None:
-    """``btc.sign_tx`` drops unknown keyword arguments: ``locktime`` for ``lock_time`` would vanish."""
-    explicit = set(inspect.signature(btc.sign_tx.__self__.func).parameters)
-    fields = {field.name for field in messages.SignTx.FIELDS.values()}
-    ours = set(inspect.signature(sign._sign_tx).parameters)
-    assert ours <= explicit | fields
-    assert {"version", "lock_time"} <= ours & fields
+@pytest.mark.parametrize("kind", ["p2pkh", "p2sh-p2wpkh", "p2wpkh", "p2tr"])
+def test_change_is_sent_by_key_only_when_the_key_makes_the_script(wallet: Any, kind: str) -> None:
+    request = wallet.request(kind)
+    result = translate(request, REGTEST, wallet.fingerprint)
+    assert tuple(result.outputs[1].address_n) == request.outputs[1].change.path
+    for other in (wallet.path(kind, 4, 1), wallet.path(kind, 3, 0), wallet.path(kind, 3, 1, account=1)):
+        origin = wallet.origin(other)
+        assert refusal(wallet, changed_output(request, 1, change=origin)) == "device.change_mismatch"
+        named = dataclasses.replace(origin, key=request.outputs[1].change.key)
+        translate(changed_output(request, 1, change=named), REGTEST, wallet.fingerprint)
+
+
+@pytest.mark.parametrize("kind", ["p2pkh", "p2sh-p2wpkh", "p2wpkh", "p2tr"])
+def test_an_input_of_another_key_is_refused_before_the_device_is_asked(wallet: Any, kind: str) -> None:
+    request = wallet.request(kind, kind)
+    stranger = dataclasses.replace(request.inputs[0].origin, key=request.inputs[1].origin.key)
+    assert refusal(wallet, changed_input(request, origin=stranger)) == "device.script_mismatch"
+    for key in (b"", b"\4" + bytes(64), b"\2" * 34):
+        broken = dataclasses.replace(request.inputs[0].origin, key=key)
+        assert refusal(wallet, changed_input(request, origin=broken)) == "device.bad_key"
+
+
+def with_data(request: SpendRequest, script_pubkey: bytes, **changes: Any) -> SpendRequest:
+    facts = {"amount_sat": 0, "script_pubkey": script_pubkey, **changes}
+    return dataclasses.replace(request, outputs=(*request.outputs, SpendOutput(**facts)))
+
+
+@pytest.mark.parametrize("data", [b"\1", b"x" * 75, b"x" * 76, b"x" * 80])
+def test_op_return_data_is_what_the_push_pushes(wallet: Any, data: bytes) -> None:
+    header = bytes([len(data)]) if len(data) < 76 else b"\x4c" + bytes([len(data)])
+    result = translate(
+        with_data(wallet.request("p2wpkh"), b"\x6a" + header + data), REGTEST, wallet.fingerprint
+    )
+    message = result.outputs[2]
+    assert (message.op_return_data, message.amount, message.address) == (data, 0, None)
+    assert message.script_type == messages.OutputScriptType.PAYTOOPRETURN
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "",
+        "00",  # an empty push
+        "51",  # a number, no push of data
+        "4c05" + "aa" * 5,  # PUSHDATA1 where a direct push does
+        "4d5000" + "aa" * 80,  # PUSHDATA2
+        "4e50000000" + "aa" * 80,  # PUSHDATA4
+        "4c51" + "aa" * 81,  # more than nodes relay
+        "05aaaaaaaa",  # a byte too few
+        "05aaaaaaaaaa00",  # a byte too many
+        "02aaaa02bbbb",  # two pushes
+        "6a02aaaa",  # another OP_RETURN
+        "08" + b"omni".hex() + "00000000",  # shown as something else
+    ],
+)
+def test_op_return_scripts_that_a_device_would_write_otherwise_are_refused(wallet: Any, tail: str) -> None:
+    request = with_data(wallet.request("p2wpkh"), bytes.fromhex("6a" + tail))
+    assert refusal(wallet, request) == "device.op_return_unsupported"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"amount_sat": 1}, "device.bad_amount"),
+        ({"amount_sat": False}, "device.bad_amount"),
+        ({"address": STRANGER}, "device.bad_output"),
+    ],
+)
+def test_op_return_burns_nothing_and_pays_nobody(wallet: Any, changes: dict[str, Any], code: str) -> None:
+    request = with_data(wallet.request("p2wpkh"), bytes.fromhex("6a02aaaa"), **changes)
+    assert refusal(wallet, request) == code
 
 
 @pytest.mark.parametrize(
@@ -282,7 +353,10 @@ def test_refuses_steps_that_are_no_32_bit_numbers(steps: tuple[Any, ...]) -> Non
         parse_path(steps)
 
 
-@given(st.lists(st.integers(0, 2**32 - 1), min_size=0, max_size=6), st.sampled_from(["p2wpkh", "p2tr"]))
+@given(
+    st.lists(st.integers(0, 2**32 - 1), min_size=0, max_size=6),
+    st.sampled_from(["p2pkh", "p2sh-p2wpkh", "p2wpkh", "p2tr"]),
+)
 def test_only_the_schema_of_the_script_type_passes(steps: list[int], kind: str) -> None:
     with pytest.raises(DeviceError):
         check_wallet_path(tuple(steps), kind, NETWORKS["mainnet"])

@@ -115,7 +115,7 @@ def play(
         )
         if person is not None:
             stack.enter_context(person(world))
-        progress("enrolling the devices")
+        progress("adding the devices")
         treasury = stage.make_treasury(world, folder)
         desk = stack.enter_context(Desk(treasury, progress=progress))
         stage.fund(desk, world)

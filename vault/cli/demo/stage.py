@@ -1,6 +1,6 @@
 """Sets the stage of the demo: a treasury of its own in front of an emulated world.
 
-Everything is made the way a treasurer makes it, by the functions behind `vault init`, `device enrol`,
+Everything is made the way a treasurer makes it, by the functions behind `vault init`, `device add`,
 `secret set`, `book add`, `policy sign` and `book sign`; only the keyring is thrown away afterwards.
 """
 
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from vault.clock import SystemClock
 from vault.config import Treasury, load_treasury
+from vault.device.keyboard import NOBODY
 from vault.files import write_private
 from vault.money import BTC, Amount
 from vault.secrets import CRYPTFILE_PASSWORD, Secret, venue_secret_names, write_secret
-from vault.treasury import documents, enrol, setup
+from vault.treasury import add_device, documents, setup
 from vault.treasury.templates import table
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def own_keyring(folder: Path) -> Iterator[None]:
 
 
 def make_treasury(world: WorldProcess, folder: Path) -> Treasury:
-    """`vault init`, a table for the venue, its keys in the keyring, and both devices enrolled."""
+    """`vault init`, a table for the venue, its keys in the keyring, and both devices added."""
     made = setup.init_treasury(folder, TREASURY_ID, SystemClock(), emulated=True, esplora=world.esplora_url)
     account = world.account(PROTECTED)
     values = [("name", ACCOUNT), ("exchange", "binance"), ("account_uid", str(account.uid))]
@@ -77,24 +78,27 @@ def make_treasury(world: WorldProcess, folder: Path) -> Treasury:
             write_secret(TREASURY_ID, name, Secret(value))
     treasury = load_treasury(made.config)
     for wallet in WALLETS:
-        treasury = _enrol(treasury, world, wallet)
+        treasury = _add(treasury, world, wallet)
     return treasury
 
 
-def _enrol(treasury: Treasury, world: WorldProcess, wallet: Literal["cold", "staging"]) -> Treasury:
+def _add(treasury: Treasury, world: WorldProcess, wallet: Literal["cold", "staging"]) -> Treasury:
     """A device with one wallet; the cold one's person also signs policy, address book and approvals."""
     device = world.device(wallet)
-    attester = enrol.WantedAttester(TREASURER, ("policy", "address-book", "approve"))
-    enrolled = enrol.enrol(
+    attester = add_device.WantedAttester(TREASURER, ("policy", "address-book", "approve"))
+    added = add_device.add_device(
         treasury,
         wallet,
         device.path,
-        "onekey" if device.persona.startswith("onekey") else "trezor",
-        wallets=(enrol.WantedWallet(wallet, wallet, "p2wpkh"),),
+        kind="onekey" if device.persona.startswith("onekey") else "trezor",
+        wallets=(add_device.WantedWallet(wallet, wallet, "p2wpkh"),),
         attester=attester if wallet == "cold" else None,
+        passphrase="none",  # noqa: S106 -- where it is typed, not what it is
+        compare=None,
+        keyboard=NOBODY,
         on_prompt=_silent,
     )
-    return enrol.append(treasury, enrolled)
+    return add_device.append(treasury, added)
 
 
 def _silent(_prompt: Prompt) -> None:

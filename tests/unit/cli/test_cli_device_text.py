@@ -1,4 +1,4 @@
-"""What enrolment would write into treasury.toml, and what it refuses before a device is asked."""
+"""What adding a device would write into treasury.toml, and what it refuses before a device is asked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vault.errors import ConfigError
 from vault.toml_strict import parse_toml
 from vault.treasury.templates import table, treasury_text
 
-ENROL = ("device", "enrol", "new", "--path", "udp:127.0.0.1:1", "--kind", "trezor")
+ADD = ("device", "add", "new", "--path", "udp:127.0.0.1:1", "--kind", "trezor")
 
 
 @pytest.mark.parametrize("emulated", [True, False])
@@ -50,21 +50,21 @@ def test_an_emulator_is_refused_in_a_treasury_that_is_not_emulated(
 ) -> None:
     edit(shell.config, "emulated = true", "emulated = false")
     before = shell.config.read_bytes()
-    shell.fails(18, "guard.emulated_device", *ENROL, "--write")
+    shell.fails(18, "guard.emulated_device", *ADD, "--write")
     assert shell.config.read_bytes() == before
 
 
 def test_a_name_that_is_taken_is_refused(signed: Any) -> None:
-    signed.fails(11, "config.name_taken", "device", "enrol", "cold", *ENROL[3:])
-    signed.fails(11, "config.name_taken", *ENROL, "--attester", "alice")
+    signed.fails(11, "config.name_taken", "device", "add", "cold", *ADD[3:])
+    signed.fails(11, "config.name_taken", *ADD, "--attester", "alice")
 
 
 @pytest.mark.parametrize("wallet", ["cold", "cold=hot", "=cold", "cold=cold:p2sh"])
 def test_a_wallet_that_is_none_is_wrong_usage(shell: Any, wallet: str) -> None:
-    shell.fails(2, "usage.refused", *ENROL, "--wallet", wallet)
+    shell.fails(2, "usage.refused", *ADD, "--wallet", wallet)
 
 
 def test_a_device_that_is_not_there_leaves_the_file_as_it_was(shell: Any) -> None:
     before = shell.config.read_bytes()
-    assert shell.fails(40, "device.not_found", *ENROL, "--write")["message"]
+    assert shell.fails(40, "device.not_found", *ADD, "--write")["message"]
     assert shell.config.read_bytes() == before
