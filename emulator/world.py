@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,9 @@ from emulator.chains.hot_wallet import HotWallet
 from emulator.device.control import ControlServer
 from emulator.device.server import MODES, DeviceEmulator, Mode
 from emulator.device.ui import terminal
+from emulator.device.ui.display import Decision, OnScreen
 from emulator.device.ui.screens import Screen
+from emulator.device.ui.visible import visible
 from emulator.lifetime import EndSignals
 from emulator.scenario import DEFAULT_SCENARIO, DevicePlan, Scenario, load_scenario
 from emulator.scenario_player import OpenedAccount, apply_step, open_account, seed_history
@@ -74,7 +76,7 @@ class World:
             raise
 
     def _start_device(self, plan: DevicePlan) -> DeviceReport:
-        on_screen: Callable[[Screen], bool] | None = ask_on_terminal if self._mode == "interactive" else None
+        on_screen: OnScreen | None = ask_on_terminal if self._mode == "interactive" else None
         device = self._stack.enter_context(
             DeviceEmulator(
                 mnemonic=plan.mnemonic,
@@ -142,15 +144,19 @@ def finding_blocks(chain: BitcoinChain, seconds: float) -> Iterator[None]:
         thread.join()
 
 
-def ask_on_terminal(screen: Screen) -> bool:
+def ask_on_terminal(screen: Screen) -> Decision:
     """Show a device screen on the controlling terminal: standard input belongs to the parent."""
     with (
         Path("/dev/tty").open("r", encoding="utf-8") as keys,
         TERMINAL.open("w", encoding="utf-8") as out,
     ):
-        out.write(f"\n{terminal.render(screen)}\n[y] {screen.confirm}   [n] {screen.cancel} > ")
+        buttons = f"[y] {visible(screen.confirm)}   [n] {visible(screen.cancel)}"
+        buttons += f"   [i] {visible(screen.info)}" if screen.info else ""
+        out.write(f"\n{terminal.render(screen)}\n{buttons} > ")
         out.flush()
-        return keys.readline().strip().lower() in ("y", "yes")
+        key = keys.readline().strip().lower()
+    info = bool(screen.info) and key == "i"
+    return Decision(info or key in ("y", "yes"), info=info)
 
 
 def _write_report(report: WorldReport) -> None:

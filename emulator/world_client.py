@@ -74,7 +74,8 @@ class DeviceControl:
 
     def _call(self, name: str, body: Mapping[str, object] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self._url}/_emulator/{name}", data=data)  # noqa: S310  loopback http
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self._url}/_emulator/{name}", data, headers)  # noqa: S310  loopback http
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=STOP_SECONDS) as answer:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from .screens import Answer, Homescreen, Screen, ScreenRecord
 
-# Decides a screen: yes or no, or the text that is typed on it.
-OnScreen = Callable[[Screen], bool | str]
 MAX_RECORDS = 10_000  # a long-running device forgets its oldest screens
 
 
@@ -21,6 +19,12 @@ class Decision:
     text: str | None = None
     # The third button, where a screen has one.
     info: bool = False
+
+
+# Decides a screen. Only `True` confirms one that asks yes or no; where something is typed, a string is
+# that text and `True` a mere press of confirm. A `Decision` is taken as it is, which is the way to the
+# third button: Decision(confirmed=True, info=True). What does not fit the screen is a NO.
+OnScreen = Callable[[Screen], bool | str | Decision]
 
 
 class Display:

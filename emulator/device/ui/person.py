@@ -10,6 +10,32 @@ from .display import Decision, Display, OnScreen
 from .screens import Entry, Screen
 
 LOG = logging.getLogger(__name__)
+_NO = Decision(confirmed=False)
+
+
+def decision_of(screen: Screen, answer: object) -> Decision:
+    """What the answer of a callback means on this screen; a NO, and logged, unless it fits it.
+
+    The answer itself is never logged: it may be a PIN or a passphrase.
+    """
+    if isinstance(answer, bool):
+        return Decision(confirmed=answer)
+    if isinstance(answer, str) and screen.entry is not Entry.NOTHING:
+        return Decision(confirmed=True, text=answer)
+    if isinstance(answer, Decision) and _fits(screen, answer):
+        return answer
+    kind = type(answer).__name__
+    LOG.error("on_screen answered %s with an unsuitable %s; the screen counts as rejected", screen.name, kind)
+    return _NO
+
+
+def _fits(screen: Screen, decision: Decision) -> bool:
+    """A Decision of the right types, for a button and a text field the screen has."""
+    if not isinstance(decision.confirmed, bool) or not isinstance(decision.info, bool):
+        return False
+    if decision.info and not screen.info:
+        return False
+    return decision.text is None or (isinstance(decision.text, str) and screen.entry is not Entry.NOTHING)
 
 
 class Person:
@@ -54,15 +80,15 @@ class Person:
 
         def ask() -> None:
             try:
-                answer = callback(screen)
+                answer: object = callback(screen)
             except Exception:  # a broken callback must never confirm
                 LOG.exception("on_screen failed; the screen counts as rejected")
                 answer = False
-            text = answer if isinstance(answer, str) else None
+            decision = decision_of(screen, answer)
 
             def decide() -> None:
                 if self._display.serial == serial:
-                    self._display.decide(Decision(text is not None or bool(answer), text))
+                    self._display.decide(decision)
 
             self._submit(decide)
 

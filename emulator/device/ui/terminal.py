@@ -2,7 +2,8 @@
 
 On a tty the current page is drawn in a box of the size of the device, and single keys press, turn
 pages and type. Without one (a pipe) every page is printed at once and lines are read. The end of
-input is a NO, and so is a screen that closes before it is answered.
+input is a NO, and so is a screen that closes before it is answered. Nothing a host sends reaches the
+terminal as a control character.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ from __future__ import annotations
 import os
 import select
 import sys
-import termios
 import textwrap
 import threading
-import tty
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TextIO
 
+from .display import Decision
+from .keyboard import Keyboard
 from .screens import Entry, Screen
+from .visible import visible
 
 _WIDTH = 68
 _PATIENCE = 0.1  # seconds between two looks at whether the screen is still there
-_YES, _NO = ("y", "yes"), ("n", "no")
+_YES, _NO, _INFO = ("y", "yes"), ("n", "no"), ("i", "info")
+_THIRD_BUTTON = Decision(confirmed=True, info=True)
 _NEXT, _BACK = ("\x1b[C", "\x1b[B", " ", "+"), ("\x1b[D", "\x1b[A", "-")
 _ESCAPE, _ENTER, _ERASE = "\x1b", ("\r", "\n"), ("\x7f", "\b")
 # Pixels a letter takes, width and height, on the small and on the large displays.
@@ -35,14 +39,27 @@ def _box(lines: list[str], width: int) -> str:
     return "\n".join([bar, *(f"| {line:<{width}} |" for line in lines), bar])
 
 
+def _as_seen(screen: Screen) -> Screen:
+    """The screen with all its text in visible letters, each line still one line."""
+    return replace(
+        screen,
+        title=visible(screen.title),
+        lines=tuple(visible(line) for line in screen.lines),
+        confirm=visible(screen.confirm),
+        cancel=visible(screen.cancel),
+        info=visible(screen.info),
+    )
+
+
 def render(screen: Screen) -> str:
     """The whole screen as boxes of text, one per page; no line is cut."""
-    width = max(_WIDTH, len(screen.title), *(len(line) for line in screen.lines or ("",)))
-    boxes = []
-    for number, page in enumerate(screen.pages, start=1):
-        count = f" ({number}/{len(screen.pages)})" if len(screen.pages) > 1 else ""
-        boxes.append(_box([screen.title + count, "", *page], width))
-    return "\n".join(boxes)
+    seen = _as_seen(screen)
+    pages = []
+    for number, page in enumerate(seen.pages, start=1):
+        count = f" ({number}/{len(seen.pages)})" if len(seen.pages) > 1 else ""
+        pages.append([seen.title + count, "", *page])
+    width = max(_WIDTH, *(len(line) for page in pages for line in page))
+    return "\n".join(_box(page, width) for page in pages)
 
 
 def letters_of(display: tuple[int, int]) -> tuple[int, int]:
@@ -55,7 +72,9 @@ def pages_of(screen: Screen, size: tuple[int, int]) -> list[list[str]]:
     """The lines of a screen, wrapped and cut into pages that fit a display; nothing is lost."""
     columns, rows = size
     wrapped = [
-        part for line in screen.lines for part in textwrap.wrap(line, columns, drop_whitespace=False) or [""]
+        part
+        for line in _as_seen(screen).lines
+        for part in textwrap.wrap(line, columns, drop_whitespace=False) or [""]
     ]
     step = max(1, rows - 2)
     return [wrapped[i : i + step] for i in range(0, len(wrapped), step)] or [[]]
@@ -65,7 +84,8 @@ class Terminal:
     """Asks a person at `keys` about the screens of a device; call it with a screen.
 
     `size` is the display in letters. `current` tells which screen is shown, so that one that was
-    dropped is no longer asked about.
+    dropped is no longer asked about. The mode of the tty is restored by `close`, which the end of
+    the program calls, too.
     """
 
     def __init__(
@@ -77,15 +97,23 @@ class Terminal:
         self._one_at_a_time = threading.Lock()
         self._typed = ""
         self._at_end = False
+        self._keyboard = Keyboard()
+        weakref.finalize(self, self._keyboard.close)  # also at the end of the program
         self.current: Callable[[], Screen | None] | None = None
 
-    def __call__(self, screen: Screen) -> bool | str:
-        """The answer to a screen: yes, no, or what was typed."""
+    def __call__(self, screen: Screen) -> bool | str | Decision:
+        """The answer to a screen: yes, no, what was typed, or a press of the third button."""
         with self._one_at_a_time:
+            if self._keyboard.closed:
+                return False
             if self._keys.isatty():
-                with self._single_keys():
+                with self._keyboard.single_keys(self._keys.fileno()):
                     return self._ask_by_keys(screen)
             return self._ask_by_lines(screen)
+
+    def close(self) -> None:
+        """Leave the tty as it was found; an open question, and every later one, is a NO."""
+        self._keyboard.close()
 
     def show(self, screen: Screen) -> None:
         """A screen that asks nothing."""
@@ -96,7 +124,7 @@ class Terminal:
         self._out.flush()
 
     def _is_open(self, screen: Screen) -> bool:
-        return self.current is None or self.current() is screen
+        return not self._keyboard.closed and (self.current is None or self.current() is screen)
 
     def _read(self, screen: Screen) -> str | None:
         """What was typed next; None at the end of input or when the screen is gone."""
@@ -119,47 +147,43 @@ class Terminal:
         line, _, self._typed = self._typed.partition("\n")
         return line
 
-    def _ask_by_lines(self, screen: Screen) -> bool | str:
+    def _ask_by_lines(self, screen: Screen) -> bool | str | Decision:
         self._write(f"\n{render(screen)}\n")
         while True:
             if screen.entry is not Entry.NOTHING:
                 self._write(f"{screen.entry.value} > ")
                 typed = self._line(screen)
                 return False if typed is None or (not typed and screen.entry is Entry.PIN) else typed
-            self._write(f"[y] {screen.confirm}   [n] {screen.cancel} > ")
+            seen = _as_seen(screen)
+            third = f"   [i] {seen.info}" if screen.info else ""
+            self._write(f"[y] {seen.confirm}   [n] {seen.cancel}{third} > ")
             line = self._line(screen)
-            if line is None or line.strip().lower() in _NO:
+            word = "" if line is None else line.strip().lower()
+            if line is None or word in _NO:
                 return False
-            if line.strip().lower() in _YES:
+            if word in _YES:
                 return True
+            if word in _INFO and screen.info:
+                return _THIRD_BUTTON
 
     # A tty: keys
-
-    @contextmanager
-    def _single_keys(self) -> Iterator[None]:
-        """Keys come one by one and are not echoed."""
-        number = self._keys.fileno()
-        before = termios.tcgetattr(number)
-        tty.setcbreak(number)
-        try:
-            yield
-        finally:
-            termios.tcsetattr(number, termios.TCSADRAIN, before)
 
     def _draw(self, screen: Screen, pages: list[list[str]], page: int, typed: str) -> None:
         columns, rows = self._size
         count = f" {page + 1}/{len(pages)}" if len(pages) > 1 else ""
-        lines = [(screen.title + count)[:columns], "", *pages[page]]
+        seen = _as_seen(screen)
+        lines = [(seen.title + count)[:columns], "", *pages[page]]
         lines += [""] * (rows - len(lines))
         if screen.entry is Entry.NOTHING:
-            buttons = f"[n] {screen.cancel}   [y] {screen.confirm}"
+            third = f"   [i] {seen.info}" if screen.info else ""
+            buttons = f"[n] {seen.cancel}   [y] {seen.confirm}{third}"
         else:
-            lines[-1] = typed[-columns:]
+            lines[-1] = visible(typed)[-columns:]
             buttons = "[Esc] cancel   [Enter] done"
         turn = "   [arrows] pages" if len(pages) > 1 else ""
         self._write(f"\n{_box(lines, columns)}\n{buttons}{turn}\n")
 
-    def _ask_by_keys(self, screen: Screen) -> bool | str:
+    def _ask_by_keys(self, screen: Screen) -> bool | str | Decision:
         pages, page, typed = pages_of(screen, self._size), 0, ""
         while True:
             self._draw(screen, pages, page, typed)
@@ -171,12 +195,14 @@ class Terminal:
             elif key in _BACK and (screen.entry is Entry.NOTHING or key.startswith(_ESCAPE)):
                 page = max(page - 1, 0)
             elif screen.entry is not Entry.NOTHING:
-                for letter in key:
+                for letter in "" if key.startswith(_ESCAPE) else key:  # another key than the arrows
                     if letter in _ENTER:
                         return typed
                     typed = typed[:-1] if letter in _ERASE else typed + letter
             elif key.lower() in _NO:
                 return False
+            elif key.lower() in _INFO and screen.info:
+                return _THIRD_BUTTON
             elif key.lower() in _YES or key in _ENTER:
                 if page == len(pages) - 1:
                     return True

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +55,12 @@ class Bridge:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+@pytest.fixture(autouse=True)
+def locks_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All bridges here have one path: tests side by side must not lock each other out."""
+    monkeypatch.setattr("vault.device.lock.lock_folder", lambda: tmp_path / "locks")
 
 
 @pytest.fixture

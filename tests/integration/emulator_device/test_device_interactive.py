@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
+import logging
 import os
 import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
@@ -16,6 +24,7 @@ from hypothesis import strategies as st
 from trezorlib import messages as m
 
 from emulator.device.server import DeviceEmulator
+from emulator.device.ui.display import Decision
 from emulator.device.ui.screens import Entry, Screen
 from emulator.device.ui.terminal import Terminal, letters_of, pages_of
 from tests.support.raw_host import ALL, RawHost
@@ -199,3 +208,157 @@ def test_a_callback_may_answer_with_text() -> None:
             raw.send(m.ButtonAck())
         assert isinstance(raw.read(), m.Success)
     assert [name for name, _ in seen] == ["pin_device", "set_label"]
+
+
+@pytest.mark.parametrize("answer", ["", "no", "yes", 1, None, [False], Decision(confirmed=True, info=True)])
+def test_only_true_confirms(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        caplog.at_level(logging.ERROR),
+        DeviceEmulator(mnemonic=ALL, mode="interactive", on_screen=lambda _screen: answer) as device,
+        RawHost(device) as raw,
+    ):
+        raw.call(m.Initialize())
+        assert raw.call(m.ApplySettings(label="x")).name == "set_label"
+        assert raw.call(m.ButtonAck()).code == m.FailureType.ActionCancelled
+    assert [record.name for record in caplog.records] == ["emulator.device.ui.person"]
+
+
+# The third button
+
+
+LONG_MESSAGE = m.EthereumSignMessage(
+    address_n=[0x8000002C, 0x8000003C, 0x80000000, 0, 0], message=b"line\n" * 50
+)
+
+
+def screens_of_a_long_message(on_screen: Any) -> list[Screen]:
+    """The screens of a message that fills many pages, up to its signature."""
+    with (
+        DeviceEmulator(mnemonic=ALL, mode="interactive", on_screen=on_screen) as device,
+        RawHost(device) as raw,
+    ):
+        raw.call(m.Initialize())
+        reply = raw.call(LONG_MESSAGE)
+        while isinstance(reply, m.ButtonRequest):
+            reply = raw.call(m.ButtonAck())
+        assert isinstance(reply, m.EthereumMessageSignature)
+        return list(device.screens)
+
+
+def test_an_embedding_program_presses_the_third_button() -> None:
+    skimmed = screens_of_a_long_message(lambda _screen: True)
+    read = screens_of_a_long_message(
+        lambda screen: Decision(confirmed=True, info=True) if screen.info else True
+    )
+    assert any(screen.info for screen in skimmed)
+    assert all(screen.lines != ("line",) * 50 for screen in skimmed)
+    assert read[-1].lines == ("line",) * 50
+
+
+def test_the_third_button_has_a_key() -> None:
+    more = Screen("name", "A title", tuple(f"line {i}" for i in range(9)), 1, info="Show all")
+    with on_a_tty("i") as (terminal, out):
+        assert terminal(more) == Decision(confirmed=True, info=True)
+        assert "[i] Show all" in out.getvalue()
+    with on_a_tty("i|n") as (terminal, out):
+        assert terminal(SHORT) is False
+        assert "[i]" not in out.getvalue()
+
+
+# What a host sends, on a tty
+
+
+def test_nothing_a_host_sends_steers_the_tty() -> None:
+    hostile = Screen("n", "\x1b[2J\u202e", ("\x1b[1A\rx\ny",), 1, confirm="\x1bc", cancel="\x07", info="\x9b")
+    with on_a_tty("n") as (terminal, out):
+        terminal(hostile)
+        assert all(letter.isprintable() or letter == "\n" for letter in out.getvalue())
+        assert r"\x1b[1A\rx\ny" in out.getvalue()
+
+
+def test_keys_that_type_nothing_are_not_typed() -> None:
+    with on_a_tty("1|\x1b[H|2\n") as (terminal, _):
+        assert terminal(PIN) == "12"
+
+
+# The tty afterwards
+
+
+ECHO_AND_LINES = termios.ECHO | termios.ICANON
+
+
+def local_mode(number: int) -> int:
+    return int(termios.tcgetattr(number)[3]) & ECHO_AND_LINES
+
+
+def test_a_closed_terminal_gives_the_tty_back_while_it_is_asking() -> None:
+    main, other = pty.openpty()
+    drawn = threading.Event()
+
+    class Out(io.StringIO):
+        def write(self, text: str) -> int:
+            drawn.set()
+            return super().write(text)
+
+    with os.fdopen(other, "r", encoding="utf-8") as keys:
+        terminal = Terminal((24, 6), keys, Out())
+        answers: list[Any] = []
+        asking = threading.Thread(target=lambda: answers.append(terminal(SHORT)))
+        asking.start()
+        assert drawn.wait(5)
+        assert local_mode(other) == 0
+        terminal.close()
+        assert local_mode(other) == ECHO_AND_LINES
+        asking.join(5)
+        assert answers == [False]
+        assert terminal(SHORT) is False
+        assert local_mode(other) == ECHO_AND_LINES
+    os.close(main)
+
+
+RUN = "import sys; from emulator.device.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_question_is_open_leaves_the_tty_as_it_was(
+    repo_root: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    words = tmp_path / "words"
+    words.write_text(ALL)
+    main, other = pty.openpty()
+    assert local_mode(other) == ECHO_AND_LINES
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, "--port", "0", "--mode", "interactive", "--mnemonic-file", str(words)],
+        cwd=repo_root,
+        stdin=other,
+        stdout=subprocess.PIPE,
+        stderr=other,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        port = int(json.loads(process.stdout.readline())["path"].rpartition(":")[2])
+        with RawHost(At(port)) as raw:  # type: ignore[arg-type]
+            raw.call(m.Initialize())
+            assert isinstance(raw.call(m.ApplySettings(label="x")), m.ButtonRequest)
+            raw.send(m.ButtonAck())
+            shown = b""
+            while b"[y]" not in shown:
+                assert select.select([main], [], [], 5)[0]
+                shown += os.read(main, 4096)
+        assert local_mode(other) == 0
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert local_mode(other) == ECHO_AND_LINES
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(main)
+        os.close(other)
+
+
+class At:
+    """A device of another process, for a host."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +13,11 @@ from trezorlib.messages import FailureType, PinMatrixRequestType
 from trezorlib.tools import parse_path
 from trezorlib.transport import Timeout
 
+from emulator.device.errors import DeviceRestarts, FirmwareError
 from emulator.device.pin import storage
+from emulator.device.profile import STATE_FILE
 from emulator.device.server import DeviceEmulator
+from emulator.device.state import DeviceState
 from tests.support.raw_host import ALL, RawHost
 
 PIN = "1234"
@@ -248,3 +253,50 @@ def test_the_delay_before_a_try_is_counted_and_not_spent() -> None:
     assert [storage.verify(state, "1") for _ in range(3)] == [False] * 3
     assert storage.delay_seconds(state) == 7
     assert storage.tries_left(state) == 13
+
+
+def test_wrong_pins_of_one_workflow_are_on_disk_while_it_runs(host: Open, tmp_path: Path) -> None:
+    raw = host("trezor-core", profile=tmp_path)
+    raw.call(ADDRESS)
+    for tries in range(1, 5):
+        raw.send(m.ButtonAck())
+        raw.decide("1111")
+        assert isinstance(raw.read(), m.ButtonRequest)  # asks again, the workflow goes on
+        assert json.loads((tmp_path / STATE_FILE).read_text())["storage"]["pin_failures"] == tries
+
+
+def test_the_counter_is_kept_before_a_pin_is_compared() -> None:
+    kept: list[int] = []
+    state = DeviceState(mnemonic=ALL, pin=PIN, locked=True)
+    state.keep = lambda: kept.append(state.pin_failures)
+    assert not storage.verify(state, "1")
+    assert kept == [1]
+    assert storage.verify(state, PIN)
+    assert kept == [1, 2, 0]
+
+
+def test_a_counter_that_cannot_be_kept_unlocks_nothing() -> None:
+    def keep() -> None:
+        raise FirmwareError("Firmware error")
+
+    state = DeviceState(mnemonic=ALL, pin=PIN, locked=True, keep=keep)
+    with pytest.raises(FirmwareError):
+        storage.verify(state, PIN)
+    assert not state.unlocked
+
+
+def test_a_device_that_lost_its_power_before_the_wipe_is_wiped_at_the_next_try() -> None:
+    state = DeviceState(mnemonic=ALL, pin=PIN, locked=True, pin_failures=storage.MAX_TRIES)
+    with pytest.raises(DeviceRestarts):
+        storage.verify(state, PIN)
+    assert not state.initialized
+
+
+@pytest.mark.parametrize("persona", CORE)
+def test_nobody_types_an_empty_pin(host: Open, persona: str) -> None:
+    raw = host(persona, "", mode="auto")
+    reply = raw.call(m.ChangePin())
+    while isinstance(reply, m.ButtonRequest):
+        reply = raw.call(m.ButtonAck())
+    failed(reply, FailureType.PinCancelled, "PIN entry cancelled")
+    assert raw.call(m.GetFeatures()).pin_protection is False

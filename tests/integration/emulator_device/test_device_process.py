@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,9 +20,16 @@ from trezorlib import client as trezor_client
 from trezorlib import messages as m
 from trezorlib.tools import parse_path
 from trezorlib.transport import get_transport
+from trezorlib.transport.udp import UdpTransport
 
 from emulator.device.control import ControlServer
+from emulator.device.engine import DeviceEndedError
+from emulator.device.protocol import link as link_module
+from emulator.device.protocol import proto
+from emulator.device.protocol.link import Link
+from emulator.device.protocol.wire import Frame, split
 from emulator.device.server import DeviceEmulator
+from tests.support.raw_host import RawHost
 
 ABANDON = "abandon " * 11 + "about"
 RUN = "import sys; from emulator.device.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -49,7 +57,8 @@ def running(root: Path, *args: str) -> Iterator[tuple[dict[str, str], Any]]:
 
 def request(url: str, body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data), timeout=5) as response:  # noqa: S310
+    headers = {"Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=5) as response:  # noqa: S310
         return json.load(response)
 
 
@@ -165,3 +174,102 @@ def test_refuses_to_start_on_bad_arguments(repo_root: Path, args: list[str]) -> 
     assert done.returncode == 2
     assert done.stderr
     assert done.stdout == ""
+
+
+BROKEN = """
+import sys
+from emulator.device.protocol.link import Link
+from emulator.device.cli import main
+wait = Link.wait
+def broken(self):
+    wait(self)
+    raise OSError("the selector is gone")
+Link.wait = broken
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_device_that_dies_ends_its_process_with_an_error(repo_root: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", BROKEN, "--port", "0"],
+        cwd=repo_root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        transport = get_transport(json.loads(process.stdout.readline())["path"])
+        transport.open()
+        transport.write_chunk(b"?##" + bytes(61))
+        transport.close()
+        assert process.wait(10) == 1
+    finally:
+        process.kill()
+        _, told = process.communicate(timeout=10)
+    assert "the device ended by an error of its own" in told
+
+
+def test_a_dead_device_says_so_and_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    died = threading.Event()
+    device = DeviceEmulator(mnemonic=ABANDON)
+    device.when_it_dies(died.set)
+    assert not device.alive
+    device.start()
+    assert device.alive
+
+    def broken(_link: Link) -> None:
+        raise OSError("the selector is gone")
+
+    monkeypatch.setattr(Link, "wait", broken)
+    device._link.submit(lambda: None)  # wakes it
+    assert died.wait(5)
+    device._engine._thread.join(5)
+    assert not device.alive
+    with pytest.raises(DeviceEndedError):
+        device.load_seed(None)
+    assert device.root_fingerprint == "73c5da0a"
+    device.stop()
+
+
+def test_an_answer_without_bytes_is_a_failure_and_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = proto.encode
+
+    def broken(message: Any) -> bytes:
+        if isinstance(message, m.Features):
+            raise UnicodeEncodeError("utf-8", "x", 0, 1, "surrogates not allowed")
+        return encode(message)
+
+    with DeviceEmulator(mnemonic=ABANDON) as device, RawHost(device) as raw:
+        with monkeypatch.context() as spoiled:
+            spoiled.setattr(proto, "encode", broken)
+            reply = raw.call(m.GetFeatures())
+        assert (reply.code, reply.message) == (m.FailureType.FirmwareError, "Firmware error")
+        assert raw.call(m.GetFeatures()).initialized
+        assert device.alive
+
+
+@pytest.mark.parametrize(
+    "options", [{"label": "\ud800"}, {"typed_passphrase": "\udcff"}, {"label": "x" * 33}]
+)
+def test_refuses_text_no_device_could_hold(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="UTF-8 text"):
+        DeviceEmulator(mnemonic=ABANDON, **options)
+
+
+def test_a_flood_of_packets_leaves_room_for_other_work() -> None:
+    link = Link()
+    (packet,) = split(Frame(55, b""))
+    transport = UdpTransport(f"127.0.0.1:{link.port}")
+    transport.open()
+    for _ in range(link_module._PACKETS_AT_ONCE + 10):
+        transport.write_chunk(packet)
+    seen: list[int] = []
+    link.submit(lambda: seen.append(len(link.frames)))
+    link.wait()
+    assert seen == [link_module._PACKETS_AT_ONCE]
+    link.wait()
+    assert len(link.frames) == link_module._PACKETS_AT_ONCE + 10
+    transport.close()
+    link.close()
