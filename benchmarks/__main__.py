@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import command_line, device_signing
+from benchmarks import command_line, device_overhead, device_signing
 from benchmarks.measure import Bound, report
 
 
@@ -27,6 +27,7 @@ def main() -> int:
     genuine = [spec for text in arguments.emulator for spec in device_signing.parse(text)]
     bounds: list[Bound] = command_line.measure(arguments.runs)
     bounds += device_signing.measure(arguments.runs, genuine)
+    bounds += device_overhead.measure(arguments.runs, genuine)
     return report(bounds)
 
 

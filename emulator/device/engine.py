@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import TypeVar
 
 from trezorlib import messages
@@ -23,12 +24,14 @@ from .errors import (
     DataError,
     DeviceFailure,
     DeviceRestarts,
+    FirmwareError,
     Unanswered,
     UnexpectedMessage,
 )
 from .faults import Faults
 from .flow import Flow, Interrupted
 from .handlers import Handlers
+from .keeping import Keeper
 from .personas import Persona
 from .protocol import answers, proto
 from .protocol.link import Address, Link
@@ -45,7 +48,10 @@ from .ui.screens import Answer, Entry, Screen
 
 LOG = logging.getLogger(__name__)
 COMMAND_TIMEOUT = 10.0  # a command from another thread waits at most for a signature or two
+_LOOK_AGAIN = 0.2  # how often a waiting command looks whether the device still lives
 MAX_NESTING = 8  # workflows a host may open inside one another
+
+_BUG = "Firmware error"
 
 # C firmware: what ends a running workflow instead of being answered in the middle of it.
 _ENDS_WORKFLOW = frozenset(
@@ -64,6 +70,10 @@ _ENDS_WORKFLOW = frozenset(
 )
 
 Result = TypeVar("Result")
+
+
+class DeviceEndedError(TimeoutError):
+    """A command for a device whose thread is no longer there: it would wait for ever."""
 
 
 class _Stopped(Exception):  # noqa: N818 - a signal, not an error
@@ -106,8 +116,7 @@ class Engine:
             on_screen=on_screen,
             typed={Entry.PASSPHRASE: typed_passphrase, Entry.PIN: typed_pin},
         )
-        self._on_change = on_change
-        self._saved = state.fingerprint()
+        self._keeper = Keeper(state, on_change)
         self._handlers = Handlers(persona)
         self._reception = Reception(self.rules, state, self._handlers)
         self._busy = False
@@ -118,7 +127,8 @@ class Engine:
         link.on_error = self._refuse_packet
         link.mangler.faults = self.faults
         link.judge_headers(self._reception.judge_header)
-        self._thread = threading.Thread(target=self._run, name=f"device-{link.port}", daemon=True)
+        self.on_death: Callable[[], None] = lambda: None
+        self._thread = threading.Thread(target=self._live, name=f"device-{link.port}", daemon=True)
 
     # For other threads
 
@@ -141,9 +151,12 @@ class Engine:
         return self._thread.is_alive()
 
     def run_command(self, command: Callable[[], Result]) -> Result:
-        """Run `command` on the device's thread and return its result (or raise its error)."""
-        if not self._thread.is_alive():
-            return command()
+        """Run `command` on the device's thread and return its result (or raise its error).
+
+        Raises DeviceEndedError when that thread has ended.
+        """
+        if self._thread.ident is None:
+            return command()  # not started: nobody else touches the device
         done = threading.Event()
         box: list[Result] = []
         errors: list[Exception] = []
@@ -156,8 +169,12 @@ class Engine:
             done.set()
 
         self._link.submit(work)
-        if not done.wait(COMMAND_TIMEOUT):
-            raise TimeoutError("the device's thread does not answer")
+        deadline = monotonic() + COMMAND_TIMEOUT
+        while not done.wait(_LOOK_AGAIN):
+            if not self._thread.is_alive() and not done.is_set():
+                raise DeviceEndedError("the device has ended: start another")
+            if monotonic() > deadline:
+                raise TimeoutError("the device's thread does not answer")
         if errors:
             raise errors[0]
         return box[0]
@@ -190,17 +207,22 @@ class Engine:
         self._rebooting = True
 
     def save(self) -> None:
-        """Have the state kept if it changed."""
-        now = self.state.fingerprint()
-        if now != self._saved:
-            self._on_change(self.state)
-            self._saved = now
+        """Have the state kept if it changed. Raises FirmwareError when it cannot be."""
+        self._keeper.save()
 
     @property
     def busy(self) -> bool:
         return self._busy
 
     # The loop
+
+    def _live(self) -> None:
+        """The thread: whatever ends it unasked is told, and `on_death` called."""
+        try:
+            self._run()
+        except Exception:
+            LOG.exception("the device has ended")
+            self.on_death()
 
     def _run(self) -> None:
         frame: Frame | None = None
@@ -223,26 +245,39 @@ class Engine:
                 self._nesting = 0
                 self.display.close(Answer.DROPPED)
                 self._debug.layout_changed()
-                self.save()
+                with suppress(FirmwareError):  # told already, and there is nobody to be answered
+                    self.save()
 
     def _handle(self, frame: Frame) -> None:
         """Run the workflow of a message and answer it; storage is kept before the answer is sent."""
         try:
-            reply = self._dispatch(frame)
+            reply = self._reply_to(frame)
+            self.save()
+            self._send(reply)
         except Unanswered:
             return
+        except DeviceFailure as failure:  # storage could not be kept
+            self._send(self._failure(failure))
+        except (Interrupted, _Rebooted, _Stopped):
+            raise
+        except Exception:  # an answer that has no bytes
+            LOG.exception("answer failed")
+            self._send(proto.failure(FIRMWARE_ERROR, _BUG))
+
+    def _reply_to(self, frame: Frame) -> Message:
+        """What a message is answered. Raises Unanswered, and what ends or restarts the device."""
+        try:
+            return self._dispatch(frame)
+        except (Unanswered, Interrupted, _Rebooted, _Stopped):
+            raise
         except DeviceFailure as failure:
-            reply = self._failure(failure)
+            return self._failure(failure)
         except DeviceRestarts:
             self._reboot()
             raise _Rebooted from None
-        except (Interrupted, _Rebooted, _Stopped):
-            raise
         except Exception:  # the firmware too answers a bug of its own with FirmwareError
             LOG.exception("workflow failed")
-            reply = proto.failure(FIRMWARE_ERROR, "Firmware error")
-        self.save()
-        self._send(reply)
+            return proto.failure(FIRMWARE_ERROR, _BUG)
 
     def _failure(self, failure: DeviceFailure) -> Message:
         text = failure.message

@@ -2,7 +2,8 @@
 
 `device.json` holds the storage (seed, PIN and settings of a TEST device, in the clear: mode 0600, but
 no safe place for a seed that is worth something). It is replaced whole or not at all. Refuses a file
-that is damaged, newer than this program or of another persona, and a profile another process uses.
+that is damaged, newer than this program or of another persona, a profile another process uses, a
+directory of another user, and to store what it would not read again.
 """
 
 from __future__ import annotations
@@ -10,96 +11,61 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable
-from enum import IntEnum
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trezorlib.messages import BackupType, DisplayRotation, SafetyCheckLevel
-
+from .files import UnfitFileError, read_small, replace_whole
+from .personas import PERSONAS, by_name
 from .state import STORED, DeviceState
+from .stored_values import WrongValueError, from_json, to_json
 
 FORMAT = 1
 STATE_FILE = "device.json"
 LOCK_FILE = "lock"
-
-_ENUMS: dict[str, type[IntEnum]] = {
-    "safety_checks": SafetyCheckLevel,
-    "backup_type": BackupType,
-    "display_rotation": DisplayRotation,
-}
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class ProfileError(ValueError):
     """A profile that cannot be used; says what to do about it."""
 
 
-def _to_json(name: str, value: Any) -> object:
-    if name in _ENUMS:
-        return _ENUMS[name](value).name
-    if isinstance(value, bytes):
-        return value.hex()
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _text(value: object) -> str:
-    if type(value) is not str:
-        raise TypeError
-    return value
-
-
-def _optional_text(value: object) -> str | None:
-    return None if value is None else _text(value)
-
-
-def _flag(value: object) -> bool:
-    if type(value) is not bool:
-        raise TypeError
-    return value
-
-
-def _count(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise TypeError
-    return value
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if type(value) is not list:
-        raise TypeError
-    return tuple(_text(item) for item in value)
-
-
-def _reader(name: str) -> Callable[[Any], object]:
-    """How a field's JSON becomes its value, by the field's declared type."""
-    if name in _ENUMS:
-        return lambda value: _ENUMS[name][_text(value)]
-    declared = str(DeviceState.__annotations__[name])
-    return {
-        "str": _text,
-        "str | None": _optional_text,
-        "bool": _flag,
-        "int": _count,
-        "bytes": lambda value: bytes.fromhex(_text(value)),
-        "tuple[str, ...]": _texts,
-    }[declared]
+def _own_directory(path: Path) -> int:
+    """A descriptor of the directory, made if it is not there. Raises ProfileError."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileExistsError, NotADirectoryError):
+        raise ProfileError(
+            f"profile {path} is not a directory: name a directory, or one to be made"
+        ) from None
+    except OSError as error:
+        raise ProfileError(f"profile {path} cannot be opened: {error.strerror}") from None
+    if os.fstat(fd).st_uid != os.geteuid():
+        os.close(fd)
+        raise ProfileError(f"profile {path} belongs to another user: choose a directory of your own")
+    return fd
 
 
 class Profile:
     """A directory used by this process alone, until `close`.
 
-    Raises ProfileError when another process uses it.
+    Raises ProfileError when it is not a directory of this user's, or another process uses it.
     """
 
     def __init__(self, directory: Path, persona: str) -> None:
         self._directory = directory
-        self._persona = persona
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._persona = by_name(persona)
+        self._fd = _own_directory(directory)
+        try:
+            self._lock = os.open(LOCK_FILE, _LOCK_FLAGS, 0o600, dir_fd=self._fd)
+        except OSError as error:
+            os.close(self._fd)
+            raise ProfileError(f"profile {directory} cannot be locked: {error.strerror}") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            os.close(self._lock)
+            self.close()
             raise ProfileError(
                 f"profile {directory} is used by another process: stop that device, or choose another profile"
             ) from None
@@ -111,19 +77,26 @@ class Profile:
     def close(self) -> None:
         """Let others use the profile."""
         os.close(self._lock)
+        os.close(self._fd)
 
     def load(self) -> DeviceState | None:
         """The stored state, None in a fresh profile. Raises ProfileError."""
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = read_small(STATE_FILE, dir_fd=self._fd).decode()
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except UnfitFileError as error:
             raise self._damaged(str(error)) from None
+        except UnicodeDecodeError:
+            raise self._damaged("not UTF-8") from None
+        except OSError as error:
+            raise self._damaged(error.strerror or "unreadable") from None
         try:
             document = json.loads(text)
         except json.JSONDecodeError as error:
             raise self._damaged(f"not JSON, {error}") from None
+        except (ValueError, RecursionError):
+            raise self._damaged("a number too long, or lists too deep, for a profile") from None
         if not isinstance(document, dict):
             raise self._damaged("expected a JSON object")
         return self._read(document)
@@ -131,9 +104,7 @@ class Profile:
     def _read(self, document: dict[str, Any]) -> DeviceState:
         version = document.get("format")
         if type(version) is int and version > FORMAT:
-            raise ProfileError(
-                f"{self.path} has format {version}, this program reads {FORMAT}: use a newer emulator"
-            )
+            raise ProfileError(f"{self.path} has a format newer than {FORMAT}: use a newer emulator")
         stored = document.get("storage")
         if (
             version != FORMAT
@@ -141,38 +112,48 @@ class Profile:
             or not isinstance(stored, dict)
         ):
             raise self._damaged("expected exactly format, persona and storage")
-        if document["persona"] != self._persona:
+        persona = document["persona"]
+        if type(persona) is not str or persona not in PERSONAS:
+            raise self._damaged(f"persona: expected one of {', '.join(sorted(PERSONAS))}")
+        if persona != self._persona.name:
             raise ProfileError(
-                f"{self.path} is of a {document['persona']}, not of a {self._persona}: "
+                f"{self.path} is of a {persona}, not of a {self._persona.name}: "
                 "a profile belongs to one persona"
             )
         if set(stored) != set(STORED):
             wrong = ", ".join(sorted(set(stored) ^ set(STORED)))
-            raise self._damaged(f"unknown or missing in storage: {wrong}")
+            raise self._damaged(f"unknown or missing in storage: {wrong[:200]}")
+        try:
+            state = self._state(stored)
+        except WrongValueError as error:
+            raise self._damaged(str(error)) from None
+        state.power_off()
+        return state
+
+    def _state(self, stored: Mapping[str, object]) -> DeviceState:
+        """The state of a document's storage. Raises WrongValueError, which names the field."""
         state = DeviceState()
         for name, value in stored.items():
             try:
-                setattr(state, name, _reader(name)(value))
-            except (TypeError, KeyError, ValueError):
-                raise self._damaged(f"storage.{name} has a value it cannot have") from None
-        state.power_off()
+                setattr(state, name, from_json(self._persona, name, value))
+            except WrongValueError as error:
+                raise WrongValueError(f"storage.{name}: {error}") from None
+        if state.mnemonic is not None and state.shares:
+            raise WrongValueError("storage.shares: expected none beside a mnemonic")
         return state
 
     def _damaged(self, what: str) -> ProfileError:
         return ProfileError(f"{self.path} is damaged ({what}): restore it, or delete it to start afresh")
 
     def save(self, state: DeviceState) -> None:
-        """Replace the stored state, on disk before this returns."""
-        document = {
-            "format": FORMAT,
-            "persona": self._persona,
-            "storage": {name: _to_json(name, getattr(state, name)) for name in STORED},
-        }
-        fresh = self._directory / f"{STATE_FILE}.new"
-        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as out:
-            json.dump(document, out, indent=1)
-            out.write("\n")
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(self.path)
+        """Replace the stored state, on disk before this returns.
+
+        Raises OSError, and ProfileError for what could not be read again; both leave the old one.
+        """
+        storage = {name: to_json(name, getattr(state, name)) for name in STORED}
+        try:
+            self._state(storage)
+        except WrongValueError as error:
+            raise ProfileError(f"{self.path} cannot hold this: {error}") from None
+        document = {"format": FORMAT, "persona": self._persona.name, "storage": storage}
+        replace_whole(STATE_FILE, json.dumps(document, indent=1).encode() + b"\n", dir_fd=self._fd)

@@ -10,19 +10,22 @@ Modes: `auto` confirms everything at once, `scripted` waits for debuglink (or `p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, get_args
 
 from .engine import Engine
+from .errors import FirmwareError
 from .faults import FaultValue
 from .keys import HARDENED, Node, mnemonic_is_valid
+from .management.settings import LABEL_MAX_LENGTH
 from .personas import Persona, by_name
 from .pin.storage import MAX_LENGTH as MAX_PIN_LENGTH
 from .profile import Profile, ProfileError
 from .protocol.link import HOST, Link
 from .state import DeviceState
+from .stored_values import is_label, is_pin, is_utf8, pin_digits
 from .ui.display import Decision, OnScreen
 from .ui.screens import Screen, ScreenRecord
 from .ui.terminal import Terminal, letters_of
@@ -60,6 +63,8 @@ class DeviceEmulator:
             raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
         if on_screen is not None and mode != "interactive":
             raise ValueError(f"on_screen decides only in mode 'interactive', not in {mode!r}")
+        if not is_utf8(typed_passphrase):
+            raise ValueError("the passphrase is not valid UTF-8 text")
         row = by_name(persona)
         state = _fresh_state(row, mnemonic, label, pin, passphrase_protection)
         terminal = Terminal(letters_of(row.display)) if on_screen is None and mode == "interactive" else None
@@ -133,6 +138,15 @@ class DeviceEmulator:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the device's thread runs: started, not stopped, and not ended by an error."""
+        return self._engine.alive
+
+    def when_it_dies(self, callback: Callable[[], None]) -> None:
+        """Call `callback`, on the device's thread, when an error ends the device. Before `start`."""
+        self._engine.on_death = callback
 
     # What it is
 
@@ -229,7 +243,10 @@ class DeviceEmulator:
             self._engine.state.label = label
             self._engine.sessions.clear()
             self._engine.restart_workflows()
-            self._engine.save()
+            try:
+                self._engine.save()
+            except FirmwareError as error:
+                raise ProfileError("the profile cannot be written: the seed stays as it was") from error
 
         self._engine.run_command(load)
 
@@ -241,6 +258,8 @@ def _fresh_state(
     if mnemonic is not None:
         _check_mnemonic(mnemonic)
     _check_pin(persona, pin)
+    if not is_label(persona, label):
+        raise ValueError(f"a label of {persona.name} is UTF-8 text of at most {LABEL_MAX_LENGTH}")
     if pin and mnemonic is None:
         raise ValueError("a PIN protects a seed: give a mnemonic, too")
     return DeviceState(
@@ -255,8 +274,8 @@ def _fresh_state(
 
 def _check_pin(persona: Persona, pin: str) -> None:
     """The PIN itself is never part of an error message."""
-    digits = persona.pin_places if persona.firmware == "legacy" else "0123456789"
-    if len(pin) > MAX_PIN_LENGTH or not set(pin) <= set(digits):
+    if not is_pin(persona, pin):
+        digits = pin_digits(persona)
         raise ValueError(f"a PIN of {persona.name} has up to {MAX_PIN_LENGTH} digits of {digits}")
 
 

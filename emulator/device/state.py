@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -53,6 +54,8 @@ class DeviceState:
     # Lost with the power
     locked: bool = False
     busy_until: float = 0.0
+    # Has storage kept at once, before the workflow goes on; raises when it cannot be.
+    keep: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
     @property
     def initialized(self) -> bool:
@@ -92,8 +95,18 @@ class DeviceState:
     def wipe(self) -> None:
         """Forget everything; the device gets a new id."""
         fresh = DeviceState()
-        for name in DeviceState.__slots__:
+        for name in (*STORED, *_VOLATILE):
             setattr(self, name, getattr(fresh, name))
+
+    def snapshot(self) -> tuple[object, ...]:
+        """The storage as it is now, for `restore`."""
+        return tuple(getattr(self, name) for name in STORED)
+
+    def restore(self, snapshot: tuple[object, ...]) -> None:
+        """Go back to an earlier storage, as a device that lost its power comes back."""
+        for name, value in zip(STORED, snapshot, strict=True):
+            setattr(self, name, value)
+        self.power_off()
 
     def fingerprint(self) -> bytes:
         """A digest of the storage, to notice that it changed."""
@@ -101,4 +114,5 @@ class DeviceState:
         return hashlib.sha256(text.encode()).digest()
 
 
-STORED = tuple(name for name in DeviceState.__slots__ if name not in ("locked", "busy_until"))
+_VOLATILE = ("locked", "busy_until")
+STORED = tuple(name for name in DeviceState.__slots__ if name not in (*_VOLATILE, "keep"))

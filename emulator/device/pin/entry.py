@@ -19,21 +19,25 @@ from . import storage
 if TYPE_CHECKING:
     from ..flow import Flow
 
+_CANCELLED = "PIN entry cancelled"
 CURRENT = PinMatrixRequestType.Current
 
 
 def on_screen(flow: Flow, prompt: str, *, tries: int | None = None, wrong: bool = False) -> str:
-    """What is typed on the device. Raises PinCancelled when the person refuses."""
+    """What is typed on the device. Raises PinCancelled when the person refuses, or types nothing."""
     lines: tuple[str, ...] = ("Wrong PIN",) if wrong else ()
     if tries is not None:
         lines += ("Last attempt",) if tries == 1 else (f"{tries} tries left",)
     screen = Screen("pin_device", prompt, lines, int(ButtonRequestType.PinEntry), entry=Entry.PIN)
     try:
-        return flow.ask_text(screen)
+        typed = flow.ask_text(screen)
     except CancelledByHost:
         raise
     except ActionCancelled:
-        raise PinCancelled("PIN entry cancelled") from None
+        raise PinCancelled(_CANCELLED) from None
+    if not typed:  # the keypad confirms no empty PIN
+        raise PinCancelled(_CANCELLED)
+    return typed
 
 
 def by_matrix(flow: Flow, kind: PinMatrixRequestType, prompt: str) -> str | None:

@@ -7,6 +7,7 @@ Sixteen wrong PINs in a row, or the wipe code in place of the PIN, wipe the devi
 from __future__ import annotations
 
 import hmac
+from typing import NoReturn
 
 from ..errors import DeviceRestarts
 from ..state import DeviceState
@@ -32,22 +33,37 @@ def _same(left: str, right: str) -> bool:
 def refuse_wipe_code(state: DeviceState, pin: str) -> None:
     """Wipe the device if `pin` is its wipe code. Raises DeviceRestarts then."""
     if state.wipe_code and _same(state.wipe_code, pin):
-        state.wipe()
-        raise DeviceRestarts
+        _wipe(state)
 
 
 def verify(state: DeviceState, pin: str) -> bool:
-    """Try a PIN: unlocks if it is right. Raises DeviceRestarts when the device was wiped instead."""
+    """Try a PIN: unlocks if it is right. Raises DeviceRestarts when the device was wiped instead.
+
+    The raised counter is kept before the PIN is compared: pulling the cable saves no try. Without
+    a PIN there is none to be guessed, and nothing to be counted.
+    """
+    if not state.pin and not pin:
+        state.locked = False
+        return True
     refuse_wipe_code(state, pin)
+    if state.pin_failures >= MAX_TRIES:  # the power went before the wipe
+        _wipe(state)
     state.pin_failures += 1
+    state.keep()
     if _same(state.pin, pin):
         state.pin_failures = 0
+        state.keep()
         state.locked = False
         return True
     if state.pin_failures >= MAX_TRIES:
-        state.wipe()
-        raise DeviceRestarts
+        _wipe(state)
     return False
+
+
+def _wipe(state: DeviceState) -> NoReturn:
+    state.wipe()
+    state.keep()
+    raise DeviceRestarts
 
 
 def change(state: DeviceState, pin: str) -> bool:

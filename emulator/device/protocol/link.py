@@ -19,6 +19,7 @@ from .wire import PING, PONG, Frame, HeaderCheck, Reassembler, WireError, split
 HOST = "127.0.0.1"
 _MAX_DATAGRAM = 2048
 _PAIR_ATTEMPTS = 200
+_PACKETS_AT_ONCE = 64  # of the wire, before debuglink and other threads have their turn
 
 Address = tuple[str, int]
 
@@ -46,7 +47,11 @@ def _bind(port: int) -> socket.socket:
 def _bind_pair(port: int) -> tuple[socket.socket, socket.socket]:
     """Sockets on N and N+1; with port 0 any free pair."""
     for _ in range(_PAIR_ATTEMPTS):
-        first = _bind(port)
+        try:
+            first = _bind(port)
+        except OSError as error:
+            text = f"UDP port {port} cannot be used ({error.strerror}); choose another --port, or 0"
+            raise OSError(text) from None
         number = first.getsockname()[1]
         try:
             return first, _bind(number + 1)
@@ -100,10 +105,8 @@ class Link:
             self._work.popleft()()
 
     def _receive(self, port: _Port) -> None:
-        """Take packets: from the host all, from debuglink one, so that each takes effect first."""
-        more = True
-        while more:
-            more = port is self._wire
+        """Take packets: from the host many, from debuglink one, so that each takes effect first."""
+        for _ in range(_PACKETS_AT_ONCE if port is self._wire else 1):
             try:
                 packet, peer = port.sock.recvfrom(_MAX_DATAGRAM)
             except BlockingIOError:

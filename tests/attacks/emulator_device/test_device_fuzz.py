@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator.device.personas import PERSONAS
-from emulator.device.wire import Frame
+from emulator.device.protocol.wire import Frame
 from tests.support import device_fuzz
 from tests.support.device_conversations import CONVERSATIONS, DECISIONS, SPOILS, Spoil, converse
 from tests.support.device_fuzz import Victim, victim

@@ -253,7 +253,7 @@ def test_an_answer_without_bytes_is_a_failure_and_not_the_end(monkeypatch: pytes
 @pytest.mark.parametrize(
     "options", [{"label": "\ud800"}, {"typed_passphrase": "\udcff"}, {"label": "x" * 33}]
 )
-def test_refuses_text_no_device_could_hold(options: dict[str, str]) -> None:
+def test_refuses_text_no_device_could_hold(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="UTF-8 text"):
         DeviceEmulator(mnemonic=ABANDON, **options)
 

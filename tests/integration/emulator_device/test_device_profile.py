@@ -114,7 +114,7 @@ def test_another_process_on_the_profile_is_refused(tmp_path: Path, repo_root: Pa
 
 
 @pytest.mark.parametrize("options", [{"mnemonic": ALL}, {"label": "x"}])
-def test_a_profile_that_holds_a_device_takes_no_other(tmp_path: Path, options: dict[str, str]) -> None:
+def test_a_profile_that_holds_a_device_takes_no_other(tmp_path: Path, options: dict[str, Any]) -> None:
     with DeviceEmulator(mnemonic=ALL, profile=tmp_path):
         pass
     with pytest.raises(ProfileError, match="already holds a device"):
