@@ -10,21 +10,15 @@ import argparse
 import sys
 
 from benchmarks import command_line, device_overhead, device_signing
+from benchmarks.alone import add_options, specs_of
 from benchmarks.measure import Bound, report
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=10, help="counted runs of each command (default 10)")
-    parser.add_argument(
-        "--emulator",
-        action="append",
-        default=[],
-        metavar="KIND=PATH",
-        help="a genuine device emulator to measure ours against, e.g. trezor-legacy=PATH",
-    )
+    add_options(parser)
     arguments = parser.parse_args()
-    genuine = [spec for text in arguments.emulator for spec in device_signing.parse(text)]
+    genuine = specs_of(arguments)
     bounds: list[Bound] = command_line.measure(arguments.runs)
     bounds += device_signing.measure(arguments.runs, genuine)
     bounds += device_overhead.measure(arguments.runs, genuine)

@@ -7,7 +7,6 @@ call does none of it and is given its messages ready made.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -26,9 +25,10 @@ from trezorlib.client import AppManifest
 from trezorlib.tools import parse_path
 from trezorlib.transport.udp import UdpTransport
 
-from benchmarks.measure import Bound, report
+from benchmarks.alone import run_alone
+from benchmarks.measure import Bound
 from tests.conformance.client import ONEKEY_MODEL
-from tests.conformance.devices import Spec, opened, parse
+from tests.conformance.devices import Spec, opened
 from tests.conformance.driver import Driver
 from tests.conformance.scenario import Setup
 from tests.support.device_in_hand import finger
@@ -237,16 +237,5 @@ def measure(runs: int, emulators: Sequence[Spec] = ()) -> list[Bound]:
     ]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--emulator", action="append", default=[], metavar="KIND=PATH")
-    parser.add_argument("--runs", type=int, default=10, help="counted runs (default 10)")
-    options = parser.parse_args()
-    specs = [spec for text in options.emulator for spec in parse(text)]
-    return report(measure(options.runs, specs))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_alone(__doc__, measure))

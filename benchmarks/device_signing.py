@@ -7,7 +7,6 @@ and no ratio is. Also the time from starting the process to its first Features.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -27,8 +26,9 @@ from trezorlib import messages as m
 from trezorlib.tools import parse_path
 from trezorlib.transport.udp import UdpTransport
 
-from benchmarks.measure import Bound, report, seconds
-from tests.conformance.devices import Spec, opened, parse
+from benchmarks.alone import run_alone
+from benchmarks.measure import Bound, seconds
+from tests.conformance.devices import Spec, opened
 from tests.conformance.driver import Driver
 from tests.conformance.scenario import Setup
 
@@ -179,16 +179,5 @@ def _ms(signer: Signer, size: int) -> str:
     return f"{signer.median(size) * 1000:.1f} ms"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--emulator", action="append", default=[], metavar="KIND=PATH")
-    parser.add_argument("--runs", type=int, default=10, help="counted runs (default 10)")
-    options = parser.parse_args()
-    specs = [spec for text in options.emulator for spec in parse(text)]
-    return report(measure(options.runs, specs))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_alone(__doc__, measure))

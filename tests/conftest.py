@@ -35,6 +35,14 @@ settings.load_profile(os.environ.get("VAULT_HYPOTHESIS", "sample"))
 RECURSION_LIMIT = sys.getrecursionlimit()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device",
+        help="device and conformance tests: builtin (default), builtin:PERSONA, udp:HOST:PORT, "
+        "trezor-legacy=PATH, onekey=PATH",
+    )
+
+
 @pytest.fixture(autouse=True)
 def ordinary_recursion_limit() -> None:
     """py_ecc, which eth_account imports, raises the limit so far that deep nesting overflows the stack."""

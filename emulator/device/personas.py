@@ -59,15 +59,6 @@ class Persona:
     unsupported: frozenset[str] = frozenset()
     # Features fields of a fork's own, appended as they are.
     extra_features: bytes = b""
-    # One question (and one ButtonRequest) per output instead of address, then amount.
-    single_output_screen: bool = False
-    # ButtonRequest of an output; OneKey announces a transaction as SignTx.
-    output_button_code: int = 3
-    # Whether fee warning and total are announced by a ButtonRequest at all.
-    announces_total: bool = True
-    # One question for address and text of a message, and its ButtonRequest code.
-    single_message_screen: bool = False
-    message_button_code: int = 1
     passphrase_entry_on_device: bool = True
     session_slots: int = 10
     # Places of the PIN matrix, in the order in which a host names them.
@@ -152,11 +143,6 @@ _ONEKEY_CLASSIC_1S = Persona(
     display=(128, 64),
     unsupported=_NOT_IN_C | {"EthereumSignTypedData", "EntropyCheckContinue"},
     extra_features=_classic_1s_features("EMULATOR000001"),
-    single_output_screen=True,
-    output_button_code=8,
-    announces_total=False,
-    single_message_screen=True,
-    message_button_code=7,
     pin_places="1234567890",
     default_label="OneKey Classic",
 )

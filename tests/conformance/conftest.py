@@ -20,9 +20,6 @@ from tests.conformance.devices import Spec, parse  # noqa: E402
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
-    group.addoption(
-        "--device", help="builtin (default), builtin:PERSONA, udp:HOST:PORT, trezor-legacy=PATH ..."
-    )
     group.addoption("--scenarios", type=Path, help="a scenario file (default: the one beside the tests)")
     group.addoption("--expected", type=Path, help="a recording (default: that of the device's firmware)")
 
@@ -40,7 +37,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test once per device; a device's tests run in one worker, so that it is played once."""
     if "played" in metafunc.fixturenames:
         try:
-            specs = parse(metafunc.config.getoption("--device", None) or "builtin")
+            specs = parse(metafunc.config.getoption("--device") or "builtin")
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
         devices = [

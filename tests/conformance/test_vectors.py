@@ -24,7 +24,7 @@ def report(request: pytest.FixtureRequest) -> Iterator[vectors.Report]:
     folder = vectors.default_folder()
     if not folder.is_dir():
         pytest.skip(f"the firmware's vectors are not present at {folder}")
-    wanted = str(request.config.getoption("--device", None) or "")
+    wanted = str(request.config.getoption("--device") or "")
     if wanted.startswith("trezor-core="):
         if request.param != "trezor-core":
             pytest.skip(f"only {wanted} was asked for")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Sequence
 
 from trezorlib import messages
@@ -13,6 +11,7 @@ from ..errors import DataError
 from ..flow import Flow
 from ..keys import HARDENED, Node
 from ..protocol.proto import Message
+from ..slip24 import address_mac
 from . import onekey_messages
 from .address import address_of_key, checksum_address
 from .extended_key import extended_public_key, node_message
@@ -24,15 +23,6 @@ from .wallet import Wallet
 
 # Rootstock and its testnet have coin types of their own, by which the C firmwares know them.
 _RSKIP60_CHAINS = {137: 30, 37310: 31}
-
-
-def address_mac(flow: Flow, slip44: int, path: Sequence[int], address: str) -> bytes:
-    """SLIP-24 address MAC."""
-    key = flow.slip21_key(b"SLIP-0024", b"Address MAC key")
-    words = b"".join(n.to_bytes(4, "little") for n in (slip44, *path))
-    text = address.encode()
-    data = words[:4] + bytes([len(path)]) + words[4:] + bytes([len(text)]) + text
-    return hmac.new(key, data, hashlib.sha256).digest()
 
 
 def _written(wallet: Wallet, node: Node, path: Sequence[int]) -> str:

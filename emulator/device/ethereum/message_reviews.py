@@ -12,10 +12,10 @@ from typing import Protocol
 from trezorlib.messages import ButtonRequestType
 
 from ..flow import Flow
+from ..ui.long_text import confirm_long_text, is_long
 from ..ui.screens import Screen
 from . import message_texts as texts
 from .dialogs import leaf_through
-from .long_text import confirm_long_text, is_long
 from .networks import Network
 from .onekey_names import onekey_name
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vault_tests_bitcoin_keys import ORDER, STRANGER, Forgery, Sample
-
+from tests.support.bitcoin_keys import ORDER, STRANGER, Forgery, Sample
 from vault.bitcoin.sighash import SighashParts
 from vault.bitcoin.spend import VerifiedSpend
 from vault.bitcoin.transaction import Transaction

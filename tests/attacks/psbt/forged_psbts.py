@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from vault_tests_bitcoin_keys import STRANGER, Forgery, Sample
-
+from tests.support.bitcoin_keys import STRANGER, Forgery, Sample
 from vault.bitcoin.psbt import KeyOrigin, Psbt
 from vault.bitcoin.psbt_fields import Global, In, Out
 from vault.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut

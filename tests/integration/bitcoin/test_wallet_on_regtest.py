@@ -27,7 +27,7 @@ from vault.bitcoin.wallet import BuiltPsbt, WatchWallet
 from vault.errors import ChainError, PsbtError, StoreError
 from vault.money import BTC, Amount
 
-Account = Any  # tests/support/bitcoin_keys.py, loaded by path
+Account = Any  # of tests/support/bitcoin_keys.py
 REGTEST = network_of("regtest")
 LIMITS = FeeLimits(Amount(BTC, 50_000), Decimal(60), Decimal("0.05"))
 NOW = datetime(2026, 1, 31, tzinfo=UTC)

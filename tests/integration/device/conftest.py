@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,16 +123,11 @@ def device(request: pytest.FixtureRequest) -> Iterator[DeviceEmulator]:
         yield emulator
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    with suppress(ValueError):  # the recordings' tests know the option too
-        parser.addoption("--device", help="also genuine emulators: trezor-legacy=PATH or onekey=PATH")
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`every_device`: the four personas, and the genuine emulator that ``--device`` names."""
     if "every_device" in metafunc.fixturenames:
         try:
-            specs = specs_of(metafunc.config.getoption("--device", None))
+            specs = specs_of(metafunc.config.getoption("--device"))
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
         metafunc.parametrize("every_device", specs, indirect=True, ids=str)

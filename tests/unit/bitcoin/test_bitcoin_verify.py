@@ -20,7 +20,7 @@ from vault.bitcoin.verify import verify_psbt, verify_signed
 from vault.errors import PsbtError
 from vault.money import BTC, Amount
 
-Sample = Any  # tests/support/bitcoin_keys.py, loaded by path
+Sample = Any  # of tests/support/bitcoin_keys.py
 
 
 def clean(sample: Sample) -> VerifiedSpend:

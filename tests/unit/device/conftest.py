@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.integration.device.conftest import other_wallet, wallet
 from tests.support.scripted_device import FINGERPRINT, ScriptedTransport, failure, number, public_key
 from tests.support.thp_device import ThpDevice
 
-_PATH = Path(__file__).resolve().parents[2] / "integration" / "device" / "conftest.py"
-_NAME = "vault_device_fixtures"
-if _NAME not in sys.modules:
-    _SPEC = importlib.util.spec_from_file_location(_NAME, _PATH)
-    assert _SPEC is not None
-    assert _SPEC.loader is not None
-    _MODULE = importlib.util.module_from_spec(_SPEC)
-    sys.modules[_NAME] = _MODULE
-    _SPEC.loader.exec_module(_MODULE)
-_SHARED = sys.modules[_NAME]
-
-wallet = _SHARED.wallet
-other_wallet = _SHARED.other_wallet
+__all__ = ["other_wallet", "wallet"]
 
 
 @pytest.fixture(autouse=True)

@@ -12,12 +12,12 @@ from trezorlib.messages import InputScriptType
 from ...errors import DeviceFailure
 from ...flow import Flow
 from ...protocol.proto import Message
+from ...slip24 import address_mac
 from .. import multisig as group
 from .. import paths
 from ..address import address_of_key, b58check_encode, group_address
 from ..coins import Coin
 from ..questions.keys_base import AddressShown, GroupShown
-from ..slip24 import address_mac
 from ..wallet import Wallet
 from .key_rules import KeyRules, key_rules_for
 

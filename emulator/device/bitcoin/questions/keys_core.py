@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from trezorlib.messages import ButtonRequestType
 
-from ...ethereum.long_text import confirm_long_text, is_long
 from ...flow import Flow
+from ...ui.long_text import confirm_long_text, is_long
 from ...ui.screens import Screen
 from .keys_base import AddressShown, GroupShown, MessageShown, PublicKeyShown
 

@@ -15,8 +15,8 @@ from Crypto.Signature import DSS
 from ...errors import DataError, FirmwareError
 from ...flow import Flow
 from ...protocol.proto import Message
+from ...slip24 import check_address_mac
 from ..scripts.serialise import compact_size, prefixed, u32, u64
-from ..slip24 import check_address_mac
 
 # NIST P-256 key of debug builds (core/src/apps/common/payment_request.py).
 DEBUG_PUBLIC_KEY = bytes.fromhex("03d9d93f89c6963b94bbd7a5118828e44c1c395915ace84888717f568cb01974c3")

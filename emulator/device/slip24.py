@@ -6,9 +6,9 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from ..errors import DataError
-from ..flow import Flow
-from .scripts.serialise import compact_size, prefixed, u32
+from .bitcoin.scripts.serialise import compact_size, prefixed, u32
+from .errors import DataError
+from .flow import Flow
 
 
 def address_mac(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..errors import ActionCancelled
 from ..flow import Flow
-from ..ui.screens import Screen
+from .screens import Screen
 
 # Bolt's 240 x 240 pixels: 18 monospaced characters a row, seven rows a page under the title.
 ROW_LENGTH = 18
