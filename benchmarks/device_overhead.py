@@ -33,7 +33,7 @@ from tests.conformance.driver import Driver
 from tests.conformance.scenario import Setup
 from tests.support.device_in_hand import finger
 from vault.address import NETWORKS
-from vault.device.request import KeyOrigin, SpendInput, SpendOutput, SpendRequest
+from vault.device.bitcoin.request import KeyOrigin, SpendInput, SpendOutput, SpendRequest
 from vault.device.session import open_device
 
 PERSONAS = ("trezor-one", "onekey-classic1s", "trezor-core")

@@ -15,7 +15,7 @@ from typing import Any
 from coincurve import PrivateKey
 
 from vault.address import Network, hash160, network_of
-from vault.bitcoin.bip32 import HARDENED, ExtendedKey, tagged_hash
+from vault.bip32 import HARDENED, ExtendedKey, tagged_hash
 from vault.bitcoin.descriptor import Descriptor, Kind
 from vault.bitcoin.psbt import FieldMap, KeyOrigin, Psbt, PsbtInput, PsbtOutput
 from vault.bitcoin.psbt_fields import Global, In, Out

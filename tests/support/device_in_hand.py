@@ -19,7 +19,7 @@ from emulator.device.server import DeviceEmulator
 from tests.conformance.devices import Spec, opened, parse
 from tests.conformance.driver import Driver
 from tests.conformance.scenario import Setup
-from vault.device.wire import GuardedTransport
+from vault.device.connection.wire import GuardedTransport
 
 _BUTTON_ACK: Final = b"?##\x00\x1b"
 

@@ -14,7 +14,7 @@ from embit.transaction import Transaction, TransactionInput, TransactionOutput
 
 from vault.bitcoin.finalise import require_consensus
 from vault.bitcoin.transaction import TxOut
-from vault.device.request import Cosigner, GroupOrigin, Multisig, SpendInput, SpendRequest
+from vault.device.bitcoin.request import Cosigner, GroupOrigin, Multisig, SpendInput, SpendRequest
 
 HARD = 0x80000000
 STEPS = {"p2sh": 0, "p2sh-p2wsh": 1, "p2wsh": 2}

@@ -10,7 +10,7 @@ from trezorlib import messages
 from trezorlib.protocol_v1 import write
 from trezorlib.transport import Timeout
 
-from vault.device.onekey import device_mapping
+from vault.device.connection.onekey import device_mapping
 
 FINGERPRINT = "5c9e228d"
 Answers = list[Any]

@@ -8,7 +8,7 @@ from coincurve import PrivateKey
 from embit import script
 from embit.transaction import Transaction, TransactionInput, TransactionOutput
 
-from vault.device.request import SpendRequest
+from vault.device.bitcoin.request import SpendRequest
 
 
 def unsigned(request: SpendRequest) -> Any:

@@ -21,7 +21,7 @@ from trezorlib.thp.channel import decode_proto, encode_proto
 from trezorlib.thp.message import Message
 
 from tests.support.scripted_device import ScriptedTransport, _Inbox, failure
-from vault.device.onekey import device_mapping
+from vault.device.connection.onekey import device_mapping
 
 METHODS = messages.ThpPairingMethod
 CODE_ENTRY = int(METHODS.CodeEntry).to_bytes(1, "big")

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from vault.address import Network, address_of, hash160
 from vault.attestation import ATTESTATION_ACCOUNT
-from vault.bitcoin.bip32 import HARDENED, ExtendedKey, taproot_output_key
+from vault.bip32 import HARDENED, ExtendedKey, taproot_output_key
 from vault.errors import ConfigError
 
 Kind = Literal["p2wpkh", "p2tr"]

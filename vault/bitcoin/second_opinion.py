@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vault.address import NETWORKS, address_of
-from vault.bitcoin.bip32 import ExtendedKey
+from vault.bip32 import ExtendedKey
 from vault.bitcoin.descriptor import Descriptor
 from vault.errors import AddressError
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vault.address import sha256d
-from vault.bitcoin.bip32 import tagged_hash
+from vault.bip32 import tagged_hash
 from vault.bitcoin.transaction import Transaction, TxOut
 from vault.bitcoin.wire import counted
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vault.bitcoin.bip32 import taproot_output_key
+from vault.bip32 import taproot_output_key
 from vault.bitcoin.sighash import SIGHASH_ALL, SighashParts
 from vault.bitcoin.spend import VerifiedInput, VerifiedSpend
 from vault.bitcoin.transaction import Transaction

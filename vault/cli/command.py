@@ -20,7 +20,7 @@ from vault.errors import VaultError
 if TYPE_CHECKING:
     from vault.cli.page import Page
     from vault.config import Treasury
-    from vault.device.keyboard import Keyboard
+    from vault.device.connection.keyboard import Keyboard
     from vault.device.prompt import Prompt
     from vault.store.database import Store
     from vault.treasury.desk import Desk

@@ -9,8 +9,8 @@ from vault.cli.command import Answer
 if TYPE_CHECKING:
     from vault.cli.page import Page
     from vault.config import Treasury
+    from vault.device.connection.features import DeviceInfo
     from vault.device.discover import Discovery, FoundDevice
-    from vault.device.features import DeviceInfo
     from vault.treasury.add_device import AddedDevice
     from vault.treasury.devices import CheckedDevice, ShownAddress
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from vault.device.keyboard import Keyboard
+    from vault.device.connection.keyboard import Keyboard
     from vault.secrets import Secret
 
 
 def terminal(*, twice: bool = False) -> Keyboard:
     """How to ask; `twice` has a passphrase typed twice, where nothing is known to compare it with."""
-    from vault.device.keyboard import NOBODY, Keyboard
+    from vault.device.connection.keyboard import NOBODY, Keyboard
 
     if not sys.stdin.isatty():
         return NOBODY

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from vault.device import failures, transports
-from vault.device.connect import Connection, Surroundings, open_connection
-from vault.device.credentials import PairingCredential, no_credentials
-from vault.device.features import DeviceInfo, require_kind, require_usable
+from vault.device import failures
+from vault.device.connection import transports
+from vault.device.connection.connect import Connection, Surroundings, open_connection
+from vault.device.connection.credentials import PairingCredential, no_credentials
+from vault.device.connection.features import DeviceInfo, require_kind, require_usable
+from vault.device.connection.transports import TransportName
 from vault.device.session import open_wallet
-from vault.device.transports import TransportName
 from vault.errors import VaultError
 
 LOOK_LIMIT_S: Final = 5.0

@@ -12,9 +12,9 @@ from typing import Final
 
 from vault.address import NETWORKS, Network
 from vault.attestation import ATTESTATION_ACCOUNT
+from vault.bip32 import HARDENED
 from vault.errors import DeviceError
 
-HARDENED: Final = 0x80000000
 MAX_INDEX: Final = 1_000_000  # core firmware shows change above this index as a payment
 
 Path = tuple[int, ...]

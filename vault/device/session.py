@@ -18,17 +18,19 @@ from typing import Any, Final, TypeVar
 from vault.address import Network, base58check_decode
 from vault.config import PassphraseSource
 from vault.device import failures
-from vault.device.authenticity import TREZOR_WITH_ELEMENT, AuthenticityReport, authenticate
-from vault.device.connect import (
+from vault.device.bitcoin.describe import address_lines, describe
+from vault.device.bitcoin.request import OnSigned, SignedInputs, SpendRequest, nobody_counts
+from vault.device.bitcoin.sign import merge, run_pass
+from vault.device.bitcoin.translate import translate
+from vault.device.connection.connect import (
     CALL_MESSAGES,
     CONNECT_LIMIT_S,
     Connection,
     Surroundings,
     open_connection,
 )
-from vault.device.credentials import PairingCredential, no_credentials
-from vault.device.describe import address_lines, describe
-from vault.device.features import (
+from vault.device.connection.credentials import PairingCredential, no_credentials
+from vault.device.connection.features import (
     DeviceInfo,
     DeviceKind,
     require_awake,
@@ -36,8 +38,9 @@ from vault.device.features import (
     require_strict,
     require_usable,
 )
-from vault.device.firmware import require_supported
-from vault.device.keyboard import NOBODY, Keyboard
+from vault.device.connection.keyboard import NOBODY, Keyboard
+from vault.device.health.authenticity import TREZOR_WITH_ELEMENT, AuthenticityReport, authenticate
+from vault.device.health.firmware import require_supported
 from vault.device.paths import (
     PathLike,
     check_account_path,
@@ -48,9 +51,6 @@ from vault.device.paths import (
     parse_path,
 )
 from vault.device.prompt import OnPrompt, Prompt, silent
-from vault.device.request import OnSigned, SignedInputs, SpendRequest, nobody_counts
-from vault.device.sign import merge, run_pass
-from vault.device.translate import translate
 from vault.errors import DeceivedError, DeviceError, VaultError, WrongDeviceError
 
 MAX_MESSAGE: Final = 4096

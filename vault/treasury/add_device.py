@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from vault.address import network_of
 from vault.attestation import attestation_path
+from vault.bip32 import HARDENED
 from vault.config import PassphraseSource, Role, Treasury, TreasuryConfig
 from vault.errors import ConfigError, DeviceError
 from vault.files import write_private
@@ -22,14 +23,13 @@ from vault.treasury.templates import table
 
 if TYPE_CHECKING:
     from vault.address import Network
-    from vault.device.features import DeviceInfo, DeviceKind
-    from vault.device.keyboard import Keyboard
+    from vault.device.connection.features import DeviceInfo, DeviceKind
+    from vault.device.connection.keyboard import Keyboard
     from vault.device.prompt import OnPrompt
     from vault.device.session import DeviceSession
 
 ScriptType = Literal["p2wpkh", "p2tr"]
 _PURPOSES: Final[dict[ScriptType, int]] = {"p2wpkh": 84, "p2tr": 86}
-_HARDENED: Final = 0x80000000
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,4 +227,4 @@ def _wallet(
 
 
 def _account_path(network: Network, wanted: WantedWallet) -> tuple[int, ...]:
-    return tuple(step | _HARDENED for step in (_PURPOSES[wanted.script], network.coin_type, wanted.account))
+    return tuple(step | HARDENED for step in (_PURPOSES[wanted.script], network.coin_type, wanted.account))

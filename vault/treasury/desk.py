@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vault.bitcoin.descriptor import Descriptor
     from vault.bitcoin.wallet import WatchWallet
     from vault.config import Treasury
-    from vault.device.keyboard import Keyboard
+    from vault.device.connection.keyboard import Keyboard
     from vault.device.prompt import Prompt
     from vault.device.session import DeviceSession
     from vault.risk.assess import RiskParameters
@@ -138,7 +138,7 @@ class Desk:
 
     def device(self, name: str) -> AbstractContextManager[DeviceSession]:
         """Open the configured device; its root fingerprint must be the configured one."""
-        from vault.device.keyboard import NOBODY
+        from vault.device.connection.keyboard import NOBODY
         from vault.treasury.devices import configured, open_target
 
         target = configured(self.treasury, name)

@@ -16,13 +16,13 @@ from vault.errors import GuardError
 
 if TYPE_CHECKING:
     from vault.address import Network
+    from vault.device.connection.features import DeviceInfo, DeviceKind
+    from vault.device.connection.keyboard import Keyboard
+    from vault.device.connection.thp import PairingMethod
     from vault.device.discover import Discovery
-    from vault.device.features import DeviceInfo, DeviceKind
-    from vault.device.health import HealthFinding
-    from vault.device.keyboard import Keyboard
+    from vault.device.health.findings import HealthFinding
     from vault.device.prompt import OnPrompt
     from vault.device.session import DeviceSession
-    from vault.device.thp import PairingMethod
     from vault.treasury.desk import Desk
 
 TIMEOUT_S: Final = 120.0
@@ -98,7 +98,7 @@ def open_target(
 
     Raises `DeviceError`, `WrongDeviceError`, `GuardError`.
     """
-    from vault.device.credentials import credentials_of, no_credentials
+    from vault.device.connection.credentials import credentials_of, no_credentials
     from vault.device.session import open_device
 
     require_permitted_path(treasury, target.path)
@@ -138,7 +138,7 @@ def _emulated(path: str) -> GuardError:
 
 def list_devices(treasury: Treasury | None) -> Discovery:
     """What is connected, and at the configured paths what is not."""
-    from vault.device.credentials import credentials_of
+    from vault.device.connection.credentials import credentials_of
     from vault.device.discover import discover
 
     if treasury is None:
@@ -181,7 +181,7 @@ def check(
 
     Raises `DeviceError` for a device that cannot be asked.
     """
-    from vault.device.health import findings
+    from vault.device.health.findings import findings
 
     with open_target(treasury, target, keyboard, on_prompt) as session:
         report = session.authenticate() if authenticity else None
@@ -196,10 +196,10 @@ def pair(
 
     Raises `DeviceError`, `DeviceRefusedError`, `SecretError`, `GuardError`.
     """
-    from vault.device.connect import Surroundings, open_connection
-    from vault.device.credentials import credentials_of, save
-    from vault.device.thp import ThpConnection
-    from vault.device.thp import pair as work
+    from vault.device.connection.connect import Surroundings, open_connection
+    from vault.device.connection.credentials import credentials_of, save
+    from vault.device.connection.thp import ThpConnection
+    from vault.device.connection.thp import pair as work
     from vault.secrets import backend_name
 
     require_permitted_path(treasury, target.path)

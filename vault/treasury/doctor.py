@@ -200,7 +200,7 @@ def _devices(desk: Desk) -> Iterator[Finding]:
 
 
 def _device(desk: Desk, settings: DeviceSettings) -> str:
-    from vault.device.features import require_strict
+    from vault.device.connection.features import require_strict
 
     with desk.device(settings.name) as session:
         info = session.features

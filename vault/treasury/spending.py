@@ -16,7 +16,7 @@ from vault.errors import PlanError
 if TYPE_CHECKING:
     from vault.bitcoin.spend import ExpectedSpend, FeeLimits, VerifiedSpend
     from vault.bitcoin.transaction import OutPoint
-    from vault.device.request import SpendRequest
+    from vault.device.bitcoin.request import SpendRequest
     from vault.policy.document import Policy
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Transfer
@@ -64,7 +64,7 @@ def coins_of(transfers: Iterable[Transfer]) -> tuple[OutPoint, ...]:
 def device_request(verified: VerifiedSpend) -> SpendRequest:
     """The verified spend as the device is asked to sign it: only proven facts, nothing from the PSBT."""
     from vault.address import address_of
-    from vault.device.request import KeyOrigin, SpendInput, SpendOutput, SpendRequest
+    from vault.device.bitcoin.request import KeyOrigin, SpendInput, SpendOutput, SpendRequest
 
     expected = verified.expected
     fingerprint = expected.descriptor.origin_fingerprint

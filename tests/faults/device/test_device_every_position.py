@@ -18,7 +18,7 @@ from trezorlib.transport import Timeout
 
 from emulator.device.server import DeviceEmulator
 from vault.address import NETWORKS
-from vault.device import transports
+from vault.device.connection import transports
 from vault.errors import DeviceError
 
 REGTEST = NETWORKS["regtest"]
@@ -67,8 +67,8 @@ class Endpoint:
 def quick_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks at the clock every 5 ms instead of every 100 ms while nothing arrives."""
     monkeypatch.setattr("trezorlib.transport.udp.SOCKET_TIMEOUT", 0.005)
-    monkeypatch.setattr("vault.device.transports._PING_S", 0.02)
-    monkeypatch.setattr("vault.device.connect._RESEND_S", 0.02)
+    monkeypatch.setattr("vault.device.connection.transports._PING_S", 0.02)
+    monkeypatch.setattr("vault.device.connection.connect._RESEND_S", 0.02)
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from vault.device import lock
+from vault.device.connection import lock
 from vault.errors import DeviceError
 
 ROOT = Path(__file__).resolve().parents[3]
 HOLDER = """
 import sys
-from vault.device.lock import owned
+from vault.device.connection.lock import owned
 with owned(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()

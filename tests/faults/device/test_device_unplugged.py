@@ -23,7 +23,7 @@ GONE = {"device.timeout", "device.not_found", "device.disconnected"}
 def quick_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks at the clock every 10 ms instead of every 100 ms while nothing arrives."""
     monkeypatch.setattr("trezorlib.transport.udp.SOCKET_TIMEOUT", 0.01)
-    monkeypatch.setattr("vault.device.transports._PING_S", 0.02)
+    monkeypatch.setattr("vault.device.connection.transports._PING_S", 0.02)
 
 
 @pytest.mark.usefixtures("quick_socket")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emulator.device.server import DeviceEmulator
-from vault.device.keyboard import Keyboard
+from vault.device.connection.keyboard import Keyboard
 from vault.errors import DeviceError
 from vault.secrets import Secret
 
@@ -22,7 +22,7 @@ GONE = {"device.timeout", "device.not_found", "device.disconnected", "device.loc
 def quick_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks at the clock every 10 ms instead of every 100 ms while nothing arrives."""
     monkeypatch.setattr("trezorlib.transport.udp.SOCKET_TIMEOUT", 0.01)
-    monkeypatch.setattr("vault.device.transports._PING_S", 0.02)
+    monkeypatch.setattr("vault.device.connection.transports._PING_S", 0.02)
 
 
 @pytest.fixture(params=["trezor-one", "trezor-core", "onekey-classic1s"])

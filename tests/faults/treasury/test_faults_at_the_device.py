@@ -56,7 +56,7 @@ def test_a_device_unplugged_while_signing_is_an_error_and_signing_again_complete
     case = make("evacuation").approve()
     case.devices["staging"].set_faults({"unplug_after": after})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vault.device.connect.CONNECT_LIMIT_S", 0.5)
+        patch.setattr("vault.device.connection.connect.CONNECT_LIMIT_S", 0.5)
         _hurry(case, patch)
         with pytest.raises(DeviceError) as caught:
             case.sign()

@@ -16,7 +16,7 @@ from tests.support.device_in_hand import Hand, in_hand, specs_of
 from tests.support.groups import funded_input
 from tests.support.signing import unsigned
 from vault.address import NETWORKS
-from vault.device.request import KeyOrigin, SignedInputs, SpendInput, SpendOutput, SpendRequest
+from vault.device.bitcoin.request import KeyOrigin, SignedInputs, SpendInput, SpendOutput, SpendRequest
 
 MNEMONIC = "all all all all all all all all all all all all"
 OTHER_MNEMONIC = "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong"

@@ -60,7 +60,7 @@ class Bridge:
 @pytest.fixture(autouse=True)
 def locks_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All bridges here have one path: tests side by side must not lock each other out."""
-    monkeypatch.setattr("vault.device.lock.lock_folder", lambda: tmp_path / "locks")
+    monkeypatch.setattr("vault.device.connection.lock.lock_folder", lambda: tmp_path / "locks")
 
 
 @pytest.fixture

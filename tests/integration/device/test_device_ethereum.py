@@ -10,15 +10,15 @@ from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 
 from tests.support.ethereum_data import ACCESS, MAIL, PATH, SAFE, TARGET, fee_market, legacy
-from vault.device.ethereum import (
+from vault.device.ethereum.request import EthereumAccount
+from vault.device.ethereum.sign import (
     show_ethereum_address,
     sign_ethereum_message,
     sign_ethereum_transaction,
     sign_typed_data,
 )
-from vault.device.ethereum_request import EthereumAccount
+from vault.device.ethereum.typed import TypedData
 from vault.device.prompt import Prompt
-from vault.device.typed import TypedData
 from vault.errors import DeceivedError, DeviceError, WrongDeviceError
 
 # `all all all …` at m/44'/60'/0'/0/0 and /1, by eth-account.

@@ -20,17 +20,17 @@ from tests.support.groups import Group, funded_input
 from vault.address import NETWORKS
 from vault.attestation import Statement, attestation_path
 from vault.device.attest import sign_statement
-from vault.device.ethereum import (
+from vault.device.bitcoin.multisig import show_group_address
+from vault.device.bitcoin.request import SpendOutput, SpendRequest
+from vault.device.ethereum.request import EthereumAccount
+from vault.device.ethereum.sign import (
     show_ethereum_address,
     sign_ethereum_message,
     sign_ethereum_transaction,
     sign_typed_data,
 )
-from vault.device.ethereum_request import EthereumAccount
-from vault.device.multisig import show_group_address
+from vault.device.ethereum.typed import TypedData
 from vault.device.prompt import Prompt
-from vault.device.request import SpendOutput, SpendRequest
-from vault.device.typed import TypedData
 from vault.errors import DeviceError, VaultError
 
 REGTEST = NETWORKS["regtest"]

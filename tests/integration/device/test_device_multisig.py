@@ -11,9 +11,9 @@ import pytest
 from emulator.device.server import DeviceEmulator
 from tests.support.groups import Group, accepted_by_consensus, funded_input
 from vault.address import NETWORKS
-from vault.device.finish import carry_on, finish
-from vault.device.multisig import show_group_address
-from vault.device.request import PartialSignature, SignedInputs, SpendOutput, SpendRequest
+from vault.device.bitcoin.finish import carry_on, finish
+from vault.device.bitcoin.multisig import show_group_address
+from vault.device.bitcoin.request import PartialSignature, SignedInputs, SpendOutput, SpendRequest
 from vault.errors import DeceivedError, DeviceError, WrongDeviceError
 
 REGTEST = NETWORKS["regtest"]

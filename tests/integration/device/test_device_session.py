@@ -14,8 +14,8 @@ from emulator.device.server import DeviceEmulator
 from vault.address import NETWORKS
 from vault.attestation import Statement, verify
 from vault.device.attest import attestation_public_key, sign_statement
+from vault.device.bitcoin.request import SpendRequest
 from vault.device.prompt import Prompt
-from vault.device.request import SpendRequest
 from vault.device.session import open_device
 from vault.errors import AttestationError, DeviceError, DeviceRefusedError, WrongDeviceError
 

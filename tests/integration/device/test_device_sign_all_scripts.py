@@ -13,9 +13,9 @@ from embit import script
 
 from tests.support.groups import accepted_by_consensus
 from vault.address import NETWORKS
-from vault.device.finish import finish
+from vault.device.bitcoin.finish import finish
+from vault.device.bitcoin.request import SpendOutput, SpendRequest
 from vault.device.prompt import Prompt
-from vault.device.request import SpendOutput, SpendRequest
 from vault.errors import DeviceError
 
 REGTEST = NETWORKS["regtest"]

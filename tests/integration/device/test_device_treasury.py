@@ -15,8 +15,8 @@ from vault.address import NETWORKS
 from vault.clock import SystemClock
 from vault.codec import decode, encode
 from vault.config import Treasury, load_treasury
+from vault.device.connection.keyboard import NOBODY, Keyboard
 from vault.device.discover import discover
-from vault.device.keyboard import NOBODY, Keyboard
 from vault.device.prompt import silent
 from vault.errors import DeviceError, GuardError
 from vault.secrets import Secret
@@ -166,7 +166,7 @@ def test_emulators_are_refused_in_a_treasury_that_is_not_emulated(treasury: Trea
 def test_an_emulator_behind_another_transport_is_refused_by_what_it_says(
     treasury: Treasury, trezor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vault.device import transports
+    from vault.device.connection import transports
 
     honest = transports.find
     monkeypatch.setattr(transports, "find", lambda _path, limit: honest(trezor.path, limit))

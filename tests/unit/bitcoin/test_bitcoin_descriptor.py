@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.address import base58check_decode, base58check_encode, hash160, network_of
-from vault.bitcoin.bip32 import ExtendedKey, derive, taproot_output_key
+from vault.bip32 import ExtendedKey, derive, taproot_output_key
 from vault.bitcoin.descriptor import Descriptor, descriptor_checksum, path_text
 from vault.errors import ConfigError
 

@@ -18,14 +18,14 @@ __all__ = ["other_wallet", "wallet"]
 @pytest.fixture(autouse=True)
 def locks_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All scripted devices have one path: tests side by side must not lock each other out."""
-    monkeypatch.setattr("vault.device.lock.lock_folder", lambda: tmp_path / "locks")
+    monkeypatch.setattr("vault.device.connection.lock.lock_folder", lambda: tmp_path / "locks")
 
 
 @pytest.fixture
 def line(monkeypatch: pytest.MonkeyPatch) -> ScriptedTransport:
     """What `open_device` finds at ``udp:127.0.0.1:1``."""
     raw = ScriptedTransport()
-    monkeypatch.setattr("vault.device.transports.find", lambda _path, _limit: raw)
+    monkeypatch.setattr("vault.device.connection.transports.find", lambda _path, _limit: raw)
     return raw
 
 
@@ -33,7 +33,7 @@ def line(monkeypatch: pytest.MonkeyPatch) -> ScriptedTransport:
 def thp(monkeypatch: pytest.MonkeyPatch) -> ThpDevice:
     """The same, of a device that speaks THP only."""
     raw = ThpDevice()
-    monkeypatch.setattr("vault.device.transports.find", lambda _path, _limit: raw)
+    monkeypatch.setattr("vault.device.connection.transports.find", lambda _path, _limit: raw)
     return raw
 
 

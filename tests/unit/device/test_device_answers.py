@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tests.support.signing import good_signatures
 from vault.address import NETWORKS
-from vault.device.request import SpendRequest
-from vault.device.sign import _expected, check_answer
-from vault.device.signatures import is_strict_der
-from vault.device.transactions import read_transaction
-from vault.device.translate import translate
+from vault.device.bitcoin.request import SpendRequest
+from vault.device.bitcoin.sign import _expected, check_answer
+from vault.device.bitcoin.signatures import is_strict_der
+from vault.device.bitcoin.transactions import read_transaction
+from vault.device.bitcoin.translate import translate
 from vault.errors import DeceivedError, DeviceError
 
 REGTEST = NETWORKS["regtest"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from keyring.backend import KeyringBackend
 
-from vault.device.credentials import KEYRING_NAME, MAX_PAIRINGS, PairingCredential, load, save
+from vault.device.connection.credentials import KEYRING_NAME, MAX_PAIRINGS, PairingCredential, load, save
 from vault.errors import SecretError
 
 

@@ -11,7 +11,7 @@ from trezorlib import messages
 
 from tests.support.scripted_device import ScriptedTransport, failure, public_key
 from tests.support.thp_device import ThpDevice
-from vault.device import transports
+from vault.device.connection import transports
 from vault.device.discover import Discovery, discover
 from vault.errors import DeviceError
 

@@ -24,10 +24,10 @@ from tests.support.ethereum_data import (
     legacy,
 )
 from tests.support.typed_data import typed_data
-from vault.device import rlp
-from vault.device.ethereum_checks import check_account, check_message, check_transaction, checked_signature
-from vault.device.ethereum_request import AccessEntry, EthereumAccount, EthereumSignature
-from vault.device.typed import TypedData, shown_values
+from vault.device.ethereum import rlp
+from vault.device.ethereum.checks import check_account, check_message, check_transaction, checked_signature
+from vault.device.ethereum.request import AccessEntry, EthereumAccount, EthereumSignature
+from vault.device.ethereum.typed import TypedData, shown_values
 from vault.errors import DeceivedError, DeviceError
 
 KEY = "0x" + "11" * 32

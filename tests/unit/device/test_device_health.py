@@ -15,11 +15,11 @@ from cryptography.x509.oid import NameOID
 from trezorlib import messages
 
 from tests.support.scripted_device import failure
-from vault.device.authenticity import AuthenticityReport
-from vault.device.features import DeviceInfo
-from vault.device.firmware import TABLE, known_versions, read_version, require_supported
-from vault.device.health import HealthFinding, findings
-from vault.device.onekey import certificate, read_certificate
+from vault.device.connection.features import DeviceInfo
+from vault.device.connection.onekey import certificate, read_certificate
+from vault.device.health.authenticity import AuthenticityReport
+from vault.device.health.findings import HealthFinding, findings
+from vault.device.health.firmware import TABLE, known_versions, read_version, require_supported
 from vault.errors import DeviceError, DeviceRefusedError
 
 GOOD = DeviceInfo(

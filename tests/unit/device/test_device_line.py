@@ -10,7 +10,7 @@ from trezorlib import client as trezor_client
 from trezorlib import messages
 
 from vault.address import NETWORKS
-from vault.device.wire import GuardedTransport
+from vault.device.connection.wire import GuardedTransport
 from vault.errors import DeviceError, DeviceRefusedError, WrongDeviceError
 
 REGTEST = NETWORKS["regtest"]
@@ -80,7 +80,7 @@ def test_an_unknown_onekey_type_and_safety_level_are_read_not_crashed_on(
 def test_stock_definitions_are_left_as_they_are() -> None:
     from trezorlib.mapping import DEFAULT_MAPPING
 
-    from vault.device.onekey import device_mapping
+    from vault.device.connection.onekey import device_mapping
 
     assert device_mapping() is not DEFAULT_MAPPING
     assert DEFAULT_MAPPING.type_to_class[17] is messages.Features
@@ -231,7 +231,7 @@ def test_a_device_that_asks_without_end_is_given_up(line: Any, opened: Any) -> N
 
 
 def test_an_answer_without_end_is_given_up(line: Any, opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vault.device.wire.MAX_REPORTS", 50)
+    monkeypatch.setattr("vault.device.connection.wire.MAX_REPORTS", 50)
 
     def flood(_msg: Any) -> list[Any]:
         line.inbox.extend([b"?##" + (40).to_bytes(2, "big") + b"\xff" * 4 + b"\0" * 55] + [b"?" * 64] * 60)
@@ -340,7 +340,7 @@ def test_a_guarded_line_is_opened_once_only(line: Any) -> None:
 def test_a_usb_write_that_takes_nothing_is_given_up() -> None:
     from trezorlib.transport import Timeout
 
-    from vault.device.transports import bounded_usb_write
+    from vault.device.connection.transports import bounded_usb_write
 
     class USBErrorTimeout(Exception):  # noqa: N818 -- the library's name
         transferred = 0
@@ -369,7 +369,7 @@ class Moments:
 @pytest.fixture
 def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
     clock = Moments()
-    monkeypatch.setattr("vault.device.wire.time", clock)
+    monkeypatch.setattr("vault.device.connection.wire.time", clock)
     return clock
 
 

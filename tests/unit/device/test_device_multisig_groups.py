@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.support.groups import HARD, STEPS, Group, funded_input
 from vault.address import NETWORKS
-from vault.device.multisig import carried_in, group_message, group_place
-from vault.device.request import GroupOrigin, Multisig, PartialSignature, SpendOutput, SpendRequest
-from vault.device.translate import translate
+from vault.device.bitcoin.multisig import carried_in, group_message, group_place
+from vault.device.bitcoin.request import GroupOrigin, Multisig, PartialSignature, SpendOutput, SpendRequest
+from vault.device.bitcoin.translate import translate
 from vault.errors import DeviceError
 
 REGTEST = NETWORKS["regtest"]

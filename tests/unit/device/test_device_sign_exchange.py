@@ -12,8 +12,8 @@ from trezorlib import messages as m
 
 from tests.support.signing import good_signatures
 from vault.address import NETWORKS
-from vault.device.sign import _expected, merge, run_pass
-from vault.device.translate import translate
+from vault.device.bitcoin.sign import _expected, merge, run_pass
+from vault.device.bitcoin.translate import translate
 from vault.errors import DeceivedError, DeviceError
 
 REGTEST = NETWORKS["regtest"]

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.signing import unsigned
-from vault.device.request import KeyOrigin, SpendInput, SpendOutput, SpendRequest
-from vault.device.scripts import group_lock, push, single_lock
-from vault.device.sighash import Digests, Unsigned, compact_size
+from vault.device.bitcoin.request import KeyOrigin, SpendInput, SpendOutput, SpendRequest
+from vault.device.bitcoin.scripts import group_lock, push, single_lock
+from vault.device.bitcoin.sighash import Digests, Unsigned, compact_size
 
 KINDS = ("p2pkh", "p2sh-p2wpkh", "p2wpkh", "p2tr")
 KEYS = [

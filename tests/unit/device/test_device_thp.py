@@ -10,10 +10,10 @@ import pytest
 from trezorlib import messages
 
 from vault.address import NETWORKS
-from vault.device.connect import Surroundings, open_connection
-from vault.device.credentials import PairingCredential
-from vault.device.keyboard import Keyboard
-from vault.device.thp import ThpConnection, pair
+from vault.device.connection.connect import Surroundings, open_connection
+from vault.device.connection.credentials import PairingCredential
+from vault.device.connection.keyboard import Keyboard
+from vault.device.connection.thp import ThpConnection, pair
 from vault.errors import DeviceError, DeviceRefusedError
 from vault.secrets import Secret
 

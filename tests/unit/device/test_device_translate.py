@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from trezorlib import messages
 
 from vault.address import NETWORKS
+from vault.device.bitcoin.request import SpendOutput, SpendRequest
+from vault.device.bitcoin.translate import translate
 from vault.device.paths import (
     HARDENED,
     check_wallet_path,
@@ -20,8 +22,6 @@ from vault.device.paths import (
     format_path,
     parse_path,
 )
-from vault.device.request import SpendOutput, SpendRequest
-from vault.device.translate import translate
 from vault.errors import AddressError, DeviceError, WrongDeviceError
 
 REGTEST = NETWORKS["regtest"]

@@ -11,7 +11,7 @@ import pytest
 from trezorlib import messages
 
 from vault.address import NETWORKS
-from vault.device.keyboard import Keyboard
+from vault.device.connection.keyboard import Keyboard
 from vault.errors import DeviceError, VaultError, WrongDeviceError
 from vault.secrets import Secret
 
@@ -114,7 +114,7 @@ def test_a_onekey_takes_the_tenth_place(line: Any, opened: Any) -> None:
 
 
 def test_a_onekey_takes_the_pin_on_its_own_buttons_when_nothing_is_typed(line: Any, opened: Any) -> None:
-    from vault.device.onekey import pin_on_device
+    from vault.device.connection.onekey import pin_on_device
 
     lock(line, matrix=True)
     as_onekey(line)

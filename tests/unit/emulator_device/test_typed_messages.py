@@ -9,9 +9,9 @@ import pytest
 from emulator.device.errors import ActionCancelled, CancelledByHost
 from emulator.device.ethereum import message_texts as texts
 from emulator.device.ethereum.dialogs import leaf_through
-from emulator.device.ethereum.long_text import confirm_long_text, is_long
 from emulator.device.ethereum.message import message_digest
 from emulator.device.flow import Flow
+from emulator.device.ui.long_text import confirm_long_text, is_long
 from emulator.device.ui.screens import Screen
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from vault.clock import SystemClock
 from vault.config import Treasury, load_treasury
-from vault.device.keyboard import NOBODY
+from vault.device.connection.keyboard import NOBODY
 from vault.files import write_private
 from vault.money import BTC, Amount
 from vault.secrets import CRYPTFILE_PASSWORD, Secret, venue_secret_names, write_secret

@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vault.config import PassphraseSource
-from vault.device import failures, transports
-from vault.device.credentials import PairingCredential, no_credentials
-from vault.device.features import DeviceInfo, locked, read_info
-from vault.device.keyboard import NOBODY, Keyboard, ask_passphrase, ask_pin, pin_legend
-from vault.device.lock import owned
-from vault.device.onekey import device_mapping, onekey_model, pin_on_device
+from vault.device import failures
+from vault.device.connection import transports
+from vault.device.connection.credentials import PairingCredential, no_credentials
+from vault.device.connection.features import DeviceInfo, locked, read_info
+from vault.device.connection.keyboard import NOBODY, Keyboard, ask_passphrase, ask_pin, pin_legend
+from vault.device.connection.lock import owned
+from vault.device.connection.onekey import device_mapping, onekey_model, pin_on_device
+from vault.device.connection.wire import GuardedTransport
 from vault.device.prompt import OnPrompt, Prompt, silent
-from vault.device.wire import GuardedTransport
 from vault.errors import DeviceError
 
 CONNECT_LIMIT_S: Final = 10.0  # nobody presses a button while connecting
@@ -188,7 +189,7 @@ def connect(path: str, around: Surroundings) -> Connection:
     try:
         features = synchronise(line, limit_s)
         if features is None:
-            from vault.device.thp import open_channel
+            from vault.device.connection.thp import open_channel
 
             return open_channel(line, around, emulated=is_emulated(path))
         maker = transports.usb_maker(raw)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vault.device.features import DeviceInfo
-from vault.device.onekey_ethereum import (
+from vault.device.connection.features import DeviceInfo
+from vault.device.ethereum.onekey_messages import (
     safe_tx_ack,
     safe_tx_request,
     sign_typed_data,
@@ -19,7 +19,7 @@ from vault.device.onekey_ethereum import (
     value_ack,
     value_request,
 )
-from vault.device.typed import DOMAIN, TypedData, Value, shown
+from vault.device.ethereum.typed import DOMAIN, TypedData, Value, shown
 from vault.errors import DeviceError
 
 SAFE_TX: Final = "SafeTx"

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vault.address import Network, script_pubkey, script_type
-from vault.device.multisig import Member, carried_in, group_message, input_kinds
+from vault.device.bitcoin.multisig import Member, carried_in, group_message, input_kinds
+from vault.device.bitcoin.places import Place, SinglePlace, check_partial, place_of, require_ours
+from vault.device.bitcoin.request import KeyOrigin, Origin, SpendInput, SpendOutput, SpendRequest
+from vault.device.bitcoin.scripts import Lock, op_return_data
+from vault.device.bitcoin.sighash import Digests, Unsigned
+from vault.device.bitcoin.transactions import RawTransaction, read_transaction
 from vault.device.paths import coin_name, kind_of_group_path, kind_of_path
-from vault.device.places import Place, SinglePlace, check_partial, place_of, require_ours
-from vault.device.request import KeyOrigin, Origin, SpendInput, SpendOutput, SpendRequest
-from vault.device.scripts import Lock, op_return_data
-from vault.device.sighash import Digests, Unsigned
-from vault.device.transactions import RawTransaction, read_transaction
 from vault.errors import DeviceError
 
 MAX_INPUTS: Final = 500  # a person waits about ten seconds for these on the slowest device

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.address import Network
-from vault.device.multisig import GroupPlace, foreign_group, group_place
+from vault.device.bitcoin.multisig import GroupPlace, foreign_group, group_place
+from vault.device.bitcoin.request import GroupOrigin, KeyOrigin, Origin, SpendRequest
+from vault.device.bitcoin.scripts import Lock, single_lock
+from vault.device.bitcoin.sighash import Digests
+from vault.device.bitcoin.signatures import holds, is_strict_der
 from vault.device.paths import check_wallet_path
-from vault.device.request import GroupOrigin, KeyOrigin, Origin, SpendRequest
-from vault.device.scripts import Lock, single_lock
-from vault.device.sighash import Digests
-from vault.device.signatures import holds, is_strict_der
 from vault.errors import DeviceError, WrongDeviceError
 
 

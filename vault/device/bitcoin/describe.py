@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from vault.address import Network, address_of
-from vault.device.features import DeviceInfo, DeviceKind
+from vault.device.bitcoin.request import GroupOrigin, Origin, SpendOutput, SpendRequest
+from vault.device.bitcoin.scripts import op_return_data
+from vault.device.connection.features import DeviceInfo, DeviceKind
 from vault.device.paths import format_path
-from vault.device.request import GroupOrigin, Origin, SpendOutput, SpendRequest
-from vault.device.scripts import op_return_data
 from vault.money import BTC, Amount
 
 # What the screens call the coin of each network (common/defs/bitcoin of the firmware).

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from vault.device import failures
-from vault.device.onekey import onekey_model
+from vault.device.connection.onekey import onekey_model
 from vault.errors import DeviceError
 
 TransportName = Literal["webusb", "bridge", "udp"]

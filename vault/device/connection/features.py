@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from vault.device.connection.onekey import IDENTITY_FIELDS, ONEKEY_TYPES, ONEKEY_VENDORS
 from vault.device.failures import said
-from vault.device.onekey import IDENTITY_FIELDS, ONEKEY_TYPES, ONEKEY_VENDORS
 from vault.errors import DeviceError
 
 DeviceKind = Literal["trezor", "onekey"]

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from vault.device.describe import address_lines
-from vault.device.describe_ethereum import describe_message, describe_transaction, describe_typed_data
-from vault.device.ethereum_checks import (
+from vault.device.bitcoin.describe import address_lines
+from vault.device.bitcoin.signatures import HINT
+from vault.device.ethereum.checks import (
     check_account,
     check_message,
     check_transaction,
     checked_signature,
     require_address,
 )
-from vault.device.ethereum_request import (
+from vault.device.ethereum.describe import describe_message, describe_transaction, describe_typed_data
+from vault.device.ethereum.request import (
     EthereumAccount,
     EthereumSignature,
     EthereumTransaction,
     LegacyTransaction,
     SignedEthereumTransaction,
 )
+from vault.device.ethereum.rlp import keccak, message_digest, serialise, signing_digest
+from vault.device.ethereum.typed import TypedData
+from vault.device.ethereum.typed_exchange import require_supported, sign_hashes, sign_in_full, signs_in_full
 from vault.device.prompt import Prompt
-from vault.device.rlp import keccak, message_digest, serialise, signing_digest
-from vault.device.signatures import HINT
-from vault.device.typed import TypedData
-from vault.device.typed_exchange import require_supported, sign_hashes, sign_in_full, signs_in_full
 from vault.errors import DeceivedError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from vault.device.assemble import serialise
-from vault.device.request import (
+from vault.device.bitcoin.assemble import serialise
+from vault.device.bitcoin.request import (
     GroupOrigin,
     OnSigned,
     PartialSignature,
@@ -21,9 +21,9 @@ from vault.device.request import (
     SpendRequest,
     nobody_counts,
 )
-from vault.device.signatures import HINT, require_all_valid, require_form
-from vault.device.transactions import RawTransaction, read_transaction
-from vault.device.translate import Pass, Translation
+from vault.device.bitcoin.signatures import HINT, require_all_valid, require_form
+from vault.device.bitcoin.transactions import RawTransaction, read_transaction
+from vault.device.bitcoin.translate import Pass, Translation
 from vault.errors import DeceivedError, DeviceError
 
 # A pass's signatures in the inputs' order.

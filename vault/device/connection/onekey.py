@@ -10,7 +10,7 @@ import dataclasses
 import functools
 from typing import Any, Final
 
-from vault.device.onekey_ethereum import own_messages
+from vault.device.ethereum.onekey_messages import own_messages
 
 ONEKEY_VENDORS: Final = ("onekey.so", "trezor.io")  # the second in Trezor compatible mode
 ONEKEY_USB_IDS: Final = ((0x1209, 0x4F4B), (0x1209, 0x53C1))  # the second in Trezor compatible mode

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from vault.device.ethereum_request import (
+from vault.bip32 import HARDENED
+from vault.device.bitcoin.signatures import HINT
+from vault.device.ethereum.request import (
     EthereumAccount,
     EthereumSignature,
     EthereumTransaction,
     LegacyTransaction,
 )
-from vault.device.paths import HARDENED, MAX_INDEX, format_path
-from vault.device.rlp import keccak
-from vault.device.signatures import HINT
+from vault.device.ethereum.rlp import keccak
+from vault.device.paths import MAX_INDEX, format_path
 from vault.errors import DeceivedError, DeviceError, WrongDeviceError
 
 MAX_CHAIN_ID: Final = 2**63 - 1 - 36  # EIP-2294: 2 * id + 36 fits 64 bits

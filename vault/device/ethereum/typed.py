@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vault.device.ethereum_checks import check_address, checksum_address
-from vault.device.rlp import keccak
+from vault.device.ethereum.checks import check_address, checksum_address
+from vault.device.ethereum.rlp import keccak
 from vault.errors import DeviceError
 
 DOMAIN: Final = "EIP712Domain"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from vault.address import sha256d
-from vault.device.request import SpendRequest
-from vault.device.scripts import Lock
+from vault.device.bitcoin.request import SpendRequest
+from vault.device.bitcoin.scripts import Lock
 
 SIGHASH_ALL: Final = b"\x01"
 _ALL_32: Final = b"\x01\0\0\0"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vault.device.ethereum_request import EthereumSignature, EthereumTransaction, LegacyTransaction
+from vault.device.ethereum.request import EthereumSignature, EthereumTransaction, LegacyTransaction
 
 # A byte string, a number (big endian without leading zeros), or a list of items.
 Item = bytes | int | Sequence["Item"]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vault.config import PassphraseSource
-from vault.device.authenticity import AuthenticityReport
-from vault.device.features import DeviceInfo
-from vault.device.firmware import known_versions, read_version, version_text
+from vault.device.connection.features import DeviceInfo
+from vault.device.health.authenticity import AuthenticityReport
+from vault.device.health.firmware import known_versions, read_version, version_text
 
 Verdict = Literal["OK", "FAIL", "SKIP"]
 

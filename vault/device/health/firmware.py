@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from vault.device.features import DeviceInfo, DeviceKind
+from vault.device.connection.features import DeviceInfo, DeviceKind
 from vault.errors import DeviceError
 
 Version = tuple[int, int, int]

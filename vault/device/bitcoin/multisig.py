@@ -7,35 +7,21 @@ of another network, place or form, hardened places, and cosigners that are not t
 from __future__ import annotations
 
 import functools
-import hashlib
-import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from vault.address import Network, address_of, base58check_decode
-from vault.device.describe import address_lines
-from vault.device.paths import HARDENED, MAX_INDEX, check_group_path, coin_name, format_path
+from vault.address import Network, address_of
+from vault.bip32 import ExtendedKey
+from vault.device.bitcoin.describe import address_lines
+from vault.device.bitcoin.request import Cosigner, GroupOrigin, PartialSignature
+from vault.device.bitcoin.scripts import Lock, group_lock
+from vault.device.paths import MAX_INDEX, check_group_path, coin_name, format_path
 from vault.device.prompt import Prompt
-from vault.device.request import Cosigner, GroupOrigin, PartialSignature
-from vault.device.scripts import Lock, group_lock
-from vault.errors import AddressError, DeceivedError, DeviceError, WrongDeviceError
+from vault.errors import ConfigError, DeceivedError, DeviceError, WrongDeviceError
 
 if TYPE_CHECKING:
     from vault.device.session import DeviceSession
-
-_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-
-
-@dataclass(frozen=True, slots=True)
-class AccountKey:
-    """A cosigner's extended key, read: the fields of an HDNode."""
-
-    depth: int
-    parent: int
-    child_number: int
-    chain_code: bytes
-    key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +29,7 @@ class Member:
     """A cosigner at one place of the group: derived key, account key, and which cosigner it is."""
 
     key: bytes
-    account: AccountKey
+    account: ExtendedKey
     cosigner: Cosigner
 
 
@@ -79,50 +65,25 @@ def group_place(kind: str, origin: GroupOrigin, network: Network) -> GroupPlace:
     for cosigner in origin.group.cosigners:
         check_group_path(cosigner.path, kind, network)
         account = read_account_key(cosigner, network)
-        members.append(Member(_child_key(account, origin.branch, origin.index), account, cosigner))
+        members.append(Member(account.child(origin.branch, origin.index), account, cosigner))
     lock = group_lock(kind, origin.group.threshold, [member.key for member in members])
     members.sort(key=lambda member: member.key)
     return GroupPlace(lock, tuple(members), origin.branch, origin.index)
 
 
 @functools.lru_cache(maxsize=256)
-def read_account_key(cosigner: Cosigner, network: Network) -> AccountKey:
-    """The fields of a cosigner's extended key. Raises `DeviceError` (``device.bad_account_key``)."""
-    from coincurve import PublicKey
-
-    def bad(why: str) -> DeviceError:
-        where = f"[{cosigner.fingerprint}] {format_path(cosigner.path)}"
-        return DeviceError("bad_account_key", f"cosigner {where}: {why}")
-
+def read_account_key(cosigner: Cosigner, network: Network) -> ExtendedKey:
+    """A cosigner's extended key. Raises `DeviceError` (``device.bad_account_key``)."""
+    where = f"cosigner [{cosigner.fingerprint}] {format_path(cosigner.path)}"
     try:
-        data = base58check_decode(cosigner.xpub)
-    except AddressError:
-        raise bad("expected an extended public key") from None
-    if len(data) != 78 or data[:4] != network.xpub:
-        raise bad(f"expected an extended public key of {network.name}")
-    depth, child_number = data[4], int.from_bytes(data[9:13], "big")
-    if (depth, child_number) != (len(cosigner.path), cosigner.path[-1]):
-        raise bad(f"expected the key at that path, found one of depth {depth}")
-    try:
-        PublicKey(data[45:])
-    except ValueError:
-        raise bad("expected a point of the curve") from None
-    return AccountKey(depth, int.from_bytes(data[5:9], "big"), child_number, data[13:45], data[45:])
-
-
-def _child_key(account: AccountKey, branch: int, index: int) -> bytes:
-    return _derive(*_derive(account.key, account.chain_code, branch), index)[0]
-
-
-@functools.lru_cache(maxsize=4096)
-def _derive(key: bytes, chain_code: bytes, step: int) -> tuple[bytes, bytes]:
-    """One unhardened step (BIP32 CKDpub); the invalid case (below 2**-127) is refused."""
-    from coincurve import PublicKey
-
-    digest = hmac.new(chain_code, key + step.to_bytes(4, "big"), hashlib.sha512).digest()
-    if step >= HARDENED or not 0 < int.from_bytes(digest[:32], "big") < _ORDER:
-        raise DeviceError("bad_index", f"index {step} has no key (BIP32)")
-    return PublicKey(key).add(digest[:32]).format(), digest[32:]
+        key = ExtendedKey.parse(cosigner.xpub, network)
+    except ConfigError as error:
+        raise DeviceError("bad_account_key", f"{where}: {error.message}", hint=error.hint) from None
+    if (key.depth, key.child_number) != (len(cosigner.path), cosigner.path[-1]):
+        raise DeviceError(
+            "bad_account_key", f"{where}: expected the key at that path, found one of depth {key.depth}"
+        )
+    return key
 
 
 def group_message(place: GroupPlace, signatures: dict[bytes, bytes]) -> Any:
@@ -133,7 +94,7 @@ def group_message(place: GroupPlace, signatures: dict[bytes, bytes]) -> Any:
         messages.HDNodePathType(
             node=messages.HDNodeType(
                 depth=member.account.depth,
-                fingerprint=member.account.parent,
+                fingerprint=int.from_bytes(member.account.parent, "big"),
                 child_num=member.account.child_number,
                 chain_code=member.account.chain_code,
                 public_key=member.account.key,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from vault.device import failures
-from vault.device.features import DeviceInfo
-from vault.device.onekey import certificate, read_certificate
+from vault.device.connection.features import DeviceInfo
+from vault.device.connection.onekey import certificate, read_certificate
 from vault.errors import DeviceError, DeviceRefusedError
 
 Authenticity = Literal["authentic", "not_authentic", "not_verifiable"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from vault.device.scripts import Lock
-from vault.device.sighash import Digests
+from vault.device.bitcoin.scripts import Lock
+from vault.device.bitcoin.sighash import Digests
 from vault.errors import DeceivedError
 
 _HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0

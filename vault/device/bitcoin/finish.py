@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vault.address import Network
-from vault.device.assemble import final_transaction
-from vault.device.places import check_partial, place_of
-from vault.device.request import SignedInputs, SpendRequest
-from vault.device.sighash import Digests, Unsigned
-from vault.device.signatures import require_form, require_valid
+from vault.device.bitcoin.assemble import final_transaction
+from vault.device.bitcoin.places import check_partial, place_of
+from vault.device.bitcoin.request import SignedInputs, SpendRequest
+from vault.device.bitcoin.sighash import Digests, Unsigned
+from vault.device.bitcoin.signatures import require_form, require_valid
 
 
 def carry_on(request: SpendRequest, signed: SignedInputs) -> SpendRequest:

@@ -12,13 +12,13 @@ from collections import defaultdict
 from typing import Any, Final, Literal
 
 from vault.device import failures
-from vault.device.connect import CALL_MESSAGES, Connection, Surroundings, out_of_step
-from vault.device.credentials import PairingCredential
-from vault.device.features import DeviceInfo
-from vault.device.keyboard import NOBODY, Keyboard
-from vault.device.onekey import device_mapping
+from vault.device.connection.connect import CALL_MESSAGES, Connection, Surroundings, out_of_step
+from vault.device.connection.credentials import PairingCredential
+from vault.device.connection.features import DeviceInfo
+from vault.device.connection.keyboard import NOBODY, Keyboard
+from vault.device.connection.onekey import device_mapping
+from vault.device.connection.wire import GuardedTransport
 from vault.device.prompt import Prompt
-from vault.device.wire import GuardedTransport
 from vault.errors import DeviceError
 
 PairingMethod = Literal["code", "qr"]

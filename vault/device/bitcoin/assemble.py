@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vault.device.scripts import Lock, push
-from vault.device.sighash import SIGHASH_ALL, Unsigned, compact_size, counted
+from vault.device.bitcoin.scripts import Lock, push
+from vault.device.bitcoin.sighash import SIGHASH_ALL, Unsigned, compact_size, counted
 from vault.errors import DeviceError
 
 # The signatures of an input: (key, signature without sighash byte), in the order of the lock's keys.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from vault.device.features import DeviceKind
+from vault.device.connection.features import DeviceKind
 from vault.errors import DeviceError
 from vault.secrets import Secret
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vault.device.transports import canonical
+from vault.device.connection.transports import canonical
 from vault.errors import DeviceError
 
 
