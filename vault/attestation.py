@@ -1,9 +1,9 @@
 """Statements signed by a device and verified offline: policies, address books, approvals, freezes, heads.
 
-A statement is short 7-bit text that a person reads on the device's screen; the signature is the
-device's Bitcoin message signature with a p2wpkh key at 84'/coin'/100'/0/0. Verification rebuilds the
-text from parsed fields, checks header, low s and the recovered key against a PINNED key, and never
-uses a key that comes with what is verified.
+A statement is one line of printable 7-bit text (devices of the C firmwares show anything else as hex);
+the signature is the device's Bitcoin message signature with a p2wpkh key at 84'/coin'/100'/0/0.
+Verification rebuilds the text from parsed fields, checks header, low s and the recovered key against a
+PINNED key, and never uses a key that comes with what is verified.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from typing import Final
 
-from vault.errors import AttestationError
+from vault.canonical import read_json
+from vault.errors import AttestationError, DocumentError
 
 # The reserved account of attestation keys; it must never be used as a wallet account.
 ATTESTATION_ACCOUNT: Final = 100
@@ -30,12 +32,15 @@ _IDENTITY: Final[dict[str, tuple[str, ...]]] = {
 }
 KINDS: Final = tuple(_IDENTITY)
 MAX_TEXT: Final = 4096  # what a person can be expected to page through on a device
+# Between the parts of a statement; no label and no value may contain the bar.
+SEPARATOR: Final = " | "
 
 _MAGIC: Final = b"\x18Bitcoin Signed Message:\n"
 _ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-_LABEL = re.compile(r"[a-z][a-z0-9 ]{0,31}")
-_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9 ]{0,30}[a-z0-9])?")
+_VALUE = re.compile(r"[!-{}~](?:[ -{}~]{0,198}[!-{}~])?")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RESERVED: Final = ("treasury", "network", "attester")
 
 
 def attestation_path(coin_type: int) -> tuple[int, ...]:
@@ -57,27 +62,29 @@ class Statement:
         if self.kind not in KINDS:
             raise AttestationError("unknown_kind", f"expected one of {', '.join(KINDS)}, found {self.kind!r}")
         for what, value in (("treasury id", self.treasury_id), ("network", self.network)):
-            if not _IDENTIFIER.fullmatch(value):
-                raise AttestationError(
-                    "bad_field", f"{what}: expected letters, digits, . _ or -, found {value!r}"
-                )
-        labels = ["treasury", "network", *(label for label, _ in self.fields)]
+            _require_identifier(what, value)
+        labels = [*_RESERVED, *(label for label, _ in self.fields)]
         if len(set(labels)) != len(labels):
             raise AttestationError("bad_field", "expected each label once")
         for label, value in self.fields:
             if not _LABEL.fullmatch(label) or not _VALUE.fullmatch(value):
                 raise AttestationError(
-                    "bad_field", f"expected one line of 7-bit text, found {label!r}: {value!r}"
+                    "bad_field", f"expected printable 7-bit text without '|', found {label!r}: {value!r}"
                 )
         if len(self.text()) > MAX_TEXT:
             raise AttestationError(
                 "too_long", f"expected at most {MAX_TEXT} characters, found {len(self.text())}"
             )
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """A title and one ``label: value`` each: what a person compares, one by one."""
+        head = (f"vault {self.kind} v1", f"treasury: {self.treasury_id}", f"network: {self.network}")
+        return head + tuple(f"{label}: {value}" for label, value in self.fields)
+
     def text(self) -> str:
-        """The exact text that is signed: a title and one ``label: value`` a line."""
-        lines = [f"vault {self.kind} v1", f"treasury: {self.treasury_id}", f"network: {self.network}"]
-        return "\n".join(lines + [f"{label}: {value}" for label, value in self.fields])
+        """The parts in one line. What a device signs ends with the attester: see `signed_text`."""
+        return SEPARATOR.join(self.parts)
 
     def field(self, label: str) -> str:
         """The value of a label. Raises `AttestationError` when it is absent."""
@@ -94,9 +101,9 @@ class Statement:
     @classmethod
     def parse(cls, text: str) -> Statement:
         """Read a statement's text; anything that does not rebuild to the same text is refused."""
-        lines = text.split("\n")
-        title = re.fullmatch(r"vault ([a-z-]+) v1", lines[0])
-        pairs = [tuple(line.split(": ", 1)) for line in lines[1:]]
+        parts = text.split(SEPARATOR)
+        title = re.fullmatch(r"vault ([a-z-]+) v1", parts[0])
+        pairs = [tuple(part.split(": ", 1)) for part in parts[1:]]
         if not title or len(text) > MAX_TEXT or any(len(pair) != 2 for pair in pairs) or len(pairs) < 2:
             raise AttestationError(
                 "not_a_statement", "expected the text of a statement, found something else"
@@ -110,34 +117,71 @@ class Statement:
         return statement
 
 
+def signed_text(statement: Statement, attester: str) -> str:
+    """The exact text that the device of `attester` shows and signs; it names the attester too."""
+    _require_identifier("attester", attester)
+    return SEPARATOR.join((*statement.parts, f"attester: {attester}"))
+
+
+def _require_identifier(what: str, value: str) -> None:
+    if not _IDENTIFIER.fullmatch(value):
+        raise AttestationError("bad_field", f"{what}: expected letters, digits, . _ or -, found {value!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class SignedStatement:
-    """A statement with the base64 signature of the device of the attester named."""
+    """A statement with the base64 signature of the device of the attester named, whose name is signed too."""
 
     statement: Statement
     attester: str
     signature: str
 
+    def __post_init__(self) -> None:
+        _require_identifier("attester", self.attester)
+
+    def text(self) -> str:
+        """The exact text that was signed."""
+        return signed_text(self.statement, self.attester)
+
     def as_json(self) -> dict[str, object]:
         return {
-            "statement": self.statement.text().split("\n"),
+            "statement": list(self.statement.parts),
             "attester": self.attester,
             "signature": self.signature,
         }
+
+    def dump(self) -> str:
+        """The text of the file form: `as_json`, indented by two, and a line's end."""
+        return json.dumps(self.as_json(), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, value: object) -> SignedStatement:
         """Read what `as_json` wrote. Raises `AttestationError`."""
         if not isinstance(value, dict) or set(value) != {"statement", "attester", "signature"}:
             raise AttestationError("not_signed", "expected statement, attester and signature")
-        lines, attester, signature = value["statement"], value["attester"], value["signature"]
-        if not isinstance(lines, list) or not all(
-            isinstance(line, str) and "\n" not in line for line in lines
+        parts, attester, signature = value["statement"], value["attester"], value["signature"]
+        if not isinstance(parts, list) or not all(
+            isinstance(part, str) and SEPARATOR not in part for part in parts
         ):
-            raise AttestationError("not_a_statement", "expected the statement as a list of lines")
+            raise AttestationError("not_a_statement", "expected the statement as a list of parts")
         if not isinstance(attester, str) or not isinstance(signature, str):
             raise AttestationError("not_signed", "expected attester and signature as strings")
-        return cls(Statement.parse("\n".join(lines)), attester, signature)
+        return cls(Statement.parse(SEPARATOR.join(parts)), attester, signature)
+
+    @classmethod
+    def load(cls, text: str, *, what: str) -> SignedStatement:
+        """Read what `dump` wrote; not one byte may differ. Raises `AttestationError`."""
+        try:
+            signed = cls.from_json(read_json(text, what=what))
+        except DocumentError as error:
+            raise AttestationError("not_signed", error.message) from None
+        if signed.dump() != text:
+            raise AttestationError(
+                "not_signed",
+                f"{what}: expected exactly the bytes that were written when it was signed",
+                hint="Somebody or something changed its form: take it from where it was signed.",
+            )
+        return signed
 
 
 def replay_key(signed: SignedStatement, public_key: str) -> tuple[str, str, str, str]:
@@ -179,7 +223,7 @@ def verify(signed: SignedStatement, public_key: str) -> Statement:
         raise AttestationError("bad_signature", "r or s is out of range")
     try:
         recovered = PublicKey.from_signature_and_message(
-            raw[1:] + bytes([raw[0] - 39]), message_digest(signed.statement.text()), hasher=None
+            raw[1:] + bytes([raw[0] - 39]), message_digest(signed.text()), hasher=None
         )
         found: str | None = recovered.format(compressed=True).hex()
     except Exception:  # noqa: BLE001 -- coincurve raises bare Exception for points that do not exist
