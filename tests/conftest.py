@@ -38,9 +38,27 @@ RECURSION_LIMIT = sys.getrecursionlimit()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--device",
-        help="device and conformance tests: builtin (default), builtin:PERSONA, udp:HOST:PORT, "
-        "trezor-legacy=PATH, onekey=PATH",
+        action="append",
+        help="device and conformance tests, may be repeated: builtin (default), builtin:PERSONA, "
+        "udp:HOST:PORT, trezor-legacy=PATH, trezor-core=PATH, onekey=PATH",
     )
+    parser.addoption(
+        "--device-report",
+        type=Path,
+        metavar="FILE",
+        help="write what became of the tests on each device to FILE, as JSON",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    file = config.getoption("--device-report")
+    if file is None:
+        return
+    from tests.support.device_report import DeviceReport
+
+    report = DeviceReport(file, worker=hasattr(config, "workerinput"))
+    report.listen()
+    config.pluginmanager.register(report, "device-report")
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from vault.cli.device_answers import (
     found_document,
     render_added,
     render_found,
+    render_keys,
     shown,
     told,
 )
@@ -57,7 +58,7 @@ def list_(call: Call) -> Answer:
     """
     from vault.treasury.devices import list_devices
 
-    treasury = _treasury_if_any(call)
+    treasury = treasury_if_any(call)
     found = list_devices(treasury)
     return Answer(found_document(found, treasury), lambda page: render_found(page, found, treasury))
 
@@ -128,7 +129,7 @@ def add(
             wallets=wanted,
             attester=WantedAttester(attester, given) if attester else None,
             passphrase=passphrase or "none",
-            compare=_read_key_file(compare) if compare else None,
+            compare=read_key_file(compare) if compare else None,
             keyboard=call.keyboard(twice=True),
             on_prompt=call.on_prompt,
         )
@@ -165,8 +166,8 @@ def _wanted(text: str, script: str, account: int) -> WantedWallet:
     )
 
 
-def _read_key_file(path: Path) -> KeyList:
-    """What `vault device xpub --json` printed. Raises `DocumentError`."""
+def read_key_file(path: Path) -> KeyList:
+    """Public keys as `vault device xpub --json` printed them on another machine. Raises `DocumentError`."""
     from vault.canonical import read_json
     from vault.codec import decode
     from vault.errors import DocumentError
@@ -186,7 +187,7 @@ def _read_key_file(path: Path) -> KeyList:
 # -- one device --------------------------------------------------------------------------------------
 
 
-def _treasury_if_any(call: Call) -> Treasury | None:
+def treasury_if_any(call: Call) -> Treasury | None:
     """The treasury, None where there is none and none was asked for: devices can be met without one."""
     try:
         return call.treasury()
@@ -209,7 +210,7 @@ def _target(
             raise click.UsageError("--passphrase goes with --path; a configured device has its own setting")
         treasury = call.treasury()
         return treasury, configured(treasury, name)
-    return _treasury_if_any(call), Target(str(path), None, None, passphrase or "none")
+    return treasury_if_any(call), Target(str(path), None, None, passphrase or "none")
 
 
 @command("info")
@@ -256,12 +257,13 @@ def check(
 @click.argument("wallet", metavar="WALLET")
 @click.argument("index", type=click.IntRange(0, 999_999))
 @click.option("--change", is_flag=True, help="An address of the change branch.")
-def show_address(call: Call, wallet: str, index: int, *, change: bool) -> Answer:
+@click.option("--device", metavar="NAME", help="Of a group's devices only this one. Default: each in turn.")
+def show_address(call: Call, wallet: str, index: int, *, change: bool, device: str | None) -> Answer:
     """Have the device of a wallet show one of its addresses, which must be the one derived here."""
     from vault.treasury.devices import show_address as work
 
     with call.desk() as desk:
-        return shown(work(desk, wallet, index, change=change))
+        return shown(work(desk, wallet, index, change=change, device=device))
 
 
 @command("xpub")
@@ -285,6 +287,9 @@ def xpub(
 ) -> Answer:
     """Read public keys: those at --key, else the account's of each script type and the attestation key.
 
+    An account has a key for each single-key script type (BIP44, 49, 84, 86) and one for each kind of group
+    it may be a cosigner of (BIP48).
+
     With --json on a second machine this is the FILE of `vault device add --compare`.
     """
     from vault.address import network_of
@@ -297,8 +302,7 @@ def xpub(
     chosen = network_of(network or (treasury.config.bitcoin.network if treasury else ""))
     with open_target(treasury, target, call.keyboard(), call.on_prompt) as session:
         found = read_keys(session, chosen, keys, account)
-    lines = [f"wallet {found.root_fingerprint}", *(f"{key.path}  {key.key}" for key in found.keys)]
-    return Answer(encode(found), lambda page: page.lines(lines))
+    return Answer(encode(found), lambda page: render_keys(page, found))
 
 
 @command("pair", interrupted="The device is paired only if this said so.")

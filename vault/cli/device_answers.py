@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vault.device.connection.features import DeviceInfo
     from vault.device.discover import Discovery, FoundDevice
     from vault.treasury.add_device import AddedDevice
-    from vault.treasury.devices import CheckedDevice, ShownAddress
+    from vault.treasury.devices import CheckedDevice, KeyList, ShownAddress
 
 
 def about(info: DeviceInfo, fingerprint: str) -> list[str]:
@@ -133,6 +133,14 @@ def checked(name: str | None, path: str, found: CheckedDevice, failed_status: in
 
     document = {"device": name, "path": path, "ok": not failed, **encode(found)}
     return Answer(document, render, failed_status if failed else 0)
+
+
+def render_keys(page: Page, found: KeyList) -> None:
+    """`xpub`: each key whole, on a line of its own."""
+    page.line(f"wallet {found.root_fingerprint}")
+    for key in found.keys:
+        page.line(f"{key.path}  {key.script_type}, {key.use}")
+        page.line(f"    {key.key}")
 
 
 def shown(found: ShownAddress) -> Answer:

@@ -1,6 +1,6 @@
-"""The person at the terminal, asked for what a device needs. Nothing typed is echoed, kept or logged.
+"""The person at the terminal, asked for what a device needs. No secret typed is echoed, kept or logged.
 
-Where standard input is no terminal nobody is asked: PIN and passphrase never come from a pipe.
+Where standard input is no terminal nobody is asked: PIN, passphrase and consent never come from a pipe.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+
+from vault.cli.edge import say
 
 if TYPE_CHECKING:
     from vault.device.connection.keyboard import Keyboard
@@ -25,7 +27,27 @@ def terminal(*, twice: bool = False) -> Keyboard:
         pin=lambda: _ask("Places of the PIN"),
         passphrase=lambda: _ask("Passphrase", twice=twice),
         code=lambda: _ask("Code on the device"),
+        confirm=_same_address,
     )
+
+
+def _same_address(address: str) -> bool:
+    """Whether the device showed it. What was typed before the question is no answer to it."""
+    import termios
+
+    say(f"    {address}")
+    termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    while True:
+        sys.stderr.write("Did the device show exactly this address? [y/N] ")
+        sys.stderr.flush()
+        typed = sys.stdin.readline()
+        if not typed:
+            raise KeyboardInterrupt
+        answer = typed.strip().lower()
+        if answer in {"y", "yes"}:
+            return True
+        if answer in {"", "n", "no"}:
+            return False
 
 
 def _ask(what: str, *, twice: bool = False) -> Secret:

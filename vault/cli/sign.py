@@ -17,34 +17,47 @@ if TYPE_CHECKING:
     interrupted="Nothing was sent. Signatures that were not checked yet are not kept; sign again.",
 )
 @click.argument("ident", metavar="PLAN")
-def sign(call: Call, ident: str) -> Answer:
+@click.option("--device", metavar="NAME", help="Of a group's devices only this one. Default: all at hand.")
+def sign(call: Call, ident: str, device: str | None) -> Answer:
     """Sign every transaction of an approved plan; each is proven against the plan before and after.
 
-    A refusal at the device, or an answer that is not exactly what was asked for, freezes the plan.
+    A group's devices sign one after the other, in any order and at any time: what was signed is kept, and
+    nobody is asked once there are signatures enough. A refusal at a device, or an answer that is not what
+    was asked for, freezes the plan.
     """
+    from vault.cli.cosigners import cosigning_json, next_steps, show_cosigning
     from vault.cli.wording import show_steps, step_json
     from vault.treasury.approve import sign as work
-    from vault.treasury.inspection import find_plan
+    from vault.treasury.inspection import find_plan, group_states
 
     with call.desk() as desk:
         plan = find_plan(desk, ident)
-        steps = work(desk, plan)
-    signed = [step for step in steps if step.kind == "spend"]
+        steps = work(desk, plan, device)
+        groups = group_states(desk, plan, steps)
+    spends = [step for step in steps if step.kind == "spend"]
+    signed = [step for step in spends if step.state not in {"planned", "signing"}]
     document = {
         "plan_id": plan.plan_id,
-        "txids": [step.facts.get("txid", "") for step in signed],
+        "complete": len(signed) == len(spends),
+        "txids": [step.facts.get("txid", "") for step in spends],
+        "cosigning": [cosigning_json(each) for each in groups],
         "steps": [step_json(step) for step in steps],
     }
 
     def render(page: Page) -> None:
         page.line(
             f"Plan {plan.plan_id}: {len(signed)} signed"
-            if signed
+            if spends
             else "Nothing in this plan needs a signature."
         )
         for step in signed:
             page.line(f"  transfer {step.transfer}: {step.facts.get('txid', '')}")
+        for each in groups:
+            show_cosigning(page, each)
         show_steps(page, steps)
-        page.line(f"Next: vault send {plan.plan_id}")
+        following = [line for each in groups for line in next_steps(each, plan.plan_id)]
+        if len(signed) < len(spends) and not following:
+            following = [f"vault sign {plan.plan_id}"]
+        page.lines(following or [f"vault send {plan.plan_id}"], "Next: ")
 
     return Answer(document, render)

@@ -95,6 +95,12 @@ def from_line(error: Exception) -> VaultError:
     """The typed error of whatever a transport raised; libusb's errors are of no common kind."""
     from trezorlib.transport import TransportException
 
+    if type(error).__name__ == "USBErrorAccess":  # libusb's errors are told by name, without importing it
+        return DeviceError(
+            "no_permission",
+            "expected permission to open the USB device, found none",
+            hint="Install the maker's udev rules, then plug the device in again.",
+        )
     known = isinstance(error, (VaultError, TransportException, OSError))
     return from_exception(error) if known else disconnected(type(error).__name__)
 

@@ -20,13 +20,13 @@ MAX_INDEX: Final = 1_000_000  # core firmware shows change above this index as a
 Path = tuple[int, ...]
 PathLike = str | Sequence[int]
 
-# The accounts of a treasury's own wallets, read when none is named.
-PURPOSES: Final[dict[str, int]] = {"p2wpkh": 84, "p2tr": 86}
 # BIP44, BIP49, BIP84, BIP86: which purpose holds which single-key script type.
-SINGLE_PURPOSES: Final[dict[str, int]] = {"p2pkh": 44, "p2sh-p2wpkh": 49, **PURPOSES}
+SINGLE_PURPOSES: Final[dict[str, int]] = {"p2pkh": 44, "p2sh-p2wpkh": 49, "p2wpkh": 84, "p2tr": 86}
 # BIP48: the fourth step of a group's account path by its script type.
 GROUP_PURPOSE: Final = 48
 GROUP_STEPS: Final[dict[str, int]] = {"p2sh": 0, "p2sh-p2wsh": 1, "p2wsh": 2}
+# BIP48 itself knows these two; the step of p2sh is a habit of some programs.
+_STANDARD_GROUPS: Final = ("p2wsh", "p2sh-p2wsh")
 
 # testnet4 and signet share prefixes and coin type with Testnet, the name that every firmware knows.
 _COIN_NAMES: Final[dict[str, str]] = {
@@ -65,6 +65,14 @@ def parse_path(path: PathLike) -> Path:
 def format_path(path: Sequence[int]) -> str:
     """``m/84h/1h/0h`` notation."""
     return "/".join(["m", *(f"{step - HARDENED}h" if step >= HARDENED else str(step) for step in path)])
+
+
+def account_paths(network: Network, account: int) -> tuple[Path, ...]:
+    """The paths of an account of every script type: with a single key, then as a cosigner (BIP48)."""
+    coin, number = network.coin_type | HARDENED, account | HARDENED
+    single = ((purpose | HARDENED, coin, number) for purpose in SINGLE_PURPOSES.values())
+    steps = (GROUP_STEPS[kind] | HARDENED for kind in _STANDARD_GROUPS)
+    return (*single, *((GROUP_PURPOSE | HARDENED, coin, number, step) for step in steps))
 
 
 def check_account_path(path: Path) -> Network:

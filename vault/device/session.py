@@ -19,7 +19,7 @@ from vault.address import Network, base58check_decode
 from vault.config import PassphraseSource
 from vault.device import failures
 from vault.device.bitcoin.describe import address_lines, describe
-from vault.device.bitcoin.request import OnSigned, SignedInputs, SpendRequest, nobody_counts
+from vault.device.bitcoin.request import OnSigned, SignedInputs, SpendRequest
 from vault.device.bitcoin.sign import merge, run_pass
 from vault.device.bitcoin.translate import translate
 from vault.device.connection.connect import (
@@ -38,9 +38,10 @@ from vault.device.connection.features import (
     require_strict,
     require_usable,
 )
-from vault.device.connection.keyboard import NOBODY, Keyboard
+from vault.device.connection.keyboard import NOBODY, Keyboard, require_compared, require_comparer
 from vault.device.health.authenticity import TREZOR_WITH_ELEMENT, AuthenticityReport, authenticate
 from vault.device.health.firmware import require_supported
+from vault.device.message import message_lines
 from vault.device.paths import (
     PathLike,
     check_account_path,
@@ -50,7 +51,7 @@ from vault.device.paths import (
     format_path,
     parse_path,
 )
-from vault.device.prompt import OnPrompt, Prompt, silent
+from vault.device.prompt import OnPrompt, OnSigning, Prompt, SigningProgress, nobody_watches, silent
 from vault.errors import DeceivedError, DeviceError, VaultError, WrongDeviceError
 
 MAX_MESSAGE: Final = 4096
@@ -107,40 +108,55 @@ class DeviceSession:
     def show_address(self, network: Network, path: PathLike, script_type: str, *, expected: str) -> str:
         """Have the device show an address; it must be `expected`, which we derived ourselves.
 
-        Raises `DeviceError` (``device.address_mismatch``), `DeviceRefusedError` when the person says no.
+        Raises what `compare` raises, and `DeviceError` (``device.forbidden_path``).
         """
-        from trezorlib import btc, messages
+        from trezorlib import btc
+
+        from vault.device.bitcoin.multisig import input_kinds
 
         steps = parse_path(path)
         check_wallet_path(steps, script_type, network)
-        kinds = {
-            "p2wpkh": messages.InputScriptType.SPENDWITNESS,
-            "p2tr": messages.InputScriptType.SPENDTAPROOT,
-        }
+
+        def show(session: Any) -> object:
+            return btc.get_authenticated_address(
+                session,
+                coin_name(network),
+                list(steps),
+                show_display=True,
+                script_type=input_kinds()[script_type],
+            ).address
+
+        return self.compare(expected, steps, show)
+
+    def compare(
+        self, expected: str, path: Sequence[int], show: Callable[[Any], object], facts: Sequence[str] = ()
+    ) -> str:
+        """Run the exchange that shows an address at `path`; device and person must have it as `expected`.
+
+        Raises `DeceivedError` (``device.address_mismatch``), `DeviceRefusedError` when the person says no,
+        and `DeviceError`: ``device.not_compared_by_person`` where a model leaves that to a person, and
+        nobody is there.
+        """
         self._prepare()
-        self._prompt("show_address", *address_lines(expected, steps, self._info))
-        found = self._call(
-            lambda: (
-                btc.get_authenticated_address(
-                    self._session,
-                    coin_name(network),
-                    list(steps),
-                    show_display=True,
-                    script_type=kinds[script_type],
-                ).address
-            )
-        )
-        if found != expected:
+        keyboard = self._connection.around.keyboard
+        require_comparer(keyboard, self._info)
+        self._prompt("show_address", *address_lines(expected, path, self._info), *facts)
+        found = self._call(lambda: show(self._session))
+        try:
+            if found != expected:
+                raise DeceivedError(
+                    "address_mismatch",
+                    f"expected {expected} at {format_path(path)}, found {failures.said(found)}",
+                    hint="Do not use either address: the device, its line or the descriptor is wrong.",
+                )
+            require_compared(keyboard, self._info, expected)
+        except BaseException:
             self._abandon()
-            raise DeceivedError(
-                "address_mismatch",
-                f"expected {expected} at {format_path(steps)}, found {failures.said(found)}",
-                hint="Do not use either address: the device, its line or the descriptor is wrong.",
-            )
+            raise
         return expected
 
     def sign_message(self, path: PathLike, text: str, network: Network) -> str:
-        """Sign 7-bit text with the p2wpkh key of `path`; base64 of 65 bytes with header 39 to 42.
+        """Sign a line of 7-bit text with the p2wpkh key of `path`; base64 of 65 bytes, header 39 to 42.
 
         The signature is not verified here: see `vault.attestation.verify`. Raises `DeviceError`.
         """
@@ -148,13 +164,13 @@ class DeviceSession:
 
         steps = parse_path(path)
         check_message_path(steps, network)
-        if not text or len(text) > MAX_MESSAGE or any(c != "\n" and not " " <= c <= "~" for c in text):
+        if not 0 < len(text) <= MAX_MESSAGE or not all(" " <= char <= "~" for char in text):
             raise DeviceError(
-                "bad_message", f"expected 1 to {MAX_MESSAGE} characters of visible 7-bit text and newlines"
+                "bad_message", f"expected 1 to {MAX_MESSAGE} characters of printable 7-bit text in one line"
             )
         self._prepare()
         require_strict(self._info)
-        self._prompt("sign_message", f"key: {format_path(steps)}", *text.split("\n"))
+        self._prompt("sign_message", *message_lines(text, steps, self._info))
         raw = self._call(
             lambda: bytes(
                 btc.sign_message(
@@ -176,22 +192,26 @@ class DeviceSession:
         return base64.b64encode(raw).decode()
 
     def sign_transaction(
-        self, request: SpendRequest, network: Network, on_signed: OnSigned = nobody_counts
+        self, request: SpendRequest, network: Network, on_signing: OnSigning = nobody_watches
     ) -> SignedInputs:
         """Sign every input of a request that was filled from a verified PSBT, with all our keys of it.
 
-        The device must hold a key of every input, with strict safety checks; `on_signed` hears of each
-        signature. What is returned is valid over our own signature hashes. Raises `DeviceError` and its
-        kin; nothing of a failed signing is kept.
+        The device must hold a key of every input, with strict safety checks; `on_signing` hears of each
+        signature, and of each run that was proven. What is returned is valid over our own signature
+        hashes. Raises `DeviceError` and its kin; nothing of a failed signing is kept.
         """
         translation = translate(request, network, self._fingerprint)
-        lines, runs = describe(request, network, self._info), translation.passes
+        runs = translation.passes
         passes = []
         for number, run in enumerate(runs, start=1):
+            lines = describe(request, network, self._info, run, translation.outputs)
             several = (f"run {number} of {len(runs)}: one for each key of yours",) if len(runs) > 1 else ()
-            work = partial(run_pass, translation=translation, run=run, request=request, on_signed=on_signed)
+            count = _counter(on_signing, number, len(runs))
+            work = partial(run_pass, translation=translation, run=run, request=request, on_signed=count)
             prompt = Prompt("sign_transaction", (*lines, *several))
             passes.append(self.ask(prompt, work, messages=translation.message_budget))
+            total = len(request.inputs)
+            on_signing(SigningProgress(number, len(runs), total, total, proven=True))
         return merge(translation, request, passes)
 
     def ask(self, prompt: Prompt, run: Callable[[Any], T], *, messages: int = CALL_MESSAGES) -> T:
@@ -289,6 +309,8 @@ class DeviceSession:
             self._connection.require_in_step()
         except BaseException as error:
             self._abandon()
+            if isinstance(error, _CallersError):
+                raise error.cause from None
             if isinstance(error, Exception) and not isinstance(error, VaultError):
                 raise failures.from_exception(error) from None
             raise
@@ -306,6 +328,26 @@ class DeviceSession:
             with suppress(Exception):
                 self._line.allow(min(self._limit_s, 2.0), 2)
                 self._session.call(messages.EndSession())
+
+
+class _CallersError(BaseException):
+    """What a caller's own function raised in the middle of an exchange: no error of the device."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+def _counter(on_signing: OnSigning, run: int, runs: int) -> OnSigned:
+    """Tells of the signatures of one run, none of which is proven yet."""
+
+    def count(answered: int, inputs: int) -> None:
+        try:
+            on_signing(SigningProgress(run, runs, answered, inputs))
+        except Exception as error:  # noqa: BLE001 -- it is handed on as it is
+            raise _CallersError(error) from None
+
+    return count
 
 
 def _any_device(_info: DeviceInfo) -> None:

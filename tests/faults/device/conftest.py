@@ -1,5 +1,29 @@
 """The wallet and device fixtures of tests/integration/device, used here as they are."""
 
-from tests.integration.device.conftest import device, opened, other_wallet, trezor, verified, wallet
+from tests.integration.device.conftest import (
+    device,
+    every_device,
+    has_passphrase,
+    opened,
+    other_wallet,
+    person,
+    pin,
+    pytest_generate_tests,
+    trezor,
+    verified,
+    wallet,
+)
 
-__all__ = ["device", "opened", "other_wallet", "trezor", "verified", "wallet"]
+__all__ = [
+    "device",
+    "every_device",
+    "has_passphrase",
+    "opened",
+    "other_wallet",
+    "person",
+    "pin",
+    "pytest_generate_tests",
+    "trezor",
+    "verified",
+    "wallet",
+]

@@ -52,21 +52,21 @@ def another_process(path: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_a_second_process_is_told_that_the_device_is_in_use(trezor: Any, opened: Any) -> None:
-    with another_process(trezor.path) as process:
-        with pytest.raises(DeviceError) as error, opened(trezor):
+def test_a_second_process_is_told_that_the_device_is_in_use(every_device: Any, opened: Any) -> None:
+    with another_process(every_device.path) as process:
+        with pytest.raises(DeviceError) as error, opened(every_device):
             pass
         assert error.value.code == "device.busy"
         assert str(process.pid) in error.value.message
-    with opened(trezor) as session:
+    with opened(every_device) as session:
         assert session.fingerprint
 
 
-def test_a_process_that_was_killed_holds_nothing(trezor: Any, opened: Any) -> None:
-    with another_process(trezor.path) as process:
+def test_a_process_that_was_killed_holds_nothing(every_device: Any, opened: Any) -> None:
+    with another_process(every_device.path) as process:
         process.send_signal(signal.SIGKILL)
         process.wait()
-        with opened(trezor) as session:
+        with opened(every_device) as session:
             assert session.fingerprint
 
 

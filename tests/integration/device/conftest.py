@@ -12,11 +12,13 @@ from embit import bip32, bip39, script
 from embit.networks import NETWORKS as EMBIT_NETWORKS
 
 from emulator.device.server import DeviceEmulator
-from tests.support.device_in_hand import Hand, in_hand, specs_of
+from tests.support.device_in_hand import Hand, Person, in_hand, introduction, specs_of
+from tests.support.device_report import genuine
 from tests.support.groups import funded_input
 from tests.support.signing import unsigned
 from vault.address import NETWORKS
 from vault.device.bitcoin.request import KeyOrigin, SignedInputs, SpendInput, SpendOutput, SpendRequest
+from vault.device.connection.keyboard import Keyboard
 
 MNEMONIC = "all all all all all all all all all all all all"
 OTHER_MNEMONIC = "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong"
@@ -25,6 +27,8 @@ HARD = 0x80000000
 PERSONAS = {"trezor-core": "trezor", "onekey-classic1s": "onekey"}
 KINDS = {**PERSONAS, "trezor-one": "trezor", "onekey-pro": "onekey"}
 PURPOSES = {"p2pkh": 44, "p2sh-p2wpkh": 49, "p2wpkh": 84, "p2tr": 86}
+# A person who has compared the address, for models that leave the question to this program.
+AGREEING = Keyboard(confirm=lambda _address: True)
 STRANGER = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # BIP173's example key
 
 
@@ -116,15 +120,8 @@ def other_wallet() -> Wallet:
     return wallet_of(OTHER_MNEMONIC)
 
 
-@pytest.fixture(params=list(PERSONAS))
-def device(request: pytest.FixtureRequest) -> Iterator[DeviceEmulator]:
-    """A device of each make that confirms everything."""
-    with DeviceEmulator(mnemonic=MNEMONIC, persona=request.param, mode="auto") as emulator:
-        yield emulator
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`every_device`: the four personas, and the genuine emulator that ``--device`` names."""
+    """`every_device`: the four personas, and the genuine emulators that ``--device`` names."""
     if "every_device" in metafunc.fixturenames:
         try:
             specs = specs_of(metafunc.config.getoption("--device"))
@@ -134,10 +131,51 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def every_device(request: pytest.FixtureRequest) -> Iterator[Hand]:
-    """A device of each persona that confirms everything; genuine ones where ``--device`` names one."""
-    with in_hand(request.param, MNEMONIC) as hand:
+def person() -> Person | None:
+    """Who has the devices in hand: None confirms everything."""
+    return None
+
+
+@pytest.fixture
+def has_passphrase() -> bool:
+    """Whether passphrases are on."""
+    return False
+
+
+@pytest.fixture
+def pin() -> str:
+    """The PIN of the devices, which are then locked."""
+    return ""
+
+
+# Genuine emulators on which a PIN cannot be entered from a test.
+NO_PIN = {
+    "onekey": "a OneKey's emulator has no secure element, which is what checks its PIN",
+    "trezor-core": "its PIN is typed on the touch screen",
+}
+
+
+@pytest.fixture
+def every_device(
+    request: pytest.FixtureRequest, person: Person | None, pin: str, *, has_passphrase: bool
+) -> Iterator[Hand]:
+    """A device of each persona; genuine ones where ``--device`` names them."""
+    refused = NO_PIN.get(request.param.kind) if pin else None
+    with in_hand(
+        request.param, MNEMONIC, person=person, passphrase=has_passphrase, pin="" if refused else pin
+    ) as hand:
+        if hand.emulator is None:
+            request.node.user_properties.append(genuine(introduction(hand.path)))
+        if refused:
+            pytest.skip(refused)
         yield hand
+
+
+@pytest.fixture(params=list(PERSONAS))
+def device(request: pytest.FixtureRequest) -> Iterator[DeviceEmulator]:
+    """A device of each make that confirms everything."""
+    with DeviceEmulator(mnemonic=MNEMONIC, persona=request.param, mode="auto") as emulator:
+        yield emulator
 
 
 @pytest.fixture
@@ -156,6 +194,7 @@ def opened() -> Callable[..., Any]:
             "kind": getattr(emulator, "kind", None) or KINDS[emulator.persona],
             "expected_fingerprint": emulator.root_fingerprint,
             "timeout_s": 10.0,
+            "keyboard": AGREEING,
         }
         return open_device(emulator.path, **(facts | changes))
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
-import pty
-import select
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from emulator.device.server import DeviceEmulator
+from tests.support.terminal import LIMIT_S, ROOT, at_a_terminal
 from vault.clock import SystemClock
 from vault.treasury.setup import init_treasury
 
-ROOT = Path(__file__).resolve().parents[3]
 MNEMONIC = "all all all all all all all all all all all all"
-LIMIT_S = 60
 PASSPHRASE = "zirkon9 quartz"
 
 
@@ -28,49 +25,9 @@ def desk(tmp_path: Path) -> Path:
     return init_treasury(tmp_path / "desk", "desk", SystemClock(), emulated=True).folder
 
 
-def at_a_terminal(desk: Path, arguments: list[str], answers: list[tuple[str, Any]]) -> tuple[int, str]:
-    """Run `vault` on a terminal of its own, typing each answer when its question appears."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vault", *arguments],
-        cwd=desk,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "VAULT_DEBUG": "1", "TERM": "dumb"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=_own_the_terminal,  # noqa: PLW1509 -- getpass asks at the controlling terminal
-    )
-    os.close(theirs)
-    seen, waiting, deadline = "", list(answers), time.monotonic() + LIMIT_S
-    try:
-        while time.monotonic() < deadline:
-            if not select.select([ours], [], [], 0.05)[0]:
-                if process.poll() is not None:
-                    break
-                continue
-            try:
-                chunk = os.read(ours, 65536)
-            except OSError:
-                break
-            if not chunk:
-                break
-            seen += chunk.decode()
-            if waiting and waiting[0][0] in seen[seen.rfind("\n") + 1 :]:
-                _, text = waiting.pop(0)
-                os.write(ours, (text() if callable(text) else text).encode() + b"\n")
-        return process.wait(timeout=10), seen
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-
-
-def _own_the_terminal() -> None:
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+def on_terminal(desk: Path, arguments: list[str], answers: list[tuple[str, Any]]) -> tuple[int, str]:
+    """Run `vault`."""
+    return at_a_terminal(desk, ["-m", "vault", *arguments], answers)
 
 
 def test_a_pin_typed_as_places_unlocks_and_is_not_printed(desk: Path) -> None:
@@ -82,7 +39,7 @@ def test_a_pin_typed_as_places_unlocks_and_is_not_printed(desk: Path) -> None:
             typed.append("".join(str(matrix.index(digit) + 1) for digit in "8417"))
             return typed[0]
 
-        status, seen = at_a_terminal(
+        status, seen = on_terminal(
             desk, ["device", "info", "--path", device.path], [("Places of the PIN", places)]
         )
         assert status == 0, seen
@@ -112,11 +69,11 @@ def test_a_passphrase_is_typed_twice_when_a_device_is_added_and_never_printed(de
             "--wallet",
             "cold=cold",
         ]
-        status, seen = at_a_terminal(desk, [*add, "--write"], answers)
+        status, seen = on_terminal(desk, [*add, "--write"], answers)
         assert status == 0, seen
         assert hidden in seen
         wrong = [("Passphrase", "zirkon8 quartz")]
-        status, refused = at_a_terminal(desk, ["device", "info", "cold"], wrong)
+        status, refused = on_terminal(desk, ["device", "info", "cold"], wrong)
         assert status == 41, refused
     assert "device.wrong_passphrase" in refused
     assert not any(word in seen + refused for word in ("zirkon", "quartz"))
@@ -126,11 +83,11 @@ def test_a_passphrase_is_typed_twice_when_a_device_is_added_and_never_printed(de
 
 def test_ctrl_c_at_the_prompt_ends_with_130_and_the_device_is_free(desk: Path) -> None:
     with DeviceEmulator(mnemonic=MNEMONIC, persona="trezor-one", mode="auto", pin="8417") as device:
-        status, seen = at_a_terminal(
+        status, seen = on_terminal(
             desk, ["device", "info", "--path", device.path], [("Places of the PIN", "\x03")]
         )
         assert status == 130, seen
-        status, seen = at_a_terminal(
+        status, seen = on_terminal(
             desk,
             ["device", "info", "--path", device.path],
             [
@@ -156,3 +113,72 @@ def test_without_a_terminal_nobody_is_asked(desk: Path) -> None:
         )
     assert finished.returncode == 40
     assert '"device.locked"' in finished.stdout
+
+
+def test_a_onekey_pro_has_the_person_say_at_the_terminal_that_the_address_was_shown(desk: Path) -> None:
+    question = "exactly this address"
+    with DeviceEmulator(mnemonic=MNEMONIC, persona="onekey-pro", mode="auto") as device:
+        add = ["device", "add", "cold", "--path", device.path, "--wallet", "cold=cold", "--write"]
+        for said, expected in (("", 42), ("no", 42), ("maybe\nn", 42), ("\x03", 130)):
+            status, seen = on_terminal(desk, add, [(question, said)])
+            assert status == expected, (said, seen)
+            assert ("device.refused_by_person" in seen) == (expected == 42)
+        assert "\n[[device]]\n" not in (desk / "treasury.toml").read_text()
+        status, seen = on_terminal(desk, add, [(question, "y")])
+        assert status == 0, seen
+        status, seen = on_terminal(desk, ["device", "show-address", "cold", "3"], [(question, "yes")])
+        assert status == 0, seen
+        shown = [line for screen in device.screens for line in screen.lines if line.startswith("bcrt1")]
+        assert seen.count(shown[-1]) >= 3  # the prompt, the question and the answer
+    assert "you are asked here afterwards" in seen
+
+
+def test_an_answer_typed_before_the_question_is_none(desk: Path) -> None:
+    """A yes that lies in the terminal's buffer has seen no address."""
+    with DeviceEmulator(mnemonic=MNEMONIC, persona="onekey-pro", mode="auto") as device:
+        add = ["device", "add", "cold", "--path", device.path, "--wallet", "cold=cold"]
+        answers = [("exactly this address", "n")]
+        status, seen = at_a_terminal(desk, ["-m", "vault", *add], answers, ahead="y\ny\n")
+    assert status == 42, seen
+
+
+def test_without_a_terminal_a_onekey_pro_compares_nothing(desk: Path) -> None:
+    with DeviceEmulator(mnemonic=MNEMONIC, persona="onekey-pro", mode="auto") as device:
+        add = ["device", "add", "cold", "--path", device.path, "--wallet", "cold=cold", "--json"]
+        finished = subprocess.run(
+            [sys.executable, "-m", "vault", *add],
+            cwd=desk,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            input="y\n",
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+        )
+        assert device.screens == ()
+    assert finished.returncode == 40
+    assert '"device.not_compared_by_person"' in finished.stdout
+
+
+def test_doctor_unlocks_a_device_at_the_terminal_and_skips_it_where_nobody_is(desk: Path) -> None:
+    with DeviceEmulator(mnemonic=MNEMONIC, persona="trezor-one", mode="auto", pin="8417") as device:
+
+        def places() -> str:
+            return "".join(str(device._engine.matrix.index(digit) + 1) for digit in "8417")
+
+        name = f'\n[[device]]\nname = "cold"\nkind = "trezor"\npath = "{device.path}"\n'
+        toml = desk / "treasury.toml"
+        toml.write_text(toml.read_text() + name + f'root_fingerprint = "{device.root_fingerprint}"\n')
+        finished = subprocess.run(
+            [sys.executable, "-m", "vault", "doctor", "--json"],
+            cwd=desk,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+        )
+        (found,) = [each for each in json.loads(finished.stdout)["findings"] if each["what"] == "device cold"]
+        assert (found["verdict"], found["code"]) == ("SKIP", "device.locked")
+        assert "terminal" in found["hint"]
+        _, seen = on_terminal(desk, ["doctor"], [("Places of the PIN", places)])
+    assert "OK    device cold: Trezor 1, firmware" in seen

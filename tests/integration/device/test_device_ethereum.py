@@ -145,7 +145,7 @@ def test_an_account_of_another_wallet_is_refused_before_a_screen(every_device: A
 
 
 def test_arrays_of_arrays_and_foreign_safe_types_are_refused_in_full(
-    trezor: Any, device: Any, session_on: Any, account: EthereumAccount
+    trezor: Any, every_device: Any, session_on: Any, account: EthereumAccount
 ) -> None:
     nested = copy.deepcopy(MAIL)
     nested["types"]["Mail"][-1]["type"] = "uint8[2][]"
@@ -156,7 +156,7 @@ def test_arrays_of_arrays_and_foreign_safe_types_are_refused_in_full(
     older = copy.deepcopy(SAFE)
     older["types"]["SafeTx"][5]["name"] = "dataGas"
     older["message"]["dataGas"] = older["message"].pop("baseGas")
-    with session_on(device) as session:
+    with session_on(every_device) as session:
         if session.features.kind == "trezor":
             assert sign_typed_data(session, TypedData.parse(older), account)
         else:
@@ -179,8 +179,9 @@ def test_refused_fields_never_reach_the_device(
 
 @pytest.mark.parametrize("fault", ["wrong_key_signature", "sign_other_output", "foreign_wallet_signature"])
 def test_a_transaction_that_is_not_the_one_asked_for_is_not_returned(
-    *, device: Any, session_on: Any, account: EthereumAccount, fault: str
+    *, every_device: Any, session_on: Any, account: EthereumAccount, fault: str
 ) -> None:
+    device = every_device.built_in("a genuine emulator cannot be told to lie")
     device.set_faults({fault: True})
     for tx in (legacy(), fee_market(access_list=ACCESS)):
         with session_on(device) as session, pytest.raises(DeceivedError) as error:

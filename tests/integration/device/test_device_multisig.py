@@ -164,11 +164,11 @@ def test_every_order_of_three_of_five_gives_a_transaction_the_network_accepts(
 
 
 def test_signing_twice_changes_nothing_and_a_complete_group_may_still_be_signed(
-    device: Any, opened: Any, wallet: Any, other_wallet: Any, third_wallet: Any
+    every_device: Any, opened: Any, wallet: Any, other_wallet: Any, third_wallet: Any
 ) -> None:
     group = Group("p2sh", 2, ((wallet, 0), (other_wallet, 0), (third_wallet, 0)))
     request = spend(wallet, group, PLACES[:2])
-    with opened(device) as session:
+    with opened(every_device) as session:
         first = session.sign_transaction(request, REGTEST)
         again = session.sign_transaction(carry_on(request, first), REGTEST)
     assert again == first
@@ -263,9 +263,10 @@ def test_a_group_address_that_is_not_ours_is_refused_before_and_a_lie_after(
 
 @pytest.mark.parametrize("fault", ["wrong_key_signature", "sign_other_output", "truncate_signature"])
 def test_a_lying_cosigner_gives_no_partial_signature(
-    device: Any, opened: Any, wallet: Any, other_wallet: Any, fault: str
+    every_device: Any, opened: Any, wallet: Any, other_wallet: Any, fault: str
 ) -> None:
     group = Group("p2wsh", 2, ((wallet, 0), (other_wallet, 0)))
+    device = every_device.built_in("a genuine emulator cannot be told to lie")
     device.set_faults({fault: True})
     with opened(device) as session, pytest.raises(DeceivedError) as error:
         session.sign_transaction(spend(wallet, group, PLACES[:2]), REGTEST)

@@ -15,7 +15,7 @@ from tests.support.groups import accepted_by_consensus
 from vault.address import NETWORKS
 from vault.device.bitcoin.finish import finish
 from vault.device.bitcoin.request import SpendOutput, SpendRequest
-from vault.device.prompt import Prompt
+from vault.device.prompt import Prompt, SigningProgress
 from vault.errors import DeviceError
 
 REGTEST = NETWORKS["regtest"]
@@ -36,12 +36,15 @@ def test_each_script_type_signs_and_the_network_accepts_it(
     every_device: Any, opened: Any, wallet: Any, verified: Any, kind: str
 ) -> None:
     request = wallet.request(kind, kind, kind)
-    counted: list[tuple[int, int]] = []
+    counted: list[SigningProgress] = []
     with opened(every_device, expected_fingerprint=wallet.fingerprint) as session:
-        signed = session.sign_transaction(request, REGTEST, lambda *count: counted.append(count))
+        signed = session.sign_transaction(request, REGTEST, counted.append)
     assert verified(wallet, request, signed)
     accepted_by_consensus(finish(request, REGTEST, signed), request, spent_scripts(wallet, request))
-    assert counted == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert counted == [
+        *(SigningProgress(1, 1, answered, 3) for answered in range(4)),
+        SigningProgress(1, 1, 3, 3, proven=True),
+    ]
 
 
 def test_all_script_types_in_one_transaction_from_several_accounts(

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from emulator.device.server import DeviceEmulator
+from tests.integration.device.conftest import AGREEING
+from tests.support.device_in_hand import Hand
 from vault.address import NETWORKS
 from vault.clock import SystemClock
 from vault.codec import decode, encode
@@ -24,7 +26,6 @@ from vault.treasury.add_device import AddedDevice, WantedAttester, WantedWallet,
 from vault.treasury.desk import Desk
 from vault.treasury.devices import (
     KeyList,
-    PublicKey,
     Target,
     check,
     configured,
@@ -39,6 +40,7 @@ MNEMONIC = "all all all all all all all all all all all all"
 OTHER_MNEMONIC = "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong"
 REGTEST = NETWORKS["regtest"]
 COLD = WantedWallet("cold", "cold", "p2wpkh")
+ATTESTATION = "m/84h/1h/100h/0/0"
 ALICE = WantedAttester("alice", ("policy", "address-book", "approve"))
 
 
@@ -51,14 +53,14 @@ def plain(treasury: Treasury) -> Treasury:
     return Treasury(treasury.config.model_copy(update={"emulated": False}), treasury.path)
 
 
-def added(treasury: Treasury, device: DeviceEmulator, **changes: Any) -> AddedDevice:
+def added(treasury: Treasury, device: DeviceEmulator | Hand, **changes: Any) -> AddedDevice:
     facts: dict[str, Any] = {
         "kind": None,
         "wallets": (COLD,),
         "attester": ALICE,
         "passphrase": "none",
         "compare": None,
-        "keyboard": NOBODY,
+        "keyboard": AGREEING,
         "on_prompt": silent,
     }
     return add_device(treasury, "cold", device.path, **(facts | changes))
@@ -79,18 +81,42 @@ def keys_of(treasury: Treasury, device: DeviceEmulator, *paths: str) -> KeyList:
 
 
 def test_a_device_is_recognised_and_its_first_address_shown(
-    treasury: Treasury, device: Any, wallet: Any
+    treasury: Treasury, every_device: Any, wallet: Any
 ) -> None:
-    found = added(treasury, device)
-    assert found.info.kind == ("trezor" if device.persona == "trezor-core" else "onekey")
+    found = added(treasury, every_device)
+    assert found.info.kind == every_device.kind
     assert found.root_fingerprint == wallet.fingerprint
     assert found.wallets[0].first_address == wallet.address("p2wpkh", 0)
     assert not found.compared
-    shown = "".join(screen.text for screen in device.screens).replace("\n", "").replace(" ", "")
-    assert wallet.address("p2wpkh", 0) in shown
     now = append(treasury, found)
     assert configured(now, "cold").fingerprint == wallet.fingerprint
     assert now.config.attester[0].public_key == found.public_key
+    if every_device.emulator is not None:
+        shown = "".join(screen.text for screen in every_device.emulator.screens)
+        assert wallet.address("p2wpkh", 0) in "".join(shown.split())
+
+
+def test_the_account_keys_of_every_script_type_are_read_and_labelled(
+    treasury: Treasury, every_device: Any, wallet: Any
+) -> None:
+    from embit.networks import NETWORKS as EMBIT
+
+    found = keys_of(treasury, every_device)
+    assert [(key.path, key.script_type, key.use) for key in found.keys] == [
+        ("m/44h/1h/0h", "p2pkh", "wallet"),
+        ("m/49h/1h/0h", "p2sh-p2wpkh", "wallet"),
+        ("m/84h/1h/0h", "p2wpkh", "wallet"),
+        ("m/86h/1h/0h", "p2tr", "wallet"),
+        ("m/48h/1h/0h/2h", "p2wsh", "multisig"),
+        ("m/48h/1h/0h/1h", "p2sh-p2wsh", "multisig"),
+        (ATTESTATION, "p2wpkh", "attestation"),
+    ]
+    for key in found.keys[:-1]:
+        node = wallet.root.derive(key.path).to_public()
+        assert key.key == node.to_base58(EMBIT["regtest"]["xpub"])
+    assert found.keys[-1].key == wallet.root.derive(ATTESTATION).to_public().key.sec().hex()
+    if every_device.emulator is not None:
+        assert every_device.emulator.screens == ()
 
 
 def test_keys_that_another_machine_read_alike_are_accepted(treasury: Treasury, trezor: Any) -> None:
@@ -104,9 +130,11 @@ def test_keys_that_another_machine_read_otherwise_are_refused(treasury: Treasury
     with DeviceEmulator(mnemonic=OTHER_MNEMONIC, mode="auto") as stranger:
         foreign = keys_of(treasury, stranger)
     assert code_of_add(treasury, trezor, compare=foreign) == "device.keys_differ"
-    for number in (0, len(honest.keys) - 1):
+    compared = [number for number, key in enumerate(honest.keys) if key.path in {"m/84h/1h/0h", ATTESTATION}]
+    assert len(compared) == 2
+    for number in compared:
         altered = list(honest.keys)
-        altered[number] = PublicKey(altered[number].path, foreign.keys[number].key)
+        altered[number] = replace(altered[number], key=foreign.keys[number].key)
         compare = replace(honest, keys=tuple(altered))
         assert code_of_add(treasury, trezor, compare=compare) == "device.keys_differ"
 
@@ -246,11 +274,13 @@ def test_a_passphrase_typed_here_opens_its_wallet_and_is_stored_nowhere(
 # list, check, show-address, pair
 
 
-def test_devices_of_several_makes_are_found_at_once(device: Any, other_wallet: Any, wallet: Any) -> None:
+def test_devices_of_several_makes_are_found_at_once(
+    every_device: Any, other_wallet: Any, wallet: Any
+) -> None:
     with DeviceEmulator(mnemonic=OTHER_MNEMONIC, persona="trezor-one", mode="auto") as second:
-        found = discover([device.path, second.path], emulated=True)
+        found = discover([every_device.path, second.path], emulated=True)
     by_path = {each.path: each for each in found.devices}
-    assert by_path[device.path].root_fingerprint == wallet.fingerprint
+    assert by_path[every_device.path].root_fingerprint == wallet.fingerprint
     assert by_path[second.path].root_fingerprint == other_wallet.fingerprint
     assert by_path[second.path].info.model in {"Trezor 1", "Trezor T1B1"}
     assert {report.name for report in found.transports} == {"webusb", "bridge", "udp"}
@@ -266,19 +296,19 @@ def test_a_device_that_this_program_uses_is_listed_as_busy(trezor: Any, opened: 
         assert session.xpub("m/84h/1h/0h")
 
 
-def test_check_fails_what_an_emulator_lacks_and_nothing_else(treasury: Treasury, device: Any) -> None:
-    target = Target(device.path, None, None)
+def test_check_fails_what_an_emulator_lacks_and_nothing_else(treasury: Treasury, every_device: Any) -> None:
+    target = Target(every_device.path, None, None)
     found = check(treasury, target, NOBODY, silent, authenticity=True)
     verdicts = {each.what: each.verdict for each in found.findings}
     assert verdicts["PIN"] == "FAIL"
     assert verdicts["safety checks"] == "OK"
-    assert verdicts["firmware"] == "OK"
+    assert verdicts["firmware"] == ("SKIP" if every_device.persona == "onekey-pro" else "OK")
     assert verdicts["authenticity"] == "SKIP"
 
 
-def test_show_address_shows_what_we_derive(treasury: Treasury, trezor: Any, wallet: Any) -> None:
-    now = append(treasury, added(treasury, trezor))
-    with Desk(now) as desk:
+def test_show_address_shows_what_we_derive(treasury: Treasury, every_device: Any, wallet: Any) -> None:
+    now = append(treasury, added(treasury, every_device))
+    with Desk(now, keyboard=AGREEING) as desk:
         assert show_address(desk, "cold", 7, change=False).address == wallet.address("p2wpkh", 7)
         shown = show_address(desk, "cold", 2, change=True)
     assert (shown.path, shown.address) == ("m/84h/1h/0h/1/2", wallet.address("p2wpkh", 2, 1))

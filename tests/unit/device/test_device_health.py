@@ -42,6 +42,7 @@ GOOD = DeviceInfo(
     passphrase_always_on_device=False,
     attached_pin=False,
     backup="done",
+    recovering=False,
     safety_checks="strict",
     emulated=False,
 )

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from vault.address import Network, address_of
+from vault.device.bitcoin.change import of_one_account, shown_change
 from vault.device.bitcoin.request import GroupOrigin, Origin, SpendOutput, SpendRequest
 from vault.device.bitcoin.scripts import op_return_data
+from vault.device.bitcoin.translate import Pass
 from vault.device.connection.features import DeviceInfo, DeviceKind
+from vault.device.connection.keyboard import answers_without_consent
 from vault.device.paths import format_path
 from vault.money import BTC, Amount
 
@@ -21,6 +24,10 @@ from vault.money import BTC, Amount
 _SHORTCUTS: Final = {"mainnet": "BTC", "testnet4": "TEST", "signet": "TEST", "regtest": "REGTEST"}
 _LOCKTIME_IS_TIME: Final = 500_000_000
 _FINAL: Final = 0xFFFFFFFF
+_SILENT_CHANGE: Final = 2  # MAX_SILENT_CHANGE_COUNT of the firmware: more change outputs are asked about
+
+# Whether a group's keys in another order make another group; both where firmware of old differs.
+_IN_ORDER: Final[dict[DeviceKind, tuple[bool, ...]]] = {"trezor": (True, False), "onekey": (False,)}
 
 # How each line of models walks a person through it; all show the total with the fee at the end.
 _WALK: Final[dict[tuple[DeviceKind, bool], str]] = {
@@ -45,24 +52,24 @@ def shown_amount(amount_sat: int, network: Network) -> str:
 
 
 def address_lines(address: str, path: Sequence[int], info: DeviceInfo) -> tuple[str, ...]:
-    """The lines of a prompt to compare an address.
-
-    OneKey's touch models answer the same whichever way a person leaves the screen (show_address in
-    lvgl/__init__.py of the firmware): their answer is no consent.
-    """
+    """The lines of a prompt to compare an address."""
     lines = (f"address: {address}", f"path: {format_path(path)}")
-    if info.kind == "onekey" and info.pin_entry == "device":
-        return (*lines, "This model answers even when you leave its screen: nobody else sees a difference.")
+    if answers_without_consent(info):
+        return (*lines, "This model answers however you leave its screen: you are asked here afterwards.")
     return lines
 
 
-def describe(request: SpendRequest, network: Network, info: DeviceInfo) -> tuple[str, ...]:
-    """The lines of the prompt."""
+def describe(
+    request: SpendRequest, network: Network, info: DeviceInfo, run: Pass, messages: Sequence[Any]
+) -> tuple[str, ...]:
+    """The lines of the prompt for one run; `messages` are the outputs as the device is sent them."""
     lines = [_WALK[info.kind, info.pin_entry == "matrix"]]
-    lines += [_output_line(output, network) for output in request.outputs]
-    paid = sum(output.amount_sat for output in request.outputs if output.change is None)
+    shown = [shown_change(run.inputs, messages, in_order=order) for order in _IN_ORDER[info.kind]]
+    for number, output in enumerate(request.outputs):
+        lines.append(_output_line(output, network, [number in each for each in shown]))
     lines.append(f"fee {_both(request.fee_sat, network)}")
-    lines.append(f"total {_both(paid + request.fee_sat, network)}, payments and fee")
+    lines += _totals(request, network, shown)
+    lines += _warnings(run, messages, shown[0], info)
     if request.locktime:
         lines.append(_locktime_line(request))
     return tuple(lines)
@@ -72,13 +79,37 @@ def _both(amount_sat: int, network: Network) -> str:
     return f"{Amount(BTC, amount_sat)} (on the screen: {shown_amount(amount_sat, network)})"
 
 
-def _output_line(output: SpendOutput, network: Network) -> str:
+def _totals(request: SpendRequest, network: Network, shown: Sequence[frozenset[int]]) -> list[str]:
+    """What the device may call the total: the change that it shows is in it."""
+    lines: dict[int, str] = {}
+    for each in shown:
+        total = request.fee_sat
+        for number, output in enumerate(request.outputs):
+            total += output.amount_sat if output.change is None or number in each else 0
+        parts = "payments, change that is shown, and fee" if each else "payments and fee"
+        lines.setdefault(total, f"{'or ' if lines else ''}total {_both(total, network)}, {parts}")
+    return list(lines.values())
+
+
+def _warnings(run: Pass, messages: Sequence[Any], shown: frozenset[int], info: DeviceInfo) -> tuple[str, ...]:
+    """What else the device asks about, of what a person must not be surprised by."""
+    lines = []
+    if not of_one_account(run.inputs) and info.pin_entry == "device":
+        lines.append("The device warns that coins of several accounts are spent.")
+    silent = sum(1 for number, each in enumerate(messages) if each.address_n and number not in shown)
+    if silent > _SILENT_CHANGE:
+        lines.append(f"The device asks about {silent} change outputs, which it does not show.")
+    return tuple(lines)
+
+
+def _output_line(output: SpendOutput, network: Network, shown: Sequence[bool]) -> str:
     if output.change is not None:
         address = address_of(output.script_pubkey, network)
         place = _place(output.change)
-        return (
-            f"change {_both(output.amount_sat, network)} to {address}, {place} (the device may not show it)"
-        )
+        does = "shows it as a payment" if all(shown) else "does not show it"
+        if any(shown) and not all(shown):
+            does = "may show it as a payment"
+        return f"change {_both(output.amount_sat, network)} to {address}, {place} (the device {does})"
     if output.address is None:
         data = op_return_data(output.script_pubkey)
         # Models without a touch screen show what is all ASCII as text.

@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from vault.address import Network, address_of
 from vault.bip32 import ExtendedKey
-from vault.device.bitcoin.describe import address_lines
 from vault.device.bitcoin.request import Cosigner, GroupOrigin, PartialSignature
 from vault.device.bitcoin.scripts import Lock, group_lock
 from vault.device.paths import MAX_INDEX, check_group_path, coin_name, format_path
-from vault.device.prompt import Prompt
-from vault.errors import ConfigError, DeceivedError, DeviceError, WrongDeviceError
+from vault.errors import ConfigError, DeviceError, WrongDeviceError
 
 if TYPE_CHECKING:
     from vault.device.session import DeviceSession
@@ -123,7 +121,7 @@ def show_group_address(
 ) -> str:
     """Have a cosigner's device show the group's address; it must be `expected`, and ours.
 
-    Raises `DeviceError`, `WrongDeviceError` (no cosigner of this wallet), `DeceivedError`.
+    Raises what `DeviceSession.compare` raises, and `WrongDeviceError` (no cosigner of this wallet).
     """
     from trezorlib import btc
 
@@ -136,27 +134,18 @@ def show_group_address(
         raise foreign_group(session.fingerprint, place, "the address")
     path = place.path(ours[0])
     group = f"group: {place.lock.threshold} of {len(place.members)}"
-    lines = (*address_lines(expected, path, session.features), group)
-    found = session.ask(
-        Prompt("show_address", lines),
-        lambda raw: str(
-            btc.get_authenticated_address(
-                raw,
-                coin_name(network),
-                list(path),
-                show_display=True,
-                multisig=group_message(place, {}),
-                script_type=input_kinds()[script_type],
-            ).address
-        ),
-    )
-    if found != expected:
-        raise DeceivedError(
-            "address_mismatch",
-            f"expected {expected} at {format_path(path)}, found another address",
-            hint="Do not use either address: the device, its line or the group's keys are wrong.",
-        )
-    return expected
+
+    def show(raw: Any) -> object:
+        return btc.get_authenticated_address(
+            raw,
+            coin_name(network),
+            list(path),
+            show_display=True,
+            multisig=group_message(place, {}),
+            script_type=input_kinds()[script_type],
+        ).address
+
+    return session.compare(expected, path, show, (group,))
 
 
 def input_kinds() -> dict[str, Any]:

@@ -92,13 +92,18 @@ class PartialSignature:
 
 @dataclass(frozen=True, slots=True)
 class SpendRequest:
-    """An unsigned transaction, in the order of the PSBT; `partial` is what other cosigners signed."""
+    """An unsigned transaction, in the order of the PSBT; `partial` is what other cosigners signed.
+
+    `accounts`: of a group's keys that the device holds, only those below these paths are asked for; None
+    asks for all.
+    """
 
     version: int
     locktime: int
     inputs: tuple[SpendInput, ...]
     outputs: tuple[SpendOutput, ...]
     partial: tuple[PartialSignature, ...] = ()
+    accounts: frozenset[tuple[int, ...]] | None = None
 
     @property
     def fee_sat(self) -> int:

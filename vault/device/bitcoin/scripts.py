@@ -99,6 +99,17 @@ def push(data: bytes) -> bytes:
     return b"\x4d" + size.to_bytes(2, "little") + data
 
 
+def dust_limit(script: bytes) -> int:
+    """The least satoshi of an output that nodes relay: three for each byte of making and spending it.
+
+    GetDustThreshold in policy/policy.cpp of Bitcoin Core, at its default rate.
+    """
+    witness_program = (
+        len(script) >= 4 and script[0] in {0, *range(0x51, 0x61)} and script[1] == len(script) - 2
+    )
+    return 3 * (8 + 1 + len(script) + (67 if witness_program else 148))
+
+
 def op_return_data(script: bytes) -> bytes:
     """The data of ``OP_RETURN <data>``, from which a device builds the same script again.
 

@@ -2,7 +2,8 @@
 
 Every input must be ours, of a supported script type on a path that fits it, its script made again from
 its keys and found in a previous transaction with that txid and amount. Refuses what devices accept
-without a word: an input twice, zero outputs, false amounts of taproot inputs, other sighash types.
+without a word: an input twice, outputs of nothing or of dust, false amounts of taproot inputs, other
+sighash types, and a fee that only a mistake explains (policies have limits of their own).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from vault.address import Network, script_pubkey, script_type
 from vault.device.bitcoin.multisig import Member, carried_in, group_message, input_kinds
 from vault.device.bitcoin.places import Place, SinglePlace, check_partial, place_of, require_ours
 from vault.device.bitcoin.request import KeyOrigin, Origin, SpendInput, SpendOutput, SpendRequest
-from vault.device.bitcoin.scripts import Lock, op_return_data
+from vault.device.bitcoin.scripts import Lock, dust_limit, op_return_data
 from vault.device.bitcoin.sighash import Digests, Unsigned
 from vault.device.bitcoin.transactions import RawTransaction, read_transaction
 from vault.device.paths import coin_name, kind_of_group_path, kind_of_path
@@ -24,6 +25,8 @@ from vault.errors import DeviceError
 MAX_INPUTS: Final = 500  # a person waits about ten seconds for these on the slowest device
 MAX_OUTPUTS: Final = 500
 MAX_SATOSHI: Final = 2_100_000_000_000_000
+MAX_FEE_PER_BYTE: Final = 10_000  # satoshi, without witnesses: five times the highest fees ever usual
+_BARE_INPUT: Final = 41  # bytes of an input without scripts
 
 _PREVTX_HINT: Final = "The PSBT is not what the plan says. Build it again; do not sign it elsewhere."
 
@@ -90,6 +93,7 @@ def translate(request: SpendRequest, network: Network, fingerprint: str) -> Tran
     )
     locks = tuple(place.lock for place in places)
     unsigned = Unsigned.of(request)
+    _check_fee(request, unsigned)
     digests = Digests(request, unsigned, locks)
     check_partial(request, places, digests)
     # Each phase asks for each item at most once, and for all of them again for each legacy input, whose
@@ -134,6 +138,28 @@ def _check_shape(request: SpendRequest) -> None:
         )
 
 
+def _check_fee(request: SpendRequest, unsigned: Unsigned) -> None:
+    size = 10 + _BARE_INPUT * len(request.inputs) + len(unsigned.outputs)
+    if request.fee_sat > MAX_FEE_PER_BYTE * size:
+        raise DeviceError(
+            "absurd_fee",
+            f"expected a fee of at most {MAX_FEE_PER_BYTE} satoshi for each of {size} bytes, "
+            f"found {request.fee_sat}",
+            hint="Is change missing? A device would ask once more, and sign.",
+        )
+
+
+def _check_amount(output: SpendOutput, where: str) -> None:
+    """Nodes relay no dust; devices sign it."""
+    least = dust_limit(output.script_pubkey)
+    if output.amount_sat < least:
+        raise DeviceError(
+            "dust",
+            f"{where}: expected at least {least} satoshi, found {output.amount_sat}: no node relays it",
+            hint="Pay more, or leave the output out.",
+        )
+
+
 def _is_data(output: SpendOutput) -> bool:
     return script_type(output.script_pubkey) == "op_return"
 
@@ -143,7 +169,9 @@ def _is_data(output: SpendOutput) -> bool:
 
 def _passes(request: SpendRequest, places: Sequence[Place], fingerprint: str) -> tuple[Pass, ...]:
     """As many runs as the input with most of our keys has: a device signs an input with one key a run."""
-    ours = [() if isinstance(place, SinglePlace) else place.ours(fingerprint) for place in places]
+    ours = [
+        () if isinstance(place, SinglePlace) else _asked(request, place.ours(fingerprint)) for place in places
+    ]
     runs = []
     for number in range(max(1, *map(len, ours))):
         keys: list[bytes] = []
@@ -162,6 +190,15 @@ def _passes(request: SpendRequest, places: Sequence[Place], fingerprint: str) ->
             messages.append(_input_message(spend, place.path(member), group_message(place, given)))
         runs.append(Pass(tuple(keys), tuple(messages), tuple(carried)))
     return tuple(runs)
+
+
+def _asked(request: SpendRequest, members: tuple[Member, ...]) -> tuple[Member, ...]:
+    """Those of our keys at a place that the request asks for."""
+    accounts = request.accounts
+    asked = tuple(each for each in members if accounts is None or each.cosigner.path in accounts)
+    if not asked:
+        raise DeviceError("bad_group", "expected one of this wallet's keys to be asked for, found none")
+    return asked
 
 
 # What is spent
@@ -255,6 +292,7 @@ def _output_message(output: SpendOutput, network: Network, fingerprint: str, whe
         return messages.TxOutputType(amount=0, op_return_data=data, script_type=kinds.PAYTOOPRETURN)
     if (output.address is None) == (output.change is None):
         raise DeviceError("bad_output", f"{where}: expected either an address or a change key")
+    _check_amount(output, where)
     if output.change is None:
         address = output.address or ""
         if script_pubkey(address, network) != output.script_pubkey:

@@ -35,7 +35,7 @@ class DeviceInfo:
 
     `pin_entry` is where a PIN is typed: on the device, or here as positions of a matrix that it shows.
     `attached_pin`: it was unlocked with a PIN that opens a hidden wallet. `firmware_vendor` is the name
-    that its firmware is signed under.
+    that its firmware is signed under. `recovering`: words of a seed are being entered, or shares made.
     """
 
     kind: DeviceKind
@@ -57,6 +57,7 @@ class DeviceInfo:
     passphrase_always_on_device: bool
     attached_pin: bool
     backup: Backup
+    recovering: bool
     safety_checks: SafetyChecks
     emulated: bool
 
@@ -99,6 +100,7 @@ def read_info(features: Any, *, emulated: bool, protocol: Protocol = "v1", maker
         passphrase_always_on_device=bool(features.passphrase_always_on_device),
         attached_pin=bool(getattr(features, "unlocked_attach_pin", None)),
         backup=_backup(features),
+        recovering=bool(features.recovery_status),  # a boolean in older firmware
         # A level this program does not know is not the strict one.
         safety_checks=_SAFETY.get(features.safety_checks, "prompt_always"),
         # A bridge can stand before an emulator; the emulators of all makes name this vendor.
@@ -136,11 +138,30 @@ def require_usable(info: DeviceInfo) -> None:
         raise locked(info)
 
 
+def require_backed_up(info: DeviceInfo) -> None:
+    """Before a wallet is pinned to it: a seed that was never to be written down dies with the device.
+
+    Raises `DeviceError` (``device.seedless``).
+    """
+    if info.backup == "none":
+        raise DeviceError(
+            "seedless",
+            f"{info.model} was set up without a backup of its seed: coins on it are lost with it",
+            hint="Set a device up with a backup, and give the wallet to that one.",
+        )
+
+
 def require_awake(info: DeviceInfo) -> None:
-    """The same, locked or not: ``bootloader``, ``not_initialised``, ``busy``."""
+    """The same, locked or not: ``bootloader``, ``recovery_mode``, ``not_initialised``, ``busy``."""
     if info.bootloader:
         raise DeviceError(
             "bootloader", f"{info.model} is in bootloader mode", hint="Restart it without holding a button."
+        )
+    if info.recovering:
+        raise DeviceError(
+            "recovery_mode",
+            f"{info.model} is in the middle of a recovery or a backup",
+            hint="Finish or end it on the device; the words of a seed are typed there, and nowhere else.",
         )
     if not info.initialized:
         raise DeviceError(

@@ -1,6 +1,7 @@
-"""What a person types at this computer because a device asks for it: PIN positions, passphrase, code.
+"""What a person types at this computer because of a device: PIN positions, passphrase, code, and their word.
 
-Nothing typed here is stored, logged, or part of an error. Nobody is asked where no `Keyboard` is given.
+Nothing typed here is stored, logged, or part of an error. Nobody is asked where no `Keyboard` is given:
+what only a person can say is refused then.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from vault.device.connection.features import DeviceKind
-from vault.errors import DeviceError
+from vault.device.connection.features import DeviceInfo, DeviceKind
+from vault.errors import DeviceError, DeviceRefusedError
 from vault.secrets import Secret
 
 MAX_PASSPHRASE_BYTES: Final = 50  # of every firmware of the protocol
@@ -26,12 +27,14 @@ _MATRIX: Final = ("  7 8 9", "  4 5 6", "  1 2 3")
 class Keyboard:
     """How a person is asked; None where nobody can be.
 
-    `pin` and `passphrase` must not echo. `code` asks for what a device shows while it is paired.
+    `pin` and `passphrase` must not echo. `code` asks for what a device shows while it is paired. `confirm`
+    asks whether the device showed exactly this address; only a yes is True.
     """
 
     pin: Callable[[], Secret] | None = None
     passphrase: Callable[[], Secret] | None = None
     code: Callable[[], Secret] | None = None
+    confirm: Callable[[str], bool] | None = None
 
 
 NOBODY: Final = Keyboard()
@@ -101,3 +104,41 @@ def _bad_passphrase(found: str) -> DeviceError:
         f"expected 1 to {MAX_PASSPHRASE_BYTES} bytes of text, {found}",
         hint="Nothing was sent to the device.",
     )
+
+
+def answers_without_consent(info: DeviceInfo) -> bool:
+    """Whether showing an address proves nothing about the person.
+
+    OneKey's touch models answer the same whichever way a person leaves the screen (show_address in
+    lvgl/__init__.py of the firmware).
+    """
+    return info.kind == "onekey" and info.pin_entry == "device"
+
+
+def require_comparer(keyboard: Keyboard, info: DeviceInfo) -> None:
+    """Before such a device shows an address: somebody is there to compare it.
+
+    Raises `DeviceError` (``device.not_compared_by_person``).
+    """
+    if answers_without_consent(info) and keyboard.confirm is None:
+        raise DeviceError(
+            "not_compared_by_person",
+            f"{info.model} answers whether or not a person agrees, and nobody is here to ask instead",
+            hint="Run the command in a terminal, where you are asked whether the device showed the address.",
+        )
+
+
+def require_compared(keyboard: Keyboard, info: DeviceInfo, address: str) -> None:
+    """After such a device showed an address: the person says here that it was exactly this one.
+
+    Raises `DeviceRefusedError` (``device.refused_by_person``), and what `require_comparer` raises.
+    """
+    require_comparer(keyboard, info)
+    if keyboard.confirm is None or not answers_without_consent(info):
+        return
+    if not keyboard.confirm(address):
+        raise DeviceRefusedError(
+            "refused_by_person",
+            f"expected {address} on the screen of {info.model}; the person says it showed something else",
+            hint="Do not use the address. Find out whether this computer, the line or the device lies.",
+        )

@@ -162,6 +162,7 @@ def _info_of(properties: Any, emulated: bool) -> DeviceInfo:
         passphrase_always_on_device=False,
         attached_pin=False,
         backup="unknown",
+        recovering=False,
         safety_checks="unknown",
         emulated=emulated,
     )

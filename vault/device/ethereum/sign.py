@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from vault.device.bitcoin.describe import address_lines
 from vault.device.bitcoin.signatures import HINT
 from vault.device.ethereum.checks import (
     check_account,
@@ -41,15 +40,15 @@ _CALL_MESSAGES: Final = 200  # pages of data and fees each come with a question 
 def show_ethereum_address(session: DeviceSession, account: EthereumAccount) -> str:
     """Have the device show the account's address, which must be the configured one.
 
-    Raises `DeviceError`, `WrongDeviceError` (``device.wrong_account``).
+    Raises what `DeviceSession.compare` raises, and `WrongDeviceError` (``device.wrong_account``).
     """
     check_account(account)
-    lines = address_lines(account.address, account.path, session.features)
-    session.ask(
-        Prompt("show_address", lines),
-        lambda raw: require_address(account, _address(raw, account, show=True)),
-    )
-    return account.address
+
+    def show(raw: Any) -> object:
+        require_address(account, _address(raw, account, show=True))
+        return account.address
+
+    return session.compare(account.address, account.path, show)
 
 
 def sign_ethereum_transaction(
