@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
+from emulator.device.personas import PERSONAS
 from emulator.strict_toml import ScenarioError, Table, load_table
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -115,6 +116,12 @@ class Scenario:
                 return step
         raise KeyError(phase)
 
+    def with_persona(self, persona: str) -> Scenario:
+        """The same day with that persona for all devices. Raises ScenarioError for an unknown one."""
+        if persona not in PERSONAS:
+            raise ScenarioError(f"persona: {_one_of_the_personas(persona)}")
+        return replace(self, devices=tuple(replace(plan, persona=persona) for plan in self.devices))
+
 
 def scenario_path(name_or_path: str) -> Path:
     """A file as given, or one of our own by name."""
@@ -164,7 +171,13 @@ def _wallets(table: Table) -> WalletFunding:
 def _device(table: Table) -> DevicePlan:
     device = DevicePlan(table.text("label"), table.text("persona"), table.text("mnemonic"))
     table.done()
+    if device.persona not in PERSONAS:
+        raise table.error("persona", _one_of_the_personas(device.persona))
     return device
+
+
+def _one_of_the_personas(found: str) -> str:
+    return f"expected one of {', '.join(sorted(PERSONAS))}, found {found!r}"
 
 
 def _account(table: Table) -> AccountPlan:

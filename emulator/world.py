@@ -21,19 +21,20 @@ from typing import Self
 from emulator.chains.chain import BitcoinChain
 from emulator.chains.esplora import EsploraServer
 from emulator.chains.hot_wallet import HotWallet
+from emulator.chains.node import NodeError
+from emulator.chains.node_chain import NodeChain
 from emulator.device.control import ControlServer
 from emulator.device.server import MODES, DeviceEmulator, Mode
 from emulator.device.ui import terminal
 from emulator.device.ui.display import Decision, OnScreen
 from emulator.device.ui.screens import Screen
-from emulator.device.ui.visible import visible
 from emulator.lifetime import EndSignals
 from emulator.scenario import DEFAULT_SCENARIO, DevicePlan, Scenario, load_scenario
 from emulator.scenario_player import OpenedAccount, apply_step, open_account, seed_history
 from emulator.strict_toml import ScenarioError
 from emulator.venues.control import VenueControl
 from emulator.venues.server import BinanceServer
-from emulator.world_report import DeviceReport, WorldReport
+from emulator.world_report import DeviceReport, NodeReport, WorldReport
 
 SATOSHI_PER_BTC = 100_000_000
 EXIT_USAGE = 2
@@ -45,7 +46,8 @@ class World:
     """All emulators of a scenario, started on entering and stopped on leaving.
 
     With `tick_seconds` time works by itself: the venue's clockwork ticks and a block is found that often.
-    None leaves both to whoever controls the world.
+    None leaves both to whoever controls the world. With `bitcoind`, the path of one, a real node in
+    `directory` judges the chain.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class World:
         *,
         device_mode: Mode = "auto",
         tick_seconds: float | None = None,
+        bitcoind: str | None = None,
     ) -> None:
         self.scenario = scenario
         self.directory = directory
         self._mode: Mode = device_mode
         self._stack = ExitStack()
-        self.chain = self._stack.enter_context(BitcoinChain())
+        self._node: NodeReport | None = None
+        self.chain = self._stack.enter_context(self._start_chain(bitcoind))
         try:
             self.esplora = self._stack.enter_context(EsploraServer(self.chain))
             self.hot_wallet = HotWallet(self.chain, b"hot wallet of " + scenario.name.encode())
@@ -74,6 +78,13 @@ class World:
         except BaseException:
             self.stop()
             raise
+
+    def _start_chain(self, bitcoind: str | None) -> BitcoinChain:
+        if bitcoind is None:
+            return BitcoinChain()
+        chain = NodeChain(bitcoind, self.directory / "bitcoind")
+        self._node = NodeReport(chain.node.url, str(chain.node.cookie_file))
+        return chain
 
     def _start_device(self, plan: DevicePlan) -> DeviceReport:
         on_screen: OnScreen | None = ask_on_terminal if self._mode == "interactive" else None
@@ -107,6 +118,7 @@ class World:
             scenario=self.scenario.name,
             directory=str(self.directory),
             esplora=self.esplora.url,
+            bitcoind=self._node,
             venue=self.venue_server.url,
             hot_wallet=self.hot_wallet.funding_address,
             accounts=self.accounts,
@@ -150,9 +162,7 @@ def ask_on_terminal(screen: Screen) -> Decision:
         Path("/dev/tty").open("r", encoding="utf-8") as keys,
         TERMINAL.open("w", encoding="utf-8") as out,
     ):
-        buttons = f"[y] {visible(screen.confirm)}   [n] {visible(screen.cancel)}"
-        buttons += f"   [i] {visible(screen.info)}" if screen.info else ""
-        out.write(f"\n{terminal.render(screen)}\n{buttons} > ")
+        out.write(f"\n{terminal.render(screen)}\n{terminal.buttons(screen)} > ")
         out.flush()
         key = keys.readline().strip().lower()
     info = bool(screen.info) and key == "i"
@@ -171,7 +181,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scenario", default=DEFAULT_SCENARIO, help="a TOML file, or the name of one of our own"
     )
+    parser.add_argument("--persona", help="one persona for all devices, in place of the scenario's own")
     parser.add_argument("--dir", type=Path, help="where world.json goes; default: a temporary directory")
+    parser.add_argument("--bitcoind", help="path of a bitcoind that is to judge the chain")
     parser.add_argument("--device-mode", choices=MODES, default="auto")
     parser.add_argument("--tick-seconds", type=float, help="tick the venue and find a block this often")
     parser.add_argument("--forever", action="store_true", help="do not end when standard input ends")
@@ -187,13 +199,21 @@ def main(argv: Sequence[str]) -> int:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             scenario = load_scenario(options.scenario)
+            if options.persona is not None:
+                scenario = scenario.with_persona(options.persona)
             if options.device_mode == "interactive":
                 TERMINAL.open("rb").close()  # an OSError now, not at the first question
             mode: Mode = options.device_mode
             world = stack.enter_context(
-                World(scenario, directory, device_mode=mode, tick_seconds=options.tick_seconds)
+                World(
+                    scenario,
+                    directory,
+                    device_mode=mode,
+                    tick_seconds=options.tick_seconds,
+                    bitcoind=options.bitcoind,
+                )
             )
-        except (ScenarioError, OSError) as error:
+        except (ScenarioError, NodeError, OSError) as error:
             sys.stderr.write(f"cannot start the world: {error}\n")
             return EXIT_USAGE
         report = world.report()

@@ -39,12 +39,20 @@ class WorldError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class ScreenShown:
-    """A screen a device has shown, and how it was answered (empty while it is asked)."""
+    """A screen a device has shown, how it was answered ("pending" while it is asked), and its buttons.
+
+    `info` is the label of a third button, empty where there is none; `entry` says what is typed on it:
+    "nothing", "pin" or "passphrase".
+    """
 
     name: str
     title: str
     lines: tuple[str, ...]
     answer: str
+    confirm: str
+    cancel: str
+    info: str
+    entry: str
 
 
 class DeviceControl:
@@ -56,13 +64,16 @@ class DeviceControl:
     def screens(self) -> tuple[ScreenShown, ...]:
         """Everything shown so far, oldest first."""
         return tuple(
-            ScreenShown(each["name"], each["title"], tuple(each["lines"]), each["answer"])
-            for each in self._call("screens", None)
+            ScreenShown(**{**each, "lines": tuple(each["lines"])}) for each in self._call("screens", None)
         )
 
     def press(self, *, yes: bool) -> None:
         """Answer what is asked now."""
         self._call("press", {"yes": yes})
+
+    def press_info(self) -> None:
+        """Press the third button of what is asked now. Raises WorldError where it has none."""
+        self._call("press", {"info": True})
 
     def fault(self, **switches: object) -> None:
         """Set fault switches, for example `unplugged=True` (see emulator.device.faults)."""
@@ -121,21 +132,31 @@ class WorldProcess:
         scenario: str = DEFAULT_SCENARIO,
         directory: Path | None = None,
         device_mode: str = "auto",
+        persona: str | None = None,
         tick_seconds: str | None = None,
+        bitcoind: str | None = None,
         timeout: float = READY_SECONDS,
     ) -> Self:
         """Start a world and wait until all its parts answer.
 
         Raises ScenarioError for a bad scenario, WorldError with the end of the log when it does not come up.
+        `persona` takes the place of the personas of all the scenario's devices; `bitcoind` is the path of a
+        real node for its chain.
         `directory` (default: a new temporary one) gets world.json and world.log and is left behind.
         """
         loaded = load_scenario(scenario)
+        if persona is not None:
+            loaded = loaded.with_persona(persona)
         place = directory or Path(tempfile.mkdtemp(prefix="world-"))
         place.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "emulator", "world", "--scenario", scenario, "--dir", str(place)]
         command += ["--device-mode", device_mode]
+        if persona is not None:
+            command += ["--persona", persona]
         if tick_seconds is not None:
             command += ["--tick-seconds", tick_seconds]
+        if bitcoind is not None:
+            command += ["--bitcoind", bitcoind]
         with (place / LOG_FILE).open("ab") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=_environment()

@@ -21,11 +21,22 @@ class DeviceReport:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeReport:
+    """The bitcoind behind the chain: its RPC and the file of its cookie."""
+
+    url: str
+    cookie_file: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorldReport:
+    """`bitcoind` is None where the chain has no real node behind it."""
+
     pid: int
     scenario: str
     directory: str
     esplora: str
+    bitcoind: NodeReport | None
     venue: str
     hot_wallet: str
     accounts: tuple[OpenedAccount, ...]
@@ -53,6 +64,7 @@ class WorldReport:
                 scenario=str(told["scenario"]),
                 directory=str(told["directory"]),
                 esplora=str(told["esplora"]),
+                bitcoind=None if told["bitcoind"] is None else NodeReport(**told["bitcoind"]),
                 venue=str(told["venue"]),
                 hot_wallet=str(told["hot_wallet"]),
                 accounts=tuple(_account(each) for each in told["accounts"]),

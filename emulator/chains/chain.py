@@ -1,7 +1,7 @@
-"""An in-process Bitcoin regtest: libbitcoinkernel's chainstate, an index, a mempool, a miner and a faucet.
+"""A Bitcoin regtest: a judge of blocks, an index, a mempool, a miner and a faucet.
 
-Every block goes through the kernel and every waiting transaction through policy and the kernel's script
-checks; nothing enters the index that the kernel did not take. Thread-safe by one lock.
+The judge is libbitcoinkernel's chainstate in this process, whose mempool follows bitcoind's policy; or a real
+bitcoind (`node_chain`). Nothing enters the index that the judge did not take. Thread-safe by one lock.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
@@ -18,10 +19,11 @@ from typing import Self
 from emulator.chains.block import COINBASE_MATURITY, Block, build_coinbase, grind, subsidy
 from emulator.chains.errors import BlockRefusedError, FaucetEmptyError, UnknownBlockError
 from emulator.chains.index import ChainIndex, Coin, Spender
-from emulator.chains.kernel import Kernel
-from emulator.chains.mempool import Mempool, MempoolEntry
+from emulator.chains.kernel import BlockJudge, Kernel
+from emulator.chains.mempool import Mempool
 from emulator.chains.miner import select_transactions
 from emulator.chains.policy import PolicyRules
+from emulator.chains.pool import MempoolEntry, Pool
 from emulator.chains.script import script_hash, script_of
 from emulator.chains.signing import InsufficientFundsError, Key, OwnedCoin, build_payment
 from emulator.chains.transaction import OutPoint, Transaction, TxOut, display_hash, parse_transaction
@@ -55,11 +57,26 @@ class BitcoinChain:
         clock: Callable[[], int] = lambda: int(time.time()),
         start_blocks: int = START_BLOCKS,
     ) -> None:
-        self.lock = threading.RLock()
+        kernel = Kernel()
+        index = ChainIndex(genesis_block(kernel.genesis()))
+        mempool = Mempool(index, kernel, rules or PolicyRules())
+        self._begin(threading.RLock(), kernel, index, mempool, clock=clock, start_blocks=start_blocks)
+
+    def _begin(
+        self,
+        lock: AbstractContextManager[bool | None],
+        judge: BlockJudge,
+        index: ChainIndex,
+        mempool: Pool,
+        *,
+        clock: Callable[[], int],
+        start_blocks: int,
+    ) -> None:
+        self.lock = lock
+        self._judge = judge
+        self.index = index
+        self.mempool = mempool
         self._clock = clock
-        self._kernel = Kernel()
-        self.index = ChainIndex(_genesis(self._kernel.genesis()))
-        self.mempool = Mempool(self.index, self._kernel, rules or PolicyRules())
         self.fee_estimates: dict[int, Decimal] = dict(DEFAULT_FEE_ESTIMATES)
         self._faucet = Key(b"regtest", "faucet")
         self._extra_nonce = 0
@@ -79,7 +96,7 @@ class BitcoinChain:
 
     def close(self) -> None:
         with self.lock:
-            self._kernel.close()
+            self._judge.close()
 
     # --- reading
 
@@ -154,7 +171,7 @@ class BitcoinChain:
     def submit(self, raw: bytes) -> str:
         """Put a transaction into the mempool and return its txid; one that is there already is fine.
 
-        Raises TransactionRefusedError with bitcoind's reject string.
+        Raises NotTakenError with bitcoind's reject string.
         """
         tx = parse_transaction(raw)
         with self.lock:
@@ -163,7 +180,7 @@ class BitcoinChain:
     def fund(self, address: str, amount_sat: int, *, confirmations: int = 1) -> str:
         """Pay an address from matured coinbases and mine `confirmations` blocks; returns the txid.
 
-        Raises AddressError, FaucetEmptyError, TransactionRefusedError (an amount that is dust).
+        Raises AddressError, FaucetEmptyError, NotTakenError (an amount that is dust).
         """
         script = script_of(address)
         with self.lock:
@@ -193,7 +210,7 @@ class BitcoinChain:
         """Mine `count` blocks on `parent` (default: the tip) and return their hashes.
 
         `transactions` go into the first block as they are, past the mempool; blocks on another branch are
-        otherwise empty. Raises BlockRefusedError when the kernel refuses a block, AddressError.
+        otherwise empty. Raises BlockRefusedError when the judge refuses a block, AddressError.
         """
         script = self._faucet.script if address is None else script_of(address)
         extra = [parse_transaction(raw) for raw in transactions]
@@ -227,9 +244,9 @@ class BitcoinChain:
         timestamp = max(previous.median_time + 1, now)
         earlier = self.index.branch_times(previous, 10)
         block = grind(height, previous.block_hash, timestamp, earlier, [coinbase, *chosen])
-        tip = self._kernel.process_block(block.raw)
+        tip = self._judge.process_block(block.raw)
         self.index.add(block)
-        if block.height > tip.height:  # the longest branch, but the kernel did not follow it
+        if block.height > tip.height:  # the longest branch, but the judge did not follow it
             self._refuse_branch(block)
         if tip.block_hash != self.index.tip.block_hash:
             self._follow(self.index.block(tip.block_hash))
@@ -238,9 +255,9 @@ class BitcoinChain:
     def _refuse_branch(self, block: Block) -> None:
         _, path = self.index.path_to(block)
         for each in path:
-            if (reason := self._kernel.refusal(each.block_hash)) is not None:
+            if (reason := self._judge.refusal(each.block_hash)) is not None:
                 raise BlockRefusedError(each.block_hash, reason)
-        raise BlockRefusedError(block.block_hash, "the kernel did not follow its branch")
+        raise BlockRefusedError(block.block_hash, "nobody followed its branch")
 
     def _follow(self, tip: Block) -> None:
         fork, path = self.index.path_to(tip)
@@ -268,7 +285,8 @@ class BitcoinChain:
         return sum(output.amount_sat for output in parents.values() if output is not None) - tx.output_sum
 
 
-def _genesis(raw: bytes) -> Block:
+def genesis_block(raw: bytes) -> Block:
+    """The genesis block from its bytes."""
     version, timestamp, bits, nonce = struct.unpack("<i64xIII", raw[:80])
     previous, root = display_hash(raw[4:36]), display_hash(raw[36:68])
     tx = parse_transaction(raw[81:])

@@ -1,7 +1,7 @@
 """What this chain refuses, as typed errors that carry bitcoind's own reject strings.
 
-`TransactionRefusedError` is a refusal by mempool policy or consensus, `BlockRefusedError` one by the
-kernel's block validation; both say which rule and with which numbers.
+`TransactionRefusedError` is a refusal by mempool policy or consensus, `RefusedByNodeError` one by a real
+node, `BlockRefusedError` one by block validation; all say which rule and with which numbers.
 """
 
 from __future__ import annotations
@@ -67,8 +67,36 @@ class ChainError(Exception):
     """Base of everything this package raises on purpose."""
 
 
-class TransactionRefusedError(ChainError):
-    """The mempool did not take a transaction: `reject` is the rule, `detail` the numbers."""
+class NotTakenError(ChainError):
+    """A transaction did not get into the mempool: the line bitcoind prints for it, and its RPC's code."""
+
+    @property
+    def message(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def rpc_code(self) -> int:
+        raise NotImplementedError
+
+
+class RefusedByNodeError(NotTakenError):
+    """A real node's refusal, in its own words."""
+
+    def __init__(self, message: str, rpc_code: int) -> None:
+        self._message, self._rpc_code = message, rpc_code
+        super().__init__(message)
+
+    @property
+    def message(self) -> str:
+        return self._message
+
+    @property
+    def rpc_code(self) -> int:
+        return self._rpc_code
+
+
+class TransactionRefusedError(NotTakenError):
+    """Our own mempool did not take a transaction: `reject` is the rule, `detail` the numbers."""
 
     def __init__(self, reject: Reject, detail: str = "") -> None:
         self.reject = reject
@@ -77,7 +105,6 @@ class TransactionRefusedError(ChainError):
 
     @property
     def message(self) -> str:
-        """The line bitcoind prints for it."""
         if self.reject in (Reject.SCRIPT, Reject.SCRIPT_POLICY):
             return f"{self.reject.value} ({self.detail})"
         return f"{self.reject.value}, {self.detail}" if self.detail else self.reject.value
@@ -88,12 +115,12 @@ class TransactionRefusedError(ChainError):
 
 
 class BlockRefusedError(ChainError):
-    """The kernel did not take a block; `reason` is the kernel's own (for example `bad-cb-amount`)."""
+    """A block was not taken; `reason` is the judge's own word (for example `bad-cb-amount`)."""
 
     def __init__(self, block_hash: str, reason: str) -> None:
         self.block_hash = block_hash
         self.reason = reason
-        super().__init__(f"block {block_hash} refused by the kernel: {reason}")
+        super().__init__(f"block {block_hash} refused: {reason}")
 
 
 class UnknownBlockError(ChainError):

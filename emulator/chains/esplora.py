@@ -15,7 +15,13 @@ from aiohttp.typedefs import Handler
 
 from emulator.chains.chain import BitcoinChain, KnownTransaction
 from emulator.chains.control_routes import control_routes
-from emulator.chains.errors import AddressError, Reject, TransactionRefusedError, UnknownBlockError
+from emulator.chains.errors import (
+    AddressError,
+    NotTakenError,
+    Reject,
+    TransactionRefusedError,
+    UnknownBlockError,
+)
 from emulator.chains.esplora_view import CONFIRMED_PAGE, EsploraView
 from emulator.chains.faults import Fault, FaultInjector, FaultKind
 from emulator.chains.script import script_hash, script_of
@@ -61,7 +67,7 @@ class EsploraServer(ThreadedServer):
             except ValueError:
                 raise TransactionRefusedError(Reject.DECODE, "not hexadecimal") from None
             return web.Response(text=self.chain.submit(raw))
-        except TransactionRefusedError as error:
+        except NotTakenError as error:
             told = json.dumps({"code": error.rpc_code, "message": error.message}, separators=(",", ":"))
             return web.Response(status=400, text=f"sendrawtransaction RPC error: {told}")
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pbk
 from pbk.script import PrecomputedTransactionData
@@ -28,6 +28,20 @@ _REFUSED = re.compile(r"AcceptBlock FAILED \((.*)\)")
 class Tip:
     height: int
     block_hash: str
+
+
+class BlockJudge(Protocol):
+    """Who says which blocks are valid, and which branch is followed."""
+
+    def process_block(self, raw: bytes) -> Tip:
+        """Take a block and return the tip afterwards. Raises BlockRefusedError."""
+        ...
+
+    def refusal(self, block_hash: str) -> str | None:
+        """Why a block was found invalid, if it was."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Kernel:

@@ -7,12 +7,11 @@ refused with the string a node would give. Scripts are judged by the kernel.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 
 from emulator.chains.block import COINBASE_MATURITY
 from emulator.chains.errors import Reject, TransactionRefusedError
-from emulator.chains.index import ChainIndex, Spender
+from emulator.chains.index import ChainIndex
 from emulator.chains.kernel import Kernel
 from emulator.chains.policy import (
     CoinAge,
@@ -23,69 +22,16 @@ from emulator.chains.policy import (
     check_standard,
     check_transaction,
 )
-from emulator.chains.script import script_hash
-from emulator.chains.transaction import MAX_BIP125_SEQUENCE, OutPoint, Transaction, TxOut
+from emulator.chains.pool import MempoolEntry, Pool
+from emulator.chains.transaction import MAX_BIP125_SEQUENCE, Transaction, TxOut
 
 
-@dataclass(frozen=True, slots=True)
-class MempoolEntry:
-    tx: Transaction
-    fee_sat: int
-    spent: tuple[TxOut, ...]
-
-    @property
-    def fee_rate(self) -> Decimal:
-        """Satoshi per virtual byte."""
-        return Decimal(self.fee_sat) / self.tx.vsize
-
-
-class Mempool:
+class Mempool(Pool):
     def __init__(self, index: ChainIndex, kernel: Kernel, rules: PolicyRules) -> None:
+        super().__init__()
         self._index = index
         self._kernel = kernel
         self.rules = rules
-        self.entries: dict[str, MempoolEntry] = {}  # parents always come before their children
-        self._spenders: dict[OutPoint, Spender] = {}
-        self._history: dict[str, dict[str, None]] = {}
-
-    # --- reading
-
-    def get(self, txid: str) -> MempoolEntry | None:
-        return self.entries.get(txid)
-
-    def spender(self, outpoint: OutPoint) -> Spender | None:
-        return self._spenders.get(outpoint)
-
-    def history(self, scripthash: str) -> list[str]:
-        """Txids that touch a script, newest first."""
-        return list(reversed(self._history.get(scripthash, {})))
-
-    def ancestors(self, tx: Transaction) -> dict[str, MempoolEntry]:
-        """Unconfirmed ancestors of a transaction, itself not included."""
-        found: dict[str, MempoolEntry] = {}
-        todo = [txin.prevout.txid for txin in tx.inputs]
-        while todo:
-            txid = todo.pop()
-            entry = self.entries.get(txid)
-            if entry is not None and txid not in found:
-                found[txid] = entry
-                todo.extend(txin.prevout.txid for txin in entry.tx.inputs)
-        return found
-
-    def descendants(self, txid: str) -> dict[str, MempoolEntry]:
-        """Unconfirmed descendants of a transaction in the pool, itself included."""
-        found: dict[str, MempoolEntry] = {}
-        todo = [txid]
-        while todo:
-            current = todo.pop()
-            if current in found or current not in self.entries:
-                continue
-            entry = found[current] = self.entries[current]
-            for vout in range(len(entry.tx.outputs)):
-                spender = self._spenders.get(OutPoint(current, vout))
-                if spender is not None:
-                    todo.append(spender.txid)
-        return found
 
     # --- accepting
 
@@ -244,25 +190,6 @@ class Mempool:
         for each in gone:
             self._remove(each)
         return gone
-
-    def _add(self, entry: MempoolEntry) -> None:
-        txid = entry.tx.txid
-        self.entries[txid] = entry
-        for index, txin in enumerate(entry.tx.inputs):
-            self._spenders[txin.prevout] = Spender(txid, index)
-        for scripthash in _touched(entry):
-            self._history.setdefault(scripthash, {})[txid] = None
-
-    def _remove(self, txid: str) -> None:
-        entry = self.entries.pop(txid)
-        for txin in entry.tx.inputs:
-            del self._spenders[txin.prevout]
-        for scripthash in _touched(entry):
-            del self._history[scripthash][txid]
-
-
-def _touched(entry: MempoolEntry) -> set[str]:
-    return {script_hash(output.script_pubkey) for output in (*entry.spent, *entry.tx.outputs)}
 
 
 def _coins(amount_sat: int) -> str:

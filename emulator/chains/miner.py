@@ -8,11 +8,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from emulator.chains.block import COINBASE_RESERVE, MAX_BLOCK_WEIGHT
-from emulator.chains.mempool import Mempool, MempoolEntry
+from emulator.chains.pool import MempoolEntry, Pool
 from emulator.chains.transaction import Transaction
 
 
-def select_transactions(mempool: Mempool, min_fee_rate: Decimal = Decimal(0)) -> list[Transaction]:
+def select_transactions(mempool: Pool, min_fee_rate: Decimal = Decimal(0)) -> list[Transaction]:
     """Transactions for the next block, parents first. `min_fee_rate` is sat/vB of a whole package."""
     order = {txid: position for position, txid in enumerate(mempool.entries)}
     chosen: dict[str, MempoolEntry] = {}

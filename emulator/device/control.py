@@ -1,9 +1,9 @@
 """Control of a running device from another process: HTTP and JSON on a loopback port.
 
 GET  /_emulator/fault    the fault switches          POST the switches to change
-GET  /_emulator/screens  every screen with its answer
+GET  /_emulator/screens  every screen with its answer, its buttons (`info` "" for no third one) and its entry
 GET  /_emulator/seed     root fingerprint             POST {"mnemonic": words or null}
-POST /_emulator/press    {"yes": true or false}
+POST /_emulator/press    {"yes": true or false}, or {"info": true} for the third button
 
 For scenarios and tests only. Answers 400 with {"error": text} to what it does not understand. A web
 page cannot use it: a request needs this very address as its Host, no Origin, and a body in JSON by its
@@ -34,6 +34,7 @@ LINGER_S = 1.0  # to let a client that was refused read why before the connectio
 BACKLOG = 128
 JSON_TYPE = "application/json"
 _MAX_DIGITS = 10  # of a Content-Length
+_PRESSES = 'expected {"yes": true or false} or {"info": true}'
 # What there is, and the methods it takes.
 RESOURCES = {
     "/_emulator/fault": ("GET", "POST"),
@@ -62,6 +63,10 @@ def _get(device: DeviceEmulator, path: str) -> Any:
             "title": record.screen.title,
             "lines": list(record.screen.lines),
             "answer": record.answer.value,
+            "confirm": record.screen.confirm,
+            "cancel": record.screen.cancel,
+            "info": record.screen.info,
+            "entry": record.screen.entry.value,
         }
         for record in device.screen_records
     ]
@@ -79,13 +84,23 @@ def _post(device: DeviceEmulator, path: str, body: Any) -> Any:
             raise _Refused('expected {"mnemonic": words or null}')
         device.load_seed(mnemonic)
         return {"root_fingerprint": device.root_fingerprint}
-    if set(body) != {"yes"} or not isinstance(body["yes"], bool):
-        raise _Refused('expected {"yes": true or false}')
-    if body["yes"]:
-        device.press_yes()
-    else:
-        device.press_no()
+    _press(device, body)
     return {}
+
+
+def _press(device: DeviceEmulator, body: dict[str, Any]) -> None:
+    button = tuple(body.items())
+    # Not by equality alone: JSON's 1 is equal to true.
+    if len(button) != 1 or not isinstance(button[0][1], bool) or button[0] == ("info", False):
+        raise _Refused(_PRESSES)
+    presses = {
+        ("yes", True): device.press_yes,
+        ("yes", False): device.press_no,
+        ("info", True): device.press_info,
+    }
+    if button[0] not in presses:
+        raise _Refused(_PRESSES)
+    presses[button[0]]()
 
 
 class _Server(ThreadingHTTPServer):

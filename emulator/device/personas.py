@@ -66,6 +66,8 @@ class Persona:
     fw_vendor: str | None = "EMULATOR"
     # What an unnamed device calls itself; None: it has no label.
     default_label: str | None = None
+    # The genuine firmware, or its makers' test vectors, that it was compared with; None: nothing of the kind.
+    measured_against: str | None = None
 
 
 def _onekey_features(version: str, serial: str, device_type: int) -> bytes:
@@ -117,6 +119,7 @@ _TREZOR_CORE = Persona(
     capabilities=TREZOR_CAPABILITIES,
     display=(240, 240),
     unsupported=_ONEKEY_ETHEREUM | {"EthereumSignTypedHash"},
+    measured_against="Trezor's published test vectors for core 2.12.x",
 )
 _TREZOR_ONE = Persona(
     name="trezor-one",
@@ -130,6 +133,7 @@ _TREZOR_ONE = Persona(
     display=(128, 64),
     unsupported=_ONEKEY_ETHEREUM | _NOT_IN_C | {"EthereumSignTypedData"},
     passphrase_entry_on_device=False,
+    measured_against="genuine Trezor One 1.14.2",
 )
 _ONEKEY_CLASSIC_1S = Persona(
     name="onekey-classic1s",
@@ -145,6 +149,7 @@ _ONEKEY_CLASSIC_1S = Persona(
     extra_features=_classic_1s_features("EMULATOR000001"),
     pin_places="1234567890",
     default_label="OneKey Classic",
+    measured_against="genuine OneKey Classic 1S 3.12.0",
 )
 _ONEKEY_PRO = replace(
     _TREZOR_CORE,
@@ -158,6 +163,7 @@ _ONEKEY_PRO = replace(
     unsupported=frozenset(),
     fw_vendor=None,
     extra_features=_pro_features("EMULATOR000002"),
+    measured_against=None,
 )
 
 PERSONAS = {persona.name: persona for persona in (_TREZOR_CORE, _TREZOR_ONE, _ONEKEY_CLASSIC_1S, _ONEKEY_PRO)}

@@ -196,12 +196,19 @@ class DeviceEmulator:
         self._press(confirmed=False)
 
     def press_info(self) -> None:
-        """Press the third button of what is asked now, which shows more."""
-        self._press(confirmed=True, info=True)
-
-    def _press(self, *, confirmed: bool, info: bool = False) -> None:
+        """Press the third button of what is asked now, which shows more. ValueError if it has none."""
         display = self._engine.display
-        self._engine.run_command(lambda: display.decide(Decision(confirmed, info=info)))
+
+        def press() -> None:
+            if display.current is None or not display.current.info:
+                raise ValueError("no screen with a third button is asking now")
+            display.decide(Decision(confirmed=True, info=True))
+
+        self._engine.run_command(press)
+
+    def _press(self, *, confirmed: bool) -> None:
+        display = self._engine.display
+        self._engine.run_command(lambda: display.decide(Decision(confirmed)))
 
     # What goes wrong
 
@@ -227,8 +234,8 @@ class DeviceEmulator:
         self.set_faults({"unplug_after": answers})
 
     def plug_in(self) -> None:
-        """Put the cable back."""
-        self.set_faults({"unplugged": False})
+        """Put the cable back; it stays in until it is pulled again."""
+        self.set_faults({"unplugged": False, "unplug_after": None})
 
     def load_seed(self, mnemonic: str | None) -> None:
         """Replace the seed (None wipes): another device as far as a host can tell."""

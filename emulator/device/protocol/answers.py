@@ -25,6 +25,8 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "OwnershipProof": ("signature",),
     "EthereumMessageSignature": ("signature",),
     "EthereumTypedDataSignature": ("signature",),
+    "EthereumMessageSignatureOneKey": ("signature",),
+    "EthereumTypedDataSignatureOneKey": ("signature",),
     "EthereumTxRequest": ("signature_r", "signature_s"),
 }
 

@@ -24,12 +24,24 @@ def is_long(text: str) -> bool:
     return page_count(text) > LONG_PAGES
 
 
+def first_page(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """As much of the lines as the first page has room for."""
+    shown: list[str] = []
+    rows = ROWS_PER_PAGE
+    for line in lines:
+        if not rows:
+            break
+        shown.append(line[: rows * ROW_LENGTH])
+        rows -= max(1, -(-len(shown[-1]) // ROW_LENGTH))
+    return tuple(shown)
+
+
 def confirm_long_text(flow: Flow, screen: Screen, *, must_read: bool) -> None:
     """The first page offers to show all; to go on without reading takes another confirmation.
 
     Raises ActionCancelled on NO; NO to the confirmation and to the full text go back.
     """
-    first = replace(screen, lines=screen.lines[:1], info="Show all")
+    first = replace(screen, lines=first_page(screen.lines), info="Show all")
     unread = replace(screen, lines=("Confirm without review",))
     while True:
         if flow.offers_more(first):

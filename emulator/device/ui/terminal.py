@@ -16,7 +16,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from .display import Decision
 from .keyboard import Keyboard
@@ -37,6 +37,25 @@ _SMALL_DISPLAY = 128
 def _box(lines: list[str], width: int) -> str:
     bar = "+" + "-" * (width + 2) + "+"
     return "\n".join([bar, *(f"| {line:<{width}} |" for line in lines), bar])
+
+
+class Buttons(Protocol):
+    """The labels of a screen's buttons; `info` is empty where there is no third one."""
+
+    @property
+    def confirm(self) -> str: ...
+
+    @property
+    def cancel(self) -> str: ...
+
+    @property
+    def info(self) -> str: ...
+
+
+def buttons(screen: Buttons) -> str:
+    """The buttons of a screen and the keys that press them, in visible letters."""
+    third = f"   [i] {visible(screen.info)}" if screen.info else ""
+    return f"[y] {visible(screen.confirm)}   [n] {visible(screen.cancel)}{third}"
 
 
 def _as_seen(screen: Screen) -> Screen:
@@ -154,9 +173,7 @@ class Terminal:
                 self._write(f"{screen.entry.value} > ")
                 typed = self._line(screen)
                 return False if typed is None or (not typed and screen.entry is Entry.PIN) else typed
-            seen = _as_seen(screen)
-            third = f"   [i] {seen.info}" if screen.info else ""
-            self._write(f"[y] {seen.confirm}   [n] {seen.cancel}{third} > ")
+            self._write(f"{buttons(screen)} > ")
             line = self._line(screen)
             word = "" if line is None else line.strip().lower()
             if line is None or word in _NO:
@@ -175,13 +192,12 @@ class Terminal:
         lines = [(seen.title + count)[:columns], "", *pages[page]]
         lines += [""] * (rows - len(lines))
         if screen.entry is Entry.NOTHING:
-            third = f"   [i] {seen.info}" if screen.info else ""
-            buttons = f"[n] {seen.cancel}   [y] {seen.confirm}{third}"
+            keys = buttons(screen)
         else:
             lines[-1] = visible(typed)[-columns:]
-            buttons = "[Esc] cancel   [Enter] done"
+            keys = "[Esc] cancel   [Enter] done"
         turn = "   [arrows] pages" if len(pages) > 1 else ""
-        self._write(f"\n{_box(lines, columns)}\n{buttons}{turn}\n")
+        self._write(f"\n{_box(lines, columns)}\n{keys}{turn}\n")
 
     def _ask_by_keys(self, screen: Screen) -> bool | str | Decision:
         pages, page, typed = pages_of(screen, self._size), 0, ""

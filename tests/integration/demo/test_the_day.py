@@ -1,8 +1,8 @@
-"""The demo, played once, against the emulated world's own state: what it tells must be what happened."""
+"""The demo, played once with each persona, against the emulated world's own state: what it tells happened."""
 
 from __future__ import annotations
 
-import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,23 +12,28 @@ from pathlib import Path
 
 import pytest
 
+from emulator.device.personas import PERSONAS
+from emulator.scenario import DEFAULT_SCENARIO
 from emulator.world_client import WorldProcess
-from vault.cli.demo import stage
-from vault.cli.demo.scenes import Outcome, Scene
-from vault.cli.demo.story import Story
-from vault.money import BTC, Amount
+from vault.attestation import SignedStatement
+from vault.cli.demo.command import DEFAULT_DEVICE, DEVICES, demo, staged
+from vault.cli.demo.scenes import NOT_MEASURED, Outcome, Scene
+from vault.money import BTC, Amount, plain
+from vault.store import records
 from vault.treasury.desk import Desk
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("day")]
+pytestmark = pytest.mark.timeout(240)
 
 # As far as any wallet of the day derives addresses.
 ADDRESSES = 30
+HARDWARE = ("cold", "staging")
 
 
 @dataclass(frozen=True)
 class Day:
     """The day after it was played, with the world still running."""
 
+    persona: str
     scenes: tuple[Scene, ...]
     outcome: Outcome
     desk: Desk
@@ -50,19 +55,22 @@ class Day:
         held = sum((Decimal(state[wallet].get("BTC", "0")) for wallet in ("spot", "futures")), Decimal(0))
         return Amount.from_decimal(held, BTC)
 
+    def confirmed(self, device: str) -> list[str]:
+        """Every line that a person has said yes to on a device."""
+        screens = self.world.device(device).control.screens()
+        return [line for screen in screens if screen.answer == "confirmed" for line in screen.lines]
 
-@pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+
+# Each persona's day is played by one worker, where several share the tests.
+PLAYED = [pytest.param(name, marks=pytest.mark.xdist_group(f"day-{name}")) for name in DEVICES]
+
+
+@pytest.fixture(scope="module", params=PLAYED)
+def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     folder = tmp_path_factory.mktemp("day")
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(stage.own_keyring(folder / "keyring"))
-        world = stack.enter_context(WorldProcess.start(directory=folder / "world", device_mode="auto"))
-        desk = stack.enter_context(Desk(stage.make_treasury(world, folder)))
-        stage.fund(desk, world)
-        stage.sign_documents(desk)
-        story = Story(desk, world, lambda _line: None)
+    with staged(folder, DEFAULT_SCENARIO, request.param) as story:
         scenes = tuple(story.play())
-        yield Day(scenes, story.outcome, desk, world, folder)
+        yield Day(request.param, scenes, story.outcome, story.desk, story.world, folder)
 
 
 def test_the_books_balance_to_the_satoshi(day: Day) -> None:
@@ -98,11 +106,51 @@ def test_the_account_survives_where_its_twin_is_liquidated(day: Day) -> None:
     assert (day.outcome.account_liquidated, day.outcome.twin_liquidated) == (False, True)
 
 
-def test_every_payment_was_read_on_a_device_with_its_whole_address(day: Day) -> None:
-    read = [line for scene in day.scenes for screen in scene.screens for line in screen.lines]
+def test_every_device_of_the_story_is_of_that_persona(day: Day) -> None:
+    assert {device.persona for device in day.world.devices} == {day.persona}
+    kind, _, model = day.persona.partition("-")
+    for name in HARDWARE:
+        with day.desk.device(name) as session:
+            assert session.features.kind == kind
+            assert session.features.pin_entry == ("device" if model in {"core", "pro"} else "matrix")
+
+
+def test_what_the_persona_was_compared_with_is_told(day: Day) -> None:
+    measured = PERSONAS[day.persona].measured_against
+    assert (day.outcome.persona, day.outcome.measured_against) == (day.persona, measured)
+    (told,) = day.scenes[0].lines
+    assert day.persona in told
+    assert (measured or NOT_MEASURED) in told
+    assert day.outcome.caution == (NOT_MEASURED if day.persona == "onekey-pro" else None)
+
+
+def test_every_approval_was_read_whole_on_the_device_that_signed_it(day: Day) -> None:
+    read = "".join(day.confirmed("cold"))
+    with day.desk.store.read() as connection:
+        plans = records.all_plans(connection)
+        signed = [body for plan in plans for _, body in records.approvals(connection, plan.plan_id)]
+    assert len(signed) == len(plans) == len(day.outcome.payments)
+    for body in signed:
+        assert SignedStatement.from_json(body).statement.text() in read
     for payment in day.outcome.payments:
-        assert any(payment.address in line for line in read)
-        assert any(payment.amount.number in line for line in read)
+        assert payment.amount.number in read
+        assert payment.address in read
+
+
+def test_every_spend_was_read_on_the_device_that_signed_it_with_its_whole_address(day: Day) -> None:
+    for payment, device in zip(day.outcome.payments[1:], ("staging", "cold"), strict=True):
+        read = day.confirmed(device)
+        assert payment.address in read
+        assert any(f"{plain(payment.amount.to_decimal().normalize())} REGTEST" in line for line in read)
+        assert any(plain(payment.fee.to_decimal().normalize()) in line for line in read)
+
+
+def test_what_the_scenes_show_is_what_the_devices_showed(day: Day) -> None:
+    for device in day.world.devices:
+        told = [s for scene in day.scenes for s in scene.screens if s.device == device.label]
+        shown = device.control.screens()
+        assert [(s.title, s.lines, s.answer) for s in told] == [(s.title, s.lines, s.answer) for s in shown]
+        assert shown
 
 
 def test_the_journal_holds_the_whole_day(day: Day) -> None:
@@ -123,6 +171,26 @@ def test_no_secret_is_in_any_file(day: Day) -> None:
     assert searched > 10
 
 
+# The command
+
+
+def test_its_devices_are_the_emulators_personas_and_one_is_the_default() -> None:
+    assert set(DEVICES) == set(PERSONAS)
+    (option,) = (each for each in demo.params if each.name == "device")
+    assert option.default == DEFAULT_DEVICE == "onekey-classic1s"
+
+
+def test_a_persona_that_was_not_measured_is_said_to_be_so_in_text_and_in_json() -> None:
+    command = [sys.executable, "-m", "vault", "demo", "--device", "onekey-pro", "--json"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    assert (told["persona"], told["measured_against"]) == ("onekey-pro", None)
+    assert told["caution"] == "persona not measured against firmware"
+    assert told["balanced"] is True
+    assert "devices: onekey-pro, persona not measured against firmware" in run.stderr
+
+
 def test_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
     (tmp_path / "something").write_text("of yours")
     command = [sys.executable, "-m", "vault", "demo", "--keep", str(tmp_path)]
@@ -138,6 +206,13 @@ def test_refuses_a_scenario_that_does_not_exist() -> None:
     assert run.returncode == 11
     assert "config.scenario" in run.stderr
     assert "2026-01-31" in run.stderr
+
+
+def test_refuses_a_device_that_it_cannot_play() -> None:
+    command = [sys.executable, "-m", "vault", "demo", "--device", "ledger"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "onekey-classic1s" in run.stderr
 
 
 def test_asks_for_a_terminal_when_a_person_is_to_be_asked() -> None:

@@ -19,9 +19,9 @@ from trezorlib import btc
 from trezorlib import client as trezor_client
 from trezorlib import messages as m
 from trezorlib.tools import parse_path
-from trezorlib.transport import get_transport
 
 from emulator.device.server import DeviceEmulator
+from tests.support import stock_client
 from tests.support.onekey_client import ONEKEY_MODEL
 
 ABANDON = "abandon " * 11 + "about"
@@ -123,8 +123,7 @@ class Bench:
 
 
 def connect(device: DeviceEmulator, model: Any = None) -> Any:
-    manifest = trezor_client.AppManifest("tests")
-    return trezor_client.get_client(manifest, get_transport(device.path), model=model)
+    return stock_client.connect(device.path, model)
 
 
 @pytest.fixture

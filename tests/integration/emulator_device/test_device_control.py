@@ -6,15 +6,18 @@ import json
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from trezorlib import messages as m
+from trezorlib.tools import parse_path
 
 from emulator.device import control as control_module
 from emulator.device.control import ControlServer
 from emulator.device.server import DeviceEmulator
-from emulator.world_client import DeviceControl
-from tests.support.raw_host import ALL
+from emulator.world_client import DeviceControl, WorldError
+from tests.support.raw_host import ALL, RawHost
 
 JSON = "Content-Type: application/json"
 UNPLUG = b'{"unplugged": true}'
@@ -312,3 +315,92 @@ def test_many_clients_may_wait_at_once(device: DeviceEmulator) -> None:
 
 def test_a_server_that_was_never_started_stops(device: DeviceEmulator) -> None:
     ControlServer(device).stop()
+
+
+# Buttons
+
+LONG_TEXT = "a statement of many pages " * 40
+
+
+@contextmanager
+def asked_for_a_long_text(device: DeviceEmulator) -> Iterator[RawHost]:
+    """The device has shown the signing address, and now offers to show the whole text."""
+    path = parse_path("m/84h/1h/0h/0/0")
+    kind = m.InputScriptType.SPENDWITNESS
+    with RawHost(device) as host:
+        request = m.SignMessage(
+            address_n=path, message=LONG_TEXT.encode(), coin_name="Regtest", script_type=kind
+        )
+        host.call(m.Initialize())
+        assert isinstance(host.call(request), m.ButtonRequest)
+        host.send(m.ButtonAck())
+        device.wait_for_screen()
+        device.press_yes()
+        assert isinstance(host.read(), m.ButtonRequest)
+        host.send(m.ButtonAck())
+        assert device.wait_for_screen().info
+        yield host
+
+
+def test_the_third_button_shows_the_whole_text(device: DeviceEmulator, control: ControlServer) -> None:
+    hand = DeviceControl(control.url)
+    with asked_for_a_long_text(device) as host:
+        offered = hand.screens()[-1]
+        assert (offered.confirm, offered.cancel, offered.info) == ("CONFIRM", "CANCEL", "Show all")
+        assert (offered.entry, offered.answer) == ("nothing", "pending")
+        assert LONG_TEXT.strip() not in " ".join(offered.lines)
+        hand.press_info()
+        assert isinstance(host.read(), m.ButtonRequest)
+        host.send(m.ButtonAck())
+        device.wait_for_screen()
+        whole = hand.screens()[-1]
+        assert (whole.lines, whole.info) == ((LONG_TEXT,), "")
+        hand.press(yes=True)
+        assert isinstance(host.read(), m.MessageSignature)
+
+
+def test_the_third_button_where_there_is_none_is_refused_and_confirms_nothing(
+    device: DeviceEmulator, control: ControlServer
+) -> None:
+    hand = DeviceControl(control.url)
+    with pytest.raises(WorldError, match="no screen with a third button"):
+        hand.press_info()
+    with RawHost(device) as host:
+        assert isinstance(host.call(m.Ping(message="x", button_protection=True)), m.ButtonRequest)
+        host.send(m.ButtonAck())
+        device.wait_for_screen()
+        assert hand.screens()[-1].info == ""
+        status, _, body = ask(control, "POST", "press", JSON, body=b'{"info": true}')
+        assert (status, json.loads(body)) == (400, {"error": "no screen with a third button is asking now"})
+        assert hand.screens()[-1].answer == "pending"
+        hand.press(yes=False)
+        assert isinstance(host.read(), m.Failure)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"[]",
+        b"true",
+        b'{"yes": 1}',
+        b'{"yes": 0}',
+        b'{"yes": "true"}',
+        b'{"yes": null}',
+        b'{"info": false}',
+        b'{"info": 1}',
+        b'{"info": "true"}',
+        b'{"yes": true, "info": true}',
+        b'{"yes": true, "more": 1}',
+        b'{"no": true}',
+        b'{"Yes": true}',
+    ],
+)
+def test_a_press_is_yes_no_or_info_and_nothing_else(
+    device: DeviceEmulator, control: ControlServer, body: bytes
+) -> None:
+    with asked_for_a_long_text(device):
+        status, _, told = ask(control, "POST", "press", JSON, body=body)
+        assert status == 400
+        assert "expected" in json.loads(told)["error"]
+        assert DeviceControl(control.url).screens()[-1].answer == "pending"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,9 +12,11 @@ from trezorlib import messages as m
 from trezorlib.tools import parse_path
 from trezorlib.transport import Timeout, TransportException
 
+from emulator.device.ethereum import onekey_messages as onekey
 from emulator.device.faults import MAX_DELAY_MS, Faults, PacketMangler
 from emulator.device.server import DeviceEmulator
 from tests.support.raw_host import ALL, RawHost
+from tests.support.typed_exchange import MAIL, Exchange
 
 PING = m.Ping(message="x")
 
@@ -111,6 +113,23 @@ def test_padded_signatures_are_too_long_and_right_at_heart(bench: Any) -> None:
     bench.device.set_faults({"zero_padded_signature": True})
     padded = btc.sign_message(bench.session, "Regtest", path, b"x", script_type=kind).signature
     assert padded == honest + bytes(4)
+
+
+ETHEREUM_PATH = parse_path("m/44h/60h/0h/0/0")
+HASHES = {"domain_separator_hash": bytes(32), "message_hash": bytes(32)}
+
+
+@pytest.mark.parametrize("persona", ["onekey-pro", "onekey-classic1s"])
+def test_padding_reaches_the_answers_that_only_onekey_has(opened: Callable[..., Any], persona: str) -> None:
+    device, session = opened(persona)
+    asks = (
+        lambda: session.call(onekey.EthereumSignMessageOneKey(address_n=ETHEREUM_PATH, message=b"x")),
+        lambda: session.call(onekey.EthereumSignTypedHashOneKey(address_n=ETHEREUM_PATH, **HASHES)),
+        lambda: Exchange(session, MAIL, own=True).run(ETHEREUM_PATH),
+    )
+    honest = [ask().signature for ask in asks]
+    device.set_faults({"zero_padded_signature": True})
+    assert [ask().signature for ask in asks] == [signature + bytes(4) for signature in honest]
 
 
 def test_vanishing_in_the_middle_leaves_the_pin_asked_for_again() -> None:

@@ -11,7 +11,7 @@ from emulator.device.ethereum import message_texts as texts
 from emulator.device.ethereum.dialogs import leaf_through
 from emulator.device.ethereum.message import message_digest
 from emulator.device.flow import Flow
-from emulator.device.ui.long_text import confirm_long_text, is_long
+from emulator.device.ui.long_text import confirm_long_text, first_page, is_long
 from emulator.device.ui.screens import Screen
 
 
@@ -94,6 +94,19 @@ def test_more_than_five_pages_are_long() -> None:
     assert is_long("x" * (18 * 35 + 1))
     assert is_long("\n" * 35)
     assert is_long("VeryLongMessage!" * 64)
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        (("x" * 700,), ("x" * 126,)),
+        (("a" * 18, "b" * 19, "c" * 200), ("a" * 18, "b" * 19, "c" * 72)),
+        (tuple("123456789"), tuple("1234567")),
+        (("", "x"), ("", "x")),
+    ],
+)
+def test_the_offer_to_show_all_stands_under_one_page(lines: tuple[str, ...], shown: tuple[str, ...]) -> None:
+    assert first_page(lines) == shown
 
 
 LONG = Screen("sign_message", "Confirm message", ("first", "second"), 1)

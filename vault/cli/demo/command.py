@@ -17,13 +17,20 @@ from vault.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
 
     from emulator.world_client import WorldProcess
     from vault.cli.demo.scenes import Outcome, Scene
+    from vault.cli.demo.story import Story
+    from vault.device.connection.keyboard import Keyboard
 
+    AnsweringPerson = Callable[[WorldProcess], AbstractContextManager[Keyboard]]
 
+# The emulator's personas, by name: importing them would cost every `--help` a second.
+DEVICES: Final = ("onekey-pro", "onekey-classic1s", "trezor-core", "trezor-one")
+DEFAULT_DEVICE: Final = "onekey-classic1s"
 KEPT: Final = """
 Everything is left in {keep}. Look at it with `cd {keep}` and then `vault status`, `vault why --last`,
 `vault show PLAN`, `vault audit log`. The emulated world has ended: check and plan would find nobody."""
@@ -38,9 +45,16 @@ Everything is left in {keep}. Look at it with `cd {keep}` and then `vault status
     "--step", is_flag=True, help="Wait for a key at every scene and confirm on the device yourself."
 )
 @click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    default=DEFAULT_DEVICE,
+    show_default=True,
+    help="The hardware wallet that all devices of the story play.",
+)
+@click.option(
     "--scenario", default="2026-01-31", show_default=True, help="A market day by name, or a TOML file."
 )
-def demo(as_json: bool, keep: Path | None, step: bool, scenario: str) -> None:
+def demo(as_json: bool, keep: Path | None, step: bool, device: str, scenario: str) -> None:
     """Play a liquidation day against the emulated world and bring the coins home."""
     import json
 
@@ -61,13 +75,15 @@ def demo(as_json: bool, keep: Path | None, step: bool, scenario: str) -> None:
 
     with _folder(keep) as folder, _progress(console, live=not step) as progress:
         answering = person.answering if person else None
-        outcome = play(folder, scenario, tell=tell, progress=progress, person=answering)
+        outcome = play(folder, scenario, device, tell=tell, progress=progress, person=answering)
     if as_json:
         click.echo(json.dumps(_json(outcome, keep), indent=2))
     else:
         if keep:
             console.print(KEPT.format(keep=keep), soft_wrap=True)
         console.print(f"\n{outcome.closing}", style="bold green", soft_wrap=True)
+        if outcome.caution:
+            console.print(f"{outcome.persona}: {outcome.caution}", style="bold yellow", soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -85,15 +101,35 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 def play(
     folder: Path,
     scenario: str,
+    device: str = DEFAULT_DEVICE,
     *,
     tell: Callable[[Scene], None],
     progress: Callable[[str], None] = lambda _line: None,
-    person: Callable[[WorldProcess], contextlib.AbstractContextManager[None]] | None = None,
+    person: AnsweringPerson | None = None,
 ) -> Outcome:
-    """Start the world, set up a treasury in `folder` and play the day, telling scene after scene.
+    """Set the stage in `folder` (see `staged`) and play the day, telling scene after scene.
 
-    With a `person` the devices wait for that person's decisions; without one they confirm.
     Raises `VaultError`; the world is stopped in any case.
+    """
+    with staged(folder, scenario, device, progress=progress, person=person) as story:
+        for scene in story.play():
+            tell(scene)
+        return story.outcome
+
+
+@contextlib.contextmanager
+def staged(
+    folder: Path,
+    scenario: str,
+    device: str = DEFAULT_DEVICE,
+    *,
+    progress: Callable[[str], None] = lambda _line: None,
+    person: AnsweringPerson | None = None,
+) -> Iterator[Story]:
+    """A running world with a treasury in `folder` in front of it: the day can begin.
+
+    All devices are of one persona, `device`, whatever the scenario's own are. With a `person` they wait for
+    that person's decisions; without one they confirm. Raises `VaultError`.
     """
     from emulator.scenario import load_scenario
     from emulator.strict_toml import ScenarioError
@@ -111,20 +147,18 @@ def play(
         progress("starting the world")
         stack.enter_context(stage.own_keyring(folder / "keyring"))
         world = stack.enter_context(
-            WorldProcess.start(scenario=scenario, directory=folder / "world", device_mode=mode)
+            WorldProcess.start(
+                scenario=scenario, directory=folder / "world", device_mode=mode, persona=device
+            )
         )
-        if person is not None:
-            stack.enter_context(person(world))
+        keyboard = stack.enter_context(person(world)) if person else stage.comparing(world)
         progress("adding the devices")
-        treasury = stage.make_treasury(world, folder)
-        desk = stack.enter_context(Desk(treasury, progress=progress))
+        treasury = stage.make_treasury(world, folder, keyboard)
+        desk = stack.enter_context(Desk(treasury, progress=progress, keyboard=keyboard))
         stage.fund(desk, world)
         progress("signing policy and address book")
         stage.sign_documents(desk)
-        story = Story(desk, world, progress)
-        for scene in story.play():
-            tell(scene)
-        return story.outcome
+        yield Story(desk, world, progress)
 
 
 @contextlib.contextmanager
@@ -145,6 +179,9 @@ def _json(outcome: Outcome, keep: Path | None) -> dict[str, Any]:
     return {
         "balanced": outcome.balanced,
         "message": outcome.closing,
+        "persona": outcome.persona,
+        "measured_against": outcome.measured_against,
+        "caution": outcome.caution,
         "payments": [encode(payment) for payment in outcome.payments],
         "before": {place: amount.as_json() for place, amount in outcome.before.items()},
         "after": {place: amount.as_json() for place, amount in outcome.after.items()},

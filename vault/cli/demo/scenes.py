@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from vault.money import Amount
+
+NOT_MEASURED: Final = "persona not measured against firmware"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,13 @@ class Payment:
 
 @dataclass(slots=True)
 class Outcome:
-    """What the demo proves, filled while it plays."""
+    """What the demo proves, filled while it plays.
 
+    `persona` is the device that was played, `measured_against` the genuine firmware it was compared with.
+    """
+
+    persona: str = ""
+    measured_against: str | None = None
     payments: list[Payment] = field(default_factory=list)
     before: dict[str, Amount] = field(default_factory=dict)
     after: dict[str, Amount] = field(default_factory=dict)
@@ -68,6 +76,11 @@ class Outcome:
     twin_liquidated: bool = False
     journal_rows: int = 0
     journal_head: str = ""
+
+    @property
+    def caution(self) -> str | None:
+        """What whoever relies on the persona has to know."""
+        return None if self.measured_against else NOT_MEASURED
 
     @property
     def closing(self) -> str:

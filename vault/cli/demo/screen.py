@@ -45,11 +45,13 @@ def _table(table: Table) -> RenderableType:
 
 
 def device_panel(screen: DeviceScreen) -> RenderableType:
-    """A device's screen as a small box."""
-    lines: list[RenderableType] = [Text(line, overflow="fold") for line in screen.lines]
+    """A device's screen as a small box: every line of it whole, in visible letters."""
+    from emulator.device.ui.visible import visible
+
+    lines: list[RenderableType] = [Text(visible(line), overflow="fold") for line in screen.lines]
     return Panel(
         Group(*lines) if lines else Text(""),
-        title=f"{screen.device}: {screen.title}",
+        title=Text(f"{screen.device}: {visible(screen.title)}"),
         title_align="left",
         subtitle=screen.answer or "waiting",
         subtitle_align="right",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from vault.clock import SystemClock
 from vault.config import Treasury, load_treasury
-from vault.device.connection.keyboard import NOBODY
+from vault.device.connection.keyboard import Keyboard
 from vault.files import write_private
 from vault.money import BTC, Amount
 from vault.secrets import CRYPTFILE_PASSWORD, Secret, venue_secret_names, write_secret
@@ -42,18 +42,19 @@ FUNDING_CONFIRMATIONS: Final = 6
 def own_keyring(folder: Path) -> Iterator[None]:
     """An encrypted keyring in the demo's folder, with a password that is never written anywhere."""
     import keyring
-    from keyrings.cryptfile.cryptfile import CryptFileKeyring
+
+    from vault.cli.demo.keyring import FastFileKeyring
 
     ours = {
         CRYPTFILE_PASSWORD: secrets.token_urlsafe(24),
-        "PYTHON_KEYRING_BACKEND": "keyrings.cryptfile.cryptfile.CryptFileKeyring",
+        "PYTHON_KEYRING_BACKEND": f"{FastFileKeyring.__module__}.{FastFileKeyring.__qualname__}",
         "XDG_DATA_HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
     }
     before = {name: os.environ.get(name) for name in ours}
     previous = keyring.get_keyring()
     os.environ.update(ours)
-    keyring.set_keyring(CryptFileKeyring())
+    keyring.set_keyring(FastFileKeyring())
     try:
         yield
     finally:
@@ -65,7 +66,20 @@ def own_keyring(folder: Path) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def make_treasury(world: WorldProcess, folder: Path) -> Treasury:
+def comparing(world: WorldProcess) -> Keyboard:
+    """An emulated person, for models that answer whether or not one agrees: compares with the last screen."""
+
+    def shown(address: str) -> bool:
+        last = [screens[-1] for device in world.devices if (screens := device.control.screens())]
+        return any(
+            screen.name == "show_address" and screen.answer == "confirmed" and address in screen.lines
+            for screen in last
+        )
+
+    return Keyboard(confirm=shown)
+
+
+def make_treasury(world: WorldProcess, folder: Path, keyboard: Keyboard) -> Treasury:
     """`vault init`, a table for the venue, its keys in the keyring, and both devices added."""
     made = setup.init_treasury(folder, TREASURY_ID, SystemClock(), emulated=True, esplora=world.esplora_url)
     account = world.account(PROTECTED)
@@ -78,11 +92,13 @@ def make_treasury(world: WorldProcess, folder: Path) -> Treasury:
             write_secret(TREASURY_ID, name, Secret(value))
     treasury = load_treasury(made.config)
     for wallet in WALLETS:
-        treasury = _add(treasury, world, wallet)
+        treasury = _add(treasury, world, wallet, keyboard)
     return treasury
 
 
-def _add(treasury: Treasury, world: WorldProcess, wallet: Literal["cold", "staging"]) -> Treasury:
+def _add(
+    treasury: Treasury, world: WorldProcess, wallet: Literal["cold", "staging"], keyboard: Keyboard
+) -> Treasury:
     """A device with one wallet; the cold one's person also signs policy, address book and approvals."""
     device = world.device(wallet)
     attester = add_device.WantedAttester(TREASURER, ("policy", "address-book", "approve"))
@@ -95,7 +111,7 @@ def _add(treasury: Treasury, world: WorldProcess, wallet: Literal["cold", "stagi
         attester=attester if wallet == "cold" else None,
         passphrase="none",  # noqa: S106 -- where it is typed, not what it is
         compare=None,
-        keyboard=NOBODY,
+        keyboard=keyboard,
         on_prompt=_silent,
     )
     return add_device.append(treasury, added)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from vault.cli.demo.scenes import DeviceScreen, Outcome, Payment, Scene, Table
+from emulator.device.personas import by_name
+from vault.cli.demo.scenes import NOT_MEASURED, DeviceScreen, Outcome, Payment, Scene, Table
 from vault.cli.demo.stage import ACCOUNT, TREASURER, TWIN
-from vault.errors import BooksError
+from vault.errors import BooksError, DeviceRefusedError
 from vault.money import plain
 from vault.store import records
 from vault.treasury import approve, books, execute, observe, propose, reconcile
@@ -46,7 +47,8 @@ class Story:
     def __init__(self, desk: Desk, world: WorldProcess, progress: Callable[[str], None]) -> None:
         self.desk = desk
         self.world = world
-        self.outcome = Outcome()
+        persona = by_name(world.devices[0].persona)
+        self.outcome = Outcome(persona.name, persona.measured_against)
         self._progress = progress
         self._screens_seen = dict.fromkeys((device.label for device in world.devices), 0)
 
@@ -58,6 +60,7 @@ class Story:
             self.world.scenario.title,
             "A treasury is set up: the cold address is compared on the device, policy and address book are "
             "signed on it. Nothing unsigned is ever followed.",
+            lines=(self._devices(),),
             screens=self._screens(),
         )
         self.world.apply(steps[0])
@@ -97,7 +100,11 @@ class Story:
         actions = [transfer.action for transfer in plan.body.transfers]
         title = "; ".join(_TITLES[action] for action in actions)
         yield Scene(when, title, _why(decisions), "warning", lines=_plan_lines(plan))
-        approve.approve(self.desk, plan, TREASURER)
+        try:
+            approve.approve(self.desk, plan, TREASURER)
+        except DeviceRefusedError:
+            yield self._refused(when, plan)
+            raise
         yield Scene(
             when,
             "Approved on the device",
@@ -105,7 +112,11 @@ class Story:
             "good",
             screens=self._screens(),
         )
-        approve.sign(self.desk, plan)
+        try:
+            approve.sign(self.desk, plan)
+        except DeviceRefusedError:
+            yield self._refused(when, plan)
+            raise
         if screens := self._screens():
             yield Scene(
                 when,
@@ -118,12 +129,21 @@ class Story:
         self._settle(plan)
         yield Scene(when, "Confirmed", "Venue, chain and plan agree.", "good", lines=self._receipts(plan))
 
+    def _refused(self, when: str, plan: Plan) -> Scene:
+        return Scene(
+            when,
+            "Refused on the device",
+            f"The person said no: plan {plan.plan_id} is frozen for good. Nothing of it has moved.",
+            "danger",
+            screens=self._screens(),
+        )
+
     def _settle(self, plan: Plan) -> None:
         """Let blocks and the venue's clockwork pass until every step of the plan is done."""
         for _ in range(PATIENCE):
             self.world.chain.mine(1)
             self.world.venue.tick()
-            reconcile.reconcile(self.desk)
+            settled = reconcile.reconcile(self.desk)
             with self.desk.store.read() as connection:
                 row = records.find_plan(connection, plan.plan_id)
                 steps = records.intents(connection, plan.plan_id)
@@ -137,7 +157,8 @@ class Story:
             ):
                 execute.send(self.desk, plan, resume=True)
         if row is None or row.state != "done":
-            raise BooksError("not_settled", f"plan {plan.plan_id} is {row.state if row else 'lost'}")
+            why = "; ".join(each.note for each in settled if each.note) or "no reason was given"
+            raise BooksError("not_settled", f"plan {plan.plan_id} is {row.state if row else 'lost'}: {why}")
         self._note_payments(plan)
 
     def _note_payments(self, plan: Plan) -> None:
@@ -153,12 +174,16 @@ class Story:
                     step.reference,
                     transfer.amount,
                     transfer.fee,
-                    transfer.address,
+                    transfer.payment.address,
                     status.confirmations,
                 )
             )
 
     # -- what is shown -------------------------------------------------------------------------------
+
+    def _devices(self) -> str:
+        told = self.outcome.measured_against
+        return f"devices: {self.outcome.persona}, " + (f"measured against {told}" if told else NOT_MEASURED)
 
     def _market(self, step: Step) -> str:
         facts = [
@@ -284,7 +309,7 @@ def _plan_lines(plan: Plan) -> tuple[str, ...]:
     lines = [f"plan {plan.plan_id}"]
     for t in plan.body.transfers:
         lines.append(f"{t.number}. {t.action.replace('_', '-')} {t.amount} from {t.source}, fee {t.fee}")
-        lines.append(f"   to {t.destination} {t.address}")
+        lines += [f"   to {each.destination} {each.address}" for each in t.payments]
     return tuple(lines)
 
 
