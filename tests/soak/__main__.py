@@ -1,4 +1,4 @@
-"""`python -m tests.soak --seed N --count N`: a fuzzed device, kills and faults over the line, properties.
+"""`python -m tests.soak --seed N --count N`: fuzzed PSBTs and devices, faults, properties.
 
 Resumable: ./soak/seed-N.json holds seed, commit and counts, and a second call goes on behind them. A case
 that fails is written there with its traceback and not skipped silently: the exit status is 1.
@@ -24,6 +24,7 @@ from xml.etree import ElementTree as ET
 ROOT: Final = Path(__file__).resolve().parents[2]
 SIDE_BY_SIDE: Final = 6
 BATCH: Final = 16
+PARTS: Final = ("psbt", "device", "days", "properties")
 PROPERTIES: Final = ("tests/unit", "tests/attacks")
 
 
@@ -34,12 +35,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--count", type=int, default=2000, help="cases in all, earlier runs included")
     parser.add_argument("--folder", type=Path, default=ROOT / "soak")
     parser.add_argument("--packets", type=int, default=200_000, help="for the emulated device to survive")
-    parser.add_argument("--only", choices=("days", "device", "properties"), help="one of the three parts")
+    parser.add_argument("--psbts", type=int, default=1_000_000, help="hostile PSBTs, earlier runs included")
+    parser.add_argument(
+        "--only", choices=PARTS, help="one of the parts (psbt alone takes its count from --count)"
+    )
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     path = options.folder / f"seed-{options.seed}.json"
     state = _load(path, options.seed)
-    parts = (options.only,) if options.only else ("device", "days", "properties")
+    parts = (options.only,) if options.only else PARTS
+    if "psbt" in parts:
+        _psbts(state, path, options.count if options.only else options.psbts)
     if "device" in parts:
         state["device"] = _device(options.seed, options.packets)
         _save(path, state)
@@ -51,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     print(json.dumps({key: value for key, value in state.items() if key != "failures"}, indent=2))  # noqa: T201
     for failure in state["failures"]:
         print(f"FAILED case {failure['number']}\n{failure['problem']}", file=sys.stderr)  # noqa: T201
-    failed = [state.get(part, {}).get("failed") for part in ("device", "properties")]
+    failed = [state.get(part, {}).get("failed") for part in ("psbt", "device", "properties")]
     return 1 if state["failures"] or any(failed) else 0
 
 
@@ -114,6 +120,15 @@ def _add(state: dict[str, Any], numbers: Sequence[int], found: list[dict[str, in
         for key, value in result.items():
             state["counts"][key] = state["counts"].get(key, 0) + value
     state["done"] = numbers[-1] + 1
+
+
+def _psbts(state: dict[str, Any], path: Path, count: int) -> None:
+    from tests.soak.psbt_fuzz import fuzz_psbts
+
+    for record in fuzz_psbts(state["seed"], count, state.get("psbt")):
+        state["psbt"] = record
+        _save(path, state)
+        print(f"seed {state['seed']}: {record['done']} of {count} PSBTs", flush=True)  # noqa: T201
 
 
 def _device(seed: int, count: int) -> dict[str, Any]:

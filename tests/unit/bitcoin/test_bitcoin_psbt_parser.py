@@ -1,21 +1,21 @@
-"""The PSBT parser: BIP174's and BIP371's cases built anew, exact round trip, and only typed refusals."""
+"""The PSBT parser: BIP174's and BIP371's cases built anew, what else is refused, exact round trip."""
 
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Callable
+import hashlib
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.bitcoin.psbt import MAGIC, MAX_BYTES, Field, FieldMap, Psbt, PsbtInput, PsbtOutput
-from vault.bitcoin.psbt_fields import Global, In, Out
-from vault.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
+from vault.bitcoin.psbt.document import MAGIC, MAX_BYTES, Psbt
+from vault.bitcoin.psbt.fields import Global, In, Out
+from vault.bitcoin.psbt.maps import MAX_FIELDS, Field, FieldMap, PsbtInput, PsbtOutput
+from vault.bitcoin.psbt.v0 import MAX_UNSIGNED_BYTES
+from vault.bitcoin.transaction import MAX_MONEY, OutPoint, Transaction, TxIn, TxOut
 from vault.bitcoin.wire import counted
 from vault.errors import PsbtError
 
@@ -30,6 +30,10 @@ UNSIGNED = Transaction(
 BASE = Psbt.create(UNSIGNED)
 PREVIOUS = Transaction(1, (TxIn(OutPoint("33" * 32, 1), b"\x51", 0),), (TxOut(9_000, b"\x51"),), 0)
 CONTROL = b"\xc0" + b"\x44" * 32
+# Well-formed, of nothing: twice the generator's x coordinate, then the byte of SIGHASH_ALL.
+NUMBER = bytes.fromhex("022079be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+SIGNATURE = b"\x30\x44" + NUMBER * 2 + b"\x01"
+XPUB = bytes.fromhex("043587cf") + b"\x01" + bytes(40) + KEY
 
 
 def with_global(kind: int, value: bytes, key: bytes = b"") -> bytes:
@@ -67,13 +71,13 @@ INVALID_174: dict[str, tuple[bytes, str]] = {
     ),
     "typed key: unsigned transaction": (
         MAGIC + Field(Global.UNSIGNED_TX, b"\x01", UNSIGNED.serialise()).serialise() + b"\0" * 4,
-        "psbt.no_unsigned_tx",
+        "psbt.bad_key",
     ),
     "typed key: witness utxo": (
         with_input(In.WITNESS_UTXO, UNSIGNED.outputs[0].serialise(), b"\0"),
         "psbt.bad_key",
     ),
-    "typed key: partial signature": (with_input(In.PARTIAL_SIG, bytes(71), KEY[:-1]), "psbt.bad_key"),
+    "typed key: partial signature": (with_input(In.PARTIAL_SIG, SIGNATURE, KEY[:-1]), "psbt.bad_key"),
     "typed key: redeem script": (with_input(In.REDEEM_SCRIPT, b"\x51", b"\0"), "psbt.bad_key"),
     "typed key: witness script": (with_input(In.WITNESS_SCRIPT, b"\x51", b"\0"), "psbt.bad_key"),
     "typed key: input origin": (with_input(In.BIP32_DERIVATION, ORIGIN, KEY + b"\0"), "psbt.bad_key"),
@@ -120,7 +124,11 @@ INVALID_371: dict[str, tuple[bytes, str]] = {
 INVALID_MORE: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "psbt.not_psbt"),
     "base64 that was not decoded": (base64.b64encode(BASE.serialise()), "psbt.not_psbt"),
-    "version 2": (with_global(Global.VERSION, b"\x02\0\0\0"), "psbt.version_2"),
+    "version 2 said of an unsigned transaction": (
+        with_global(Global.VERSION, b"\x02\0\0\0"),
+        "psbt.version_0_field",
+    ),
+    "version 1": (with_global(Global.VERSION, b"\x01\0\0\0"), "psbt.unknown_version"),
     "version 7": (with_global(Global.VERSION, b"\x07\0\0\0"), "psbt.unknown_version"),
     "version of five bytes": (with_global(Global.VERSION, b"\x00\0\0\0\0"), "psbt.bad_value"),
     "global field of version 2": (with_global(0x03, b"\0\0\0\0"), "psbt.version_2_field"),
@@ -141,11 +149,89 @@ INVALID_MORE: dict[str, tuple[bytes, str]] = {
     ),
     "tree with a hole": (with_output(Out.TAP_TREE, b"\x01\xc0\x01\x51"), "psbt.bad_value"),
     "tree too deep": (with_output(Out.TAP_TREE, b"\x81\xc0\x01\x51"), "psbt.bad_value"),
-    "xpub of the wrong length": (with_global(Global.XPUB, ORIGIN, bytes(77)), "psbt.bad_key"),
+    "xpub of the wrong length": (with_global(Global.XPUB, ORIGIN, XPUB[:77]), "psbt.bad_key"),
+    "extended private key": (with_global(Global.XPUB, ORIGIN, XPUB[:45] + bytes(33)), "psbt.bad_key"),
+    "xpub of another depth than its path": (
+        with_global(Global.XPUB, ORIGIN + bytes(4), XPUB),
+        "psbt.key_and_value_differ",
+    ),
+    "type that is not minimal": (
+        BASE.serialise()[:-3] + b"\x03\xfd\x01\x00\x00" + b"\0" * 3,
+        "psbt.not_minimal",
+    ),
+    "origin deeper than keys can be": (
+        with_input(In.BIP32_DERIVATION, bytes(4 + 4 * 256), KEY),
+        "psbt.bad_value",
+    ),
+    "signature that is no DER": (
+        with_input(In.PARTIAL_SIG, b"\x31" + SIGNATURE[1:], KEY),
+        "psbt.signature_encoding",
+    ),
+    "signature whose length lies": (
+        with_input(In.PARTIAL_SIG, SIGNATURE[:3] + b"\x21" + SIGNATURE[4:], KEY),
+        "psbt.signature_encoding",
+    ),
+    "signature of a negative number": (
+        with_input(In.PARTIAL_SIG, SIGNATURE[:4] + b"\xf9" + SIGNATURE[5:], KEY),
+        "psbt.signature_encoding",
+    ),
+    "signature with a needless zero": (
+        with_input(In.PARTIAL_SIG, SIGNATURE[:4] + b"\0\x01" + SIGNATURE[6:], KEY),
+        "psbt.signature_encoding",
+    ),
+    "signature with an unknown sighash byte": (
+        with_input(In.PARTIAL_SIG, SIGNATURE[:-1] + b"\x04", KEY),
+        "psbt.signature_encoding",
+    ),
+    "signature without a sighash byte": (
+        with_input(In.PARTIAL_SIG, SIGNATURE[:-1], KEY),
+        "psbt.signature_encoding",
+    ),
+    "taproot signature with an explicit default sighash": (
+        with_input(In.TAP_KEY_SIG, bytes(65)),
+        "psbt.bad_value",
+    ),
+    "preimage of another hash": (
+        with_input(In.SHA256, b"secret", hashlib.sha256(b"other").digest()),
+        "psbt.key_and_value_differ",
+    ),
+    "leaf version other than the control block's": (
+        with_input(In.TAP_LEAF_SCRIPT, b"\x51\xc2", CONTROL),
+        "psbt.key_and_value_differ",
+    ),
+    "leaf without a script or version": (with_input(In.TAP_LEAF_SCRIPT, b"", CONTROL), "psbt.bad_value"),
+    "tree without a leaf": (with_output(Out.TAP_TREE, b""), "psbt.bad_value"),
+    "tree of two trees": (with_output(Out.TAP_TREE, b"\x00\xc0\x00" * 2), "psbt.bad_value"),
+    "stack with more items than bytes": (
+        with_input(In.FINAL_SCRIPTWITNESS, b"\xff" * 9),
+        "psbt.bad_value",
+    ),
+    "stack with bytes behind it": (with_input(In.FINAL_SCRIPTWITNESS, b"\x01\x00\x00"), "psbt.bad_value"),
+    "commitment that is no text": (with_input(In.POR_COMMITMENT, b"\xff"), "psbt.bad_value"),
+    "proprietary key without a subtype": (
+        with_global(Global.PROPRIETARY, b"", b"\x04name"),
+        "psbt.bad_key",
+    ),
+    "witness utxo of more than all coins": (
+        with_input(In.WITNESS_UTXO, TxOut(MAX_MONEY + 1, b"\x51").serialise()),
+        "psbt.bad_amount",
+    ),
+    "witness utxo of a negative amount": (
+        with_input(In.WITNESS_UTXO, b"\xff" * 8 + b"\0"),
+        "psbt.bad_amount",
+    ),
+    "output of more than all coins": (
+        of_unsigned(replace(UNSIGNED, outputs=(TxOut(MAX_MONEY + 1, b"\x51"),)).serialise()),
+        "psbt.bad_amount",
+    ),
+    "unsigned transaction no block could hold": (
+        of_unsigned(replace(UNSIGNED, outputs=(TxOut(1, bytes(MAX_UNSIGNED_BYTES)),)).serialise()),
+        "psbt.too_large",
+    ),
     "more than allowed": (MAGIC + bytes(MAX_BYTES), "psbt.too_large"),
     "more fields than allowed": (
         BASE.with_input(
-            0, FieldMap(tuple(Field(0xF0, n.to_bytes(4, "big"), b"") for n in range(50_001)))
+            0, FieldMap(tuple(Field(0xF0, n.to_bytes(4, "big"), b"") for n in range(MAX_FIELDS + 1)))
         ).serialise(),
         "psbt.too_many_fields",
     ),
@@ -160,18 +246,20 @@ VALID: dict[str, bytes] = {
     "previous transaction": with_input(In.NON_WITNESS_UTXO, PREVIOUS.serialise()),
     "unknown types": with_input(0xF0, b"\x01\x02", b"\x01\x02\x03"),
     "unknown type of three bytes": with_input(0x1_0000, b"\x01", b"\x02"),
-    "global xpub": with_global(Global.XPUB, ORIGIN, bytes(78)),
+    "global xpub": with_global(Global.XPUB, ORIGIN, XPUB),
     "proprietary": with_global(Global.PROPRIETARY, b"anything", b"\x04name\x01data"),
     "partial signature and scripts": BASE.with_input(
         0,
         FieldMap(
             (
-                Field(In.PARTIAL_SIG, KEY, bytes(71)),
+                Field(In.PARTIAL_SIG, KEY, SIGNATURE),
                 Field(In.REDEEM_SCRIPT, b"", b"\x51"),
                 Field(In.WITNESS_SCRIPT, b"", b"\x52"),
             )
         ),
     ).serialise(),
+    "preimage": with_input(In.SHA256, b"secret", hashlib.sha256(b"secret").digest()),
+    "commitment": with_input(In.POR_COMMITMENT, b"reserves"),
     "finalised": with_input(In.FINAL_SCRIPTWITNESS, b"\x02\x01\x51\x00"),
     "fields not in order": BASE.with_input(
         0, FieldMap((Field(In.SIGHASH_TYPE, b"", b"\x01\0\0\0"), Field(In.FINAL_SCRIPTSIG, b"", b"")))
@@ -209,23 +297,6 @@ def test_round_trips_to_the_byte(name: str) -> None:
     assert Psbt.parse(VALID[name]).serialise() == VALID[name]
 
 
-@pytest.mark.parametrize(("bip", "invalid", "valid"), [("bip174", 20, 10), ("bip371", 11, 6)])
-def test_original_vectors_are_refused_or_round_tripped(
-    shared_dir: Path, bip: str, invalid: int, valid: int
-) -> None:
-    vectors = json.loads((shared_dir / "vectors" / "bips" / f"{bip}.json").read_text())["vectors"]
-    seen = {"invalid": 0, "valid": 0}
-    for vector in vectors:
-        data = base64.b64decode(vector["psbt"])
-        if vector["kind"] == "invalid":
-            with pytest.raises(PsbtError):
-                Psbt.parse(data)
-        else:
-            assert Psbt.parse(data).serialise() == data
-        seen[vector["kind"]] = seen.get(vector["kind"], 0) + 1
-    assert (seen["invalid"], seen["valid"]) == (invalid, valid)
-
-
 fields = st.builds(Field, st.integers(0xE0, 0xFA), st.binary(max_size=5), st.binary(max_size=30))
 maps = st.lists(fields, max_size=4, unique_by=lambda field: (field.type, field.key)).map(tuple)
 
@@ -237,37 +308,6 @@ def test_any_unknown_fields_survive_byte_for_byte(maps: list[tuple[Field, ...]])
     assert Psbt.parse(data).serialise() == data
 
 
-def mutate(data: bytes, draw: Callable[..., Any]) -> bytes:
-    out = bytearray(data)
-    for _ in range(draw(st.integers(1, 5))):
-        place = draw(st.integers(0, len(out)))
-        action = draw(st.sampled_from(["set", "insert", "cut", "copy"]))
-        if action == "set" and place < len(out):
-            out[place] = draw(st.integers(0, 255))
-        elif action == "insert":
-            out[place:place] = draw(st.binary(max_size=6))
-        elif action == "cut":
-            del out[place : place + draw(st.integers(1, 20))]
-        else:
-            out[place:place] = out[place : place + draw(st.integers(1, 40))]
-    return bytes(out)
-
-
-@given(data=st.data())
-def test_a_mutated_psbt_is_refused_with_a_typed_error_or_reads_exactly(
-    data: st.DataObject, bitcoin_keys: Any
-) -> None:
-    kinds = [bitcoin_keys.sample_of(kind).serialise() for kind in ("p2wpkh", "p2tr")]
-    original = data.draw(st.sampled_from([*kinds, *VALID.values()]))
-    mutated = mutate(original, data.draw)
-    try:
-        parsed = Psbt.parse(mutated)
-    except PsbtError:
-        return
-    assert parsed.serialise() == mutated
-    assert Psbt.parse(parsed.serialise()) == parsed
-
-
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes_raise_nothing_but_typed_errors(data: bytes) -> None:
     for candidate in (data, MAGIC + data, of_unsigned(data)):
@@ -275,6 +315,19 @@ def test_arbitrary_bytes_raise_nothing_but_typed_errors(data: bytes) -> None:
             assert Psbt.parse(candidate).serialise() == candidate
         except PsbtError:
             continue
+
+
+def test_a_refusal_names_map_and_field() -> None:
+    with pytest.raises(PsbtError, match=r"input 0: field WITNESS_UTXO \(0x01\): output: expected its end"):
+        Psbt.parse(with_input(In.WITNESS_UTXO, bytes(12)))
+    with pytest.raises(PsbtError, match=r"output 1: field TAP_TREE \(0x06\) has a value of 4 bytes"):
+        Psbt.parse(with_output(Out.TAP_TREE, b"\x01\xc0\x01\x51"))
+
+
+def test_a_refusal_shows_no_more_than_the_beginning_of_what_it_refuses() -> None:
+    with pytest.raises(PsbtError) as refused:
+        Psbt.parse(with_input(In.SIGHASH_TYPE, bytes(100_000)))
+    assert len(refused.value.message) < 400
 
 
 def test_setting_a_field_keeps_order_and_replaces_in_place() -> None:
