@@ -16,7 +16,7 @@ SOAK_COUNT ?= 2000
 SOAK_PACKETS ?= 200000
 
 .DEFAULT_GOAL := help
-.PHONY: picture help demo test check bench soak lock clean
+.PHONY: picture help demo test check bench soak lock bitcoind clean
 
 help:            ## say what there is to make
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/  -/'
@@ -33,7 +33,7 @@ demo: $(READY)   ## play a liquidation day against the emulated world and bring 
 	@$(BIN)/vault demo $(DEMO)
 
 test: $(READY_DEV)   ## all tests but the long counts
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	@TMPDIR=$$(.ci/scratch) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 check: $(READY_DEV)  ## ruff, mypy --strict and the floors of the house
 	@$(BIN)/ruff check .
@@ -53,6 +53,9 @@ soak: $(READY_DEV)   ## the long counts: seeded, resumable (SOAK_SEED, SOAK_COUN
 lock:            ## resolve the lock files anew (needs uv)
 	@uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements.lock
 	@uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements-dev.lock
+
+bitcoind:        ## unpack a real bitcoind for the tests into .bitcoind (Debian or Ubuntu)
+	@scripts/install-bitcoind .bitcoind
 
 clean:           ## remove environments and caches, nothing else
 	@rm -rf .venv-3.* .venv-third-party .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist

@@ -11,69 +11,174 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from vault.config_fees import FeeSettings, FeeSourceSettings
+from vault.config_values import Certificate, ElectrumUrl, Fingerprint, Name, Proxy, PublicKey, Url
 from vault.errors import ConfigError
 from vault.toml_strict import ExactDecimal, PlacedError, StrictModel, read_toml
 
 CONFIG_NAME = "treasury.toml"
 CONFIG_ENVIRONMENT = "VAULT_CONFIG"
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_FINGERPRINT = re.compile(r"[0-9a-f]{8}")
-_PUBLIC_KEY = re.compile(r"0[23][0-9a-f]{64}")
+_ORIGIN = re.compile(r"\[([0-9a-f]{8})/")
+MAX_COSIGNERS = 15  # devices take no more
 
-
-def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise ValueError("expected lower-case letters, digits and '-', at most 40")
-    return value
-
-
-def _fingerprint(value: str) -> str:
-    if not _FINGERPRINT.fullmatch(value):
-        raise ValueError("expected the 8 hex digits of the wallet's root fingerprint")
-    return value
-
-
-def _public_key(value: str) -> str:
-    if not _PUBLIC_KEY.fullmatch(value):
-        raise ValueError("expected a compressed public key of 66 hex digits")
-    return value
-
-
-def _url(value: str) -> str:
-    if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*)?", value):
-        raise ValueError("expected a URL such as http://127.0.0.1:3002")
-    return value.rstrip("/")
-
-
-Name = Annotated[str, AfterValidator(_name)]
-Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
-PublicKey = Annotated[str, AfterValidator(_public_key)]
-Url = Annotated[str, AfterValidator(_url)]
+BackendKind = Literal["esplora", "electrum", "bitcoind"]
 Role = Literal["policy", "address-book", "approve"]
 # Where the passphrase of a wallet is typed. It is never stored; "host" exposes it to this computer.
 PassphraseSource = Literal["none", "device", "host"]
 
 
-class BitcoinSettings(StrictModel):
-    """Which Bitcoin network, and the backend that answers for it."""
+class BackendSettings(StrictModel):
+    """A chain backend: exactly one of `esplora`, `electrum` and `bitcoind` is its address.
+
+    `certificate` pins the server's TLS certificate, `proxy` is a SOCKS5 proxy (Tor). A bitcoind is asked
+    with its `cookie` file or as `user`, whose password is in the keyring; its blocks are read from height
+    `birthday` on.
+    """
+
+    esplora: Url | None = None
+    electrum: ElectrumUrl | None = None
+    bitcoind: Url | None = None
+    certificate: Certificate | None = None
+    proxy: Proxy | None = None
+    cookie: str | None = Field(default=None, min_length=1, max_length=1000)
+    user: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    birthday: int = Field(default=0, ge=0, le=100_000_000)
+    timeout_seconds: int = Field(default=10, ge=1, le=120)
+
+    @property
+    def kind(self) -> BackendKind:
+        return "esplora" if self.esplora else "electrum" if self.electrum else "bitcoind"
+
+    @property
+    def address(self) -> str:
+        return self.esplora or self.electrum or self.bitcoind or ""
+
+    @property
+    def secret_name(self) -> str:
+        """Where the keyring holds the password of a bitcoind's `user`."""
+        return f"bitcoind/{self.user}@{urlsplit(self.address).netloc}/password"
+
+    @model_validator(mode="after")
+    def _one_backend(self) -> Self:
+        given = [each for each in (self.esplora, self.electrum, self.bitcoind) if each]
+        if len(given) != 1:
+            found = "none" if not given else ", ".join(given)
+            raise PlacedError(f"expected one of esplora, electrum and bitcoind, found {found}")
+        if self.bitcoind is not None:
+            if (self.cookie is None) == (self.user is None):
+                raise PlacedError("expected `cookie` or `user` for a bitcoind, one of them", "bitcoind")
+            if self.bitcoind.startswith("http:") and not self.proxy and not _is_here(self.bitcoind):
+                raise PlacedError(
+                    "expected https for a bitcoind on another machine: it is told a password", "bitcoind"
+                )
+        else:
+            for key in ("cookie", "user", "birthday"):
+                if key in self.model_fields_set:
+                    raise PlacedError("expected only with a bitcoind", key)
+        if self.certificate and not self.address.startswith(("https:", "ssl:")):
+            raise PlacedError("expected only with https:// or ssl://", "certificate")
+        return self
+
+
+class WitnessSettings(BackendSettings):
+    """A second backend that must agree; how far apart tips (blocks) and fee rates (factor) may be."""
+
+    tip_blocks: int = Field(default=2, ge=0, le=10)
+    fee_factor: ExactDecimal = Field(default="3", validate_default=True)
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if not 1 <= self.fee_factor <= 10:
+            raise PlacedError("expected a factor from 1 to 10", "fee_factor")
+        return self
+
+
+class BitcoinSettings(BackendSettings):
+    """Which Bitcoin network, and the backends that answer for it."""
 
     network: Literal["mainnet", "testnet4", "signet", "regtest"]
-    esplora: Url
     confirmations: int = Field(default=3, ge=1, le=144)
-    timeout_seconds: int = Field(default=10, ge=1, le=120)
+    # What was final within so many blocks is looked at again: a deeper reorganisation must not go unseen.
+    reorganisation_blocks: int = Field(default=100, ge=1, le=2016)
+    witness: WitnessSettings | None = None
+    fees: FeeSettings = FeeSettings()
+    fee_source: tuple[FeeSourceSettings, ...] = Field(default=(), max_length=14, strict=False)
+
+    @model_validator(mode="after")
+    def _two_witnesses(self) -> Self:
+        if self.witness is not None and self.witness.address == self.address:
+            raise PlacedError("expected another backend than the first one", "witness", self.witness.kind)
+        names = ["backend", "witness", *(source.name for source in self.fee_source)]
+        if (at := _second(names)) is not None:
+            raise PlacedError(
+                f"expected each name once, found {names[at]!r} twice", "fee_source", at - 2, "name"
+            )
+        if self.fees.required > len(self.backends) + len(self.fee_source):
+            raise PlacedError(
+                f"expected at most {len(self.backends) + len(self.fee_source)} (all there are)",
+                "fees",
+                "required",
+            )
+        return self
+
+    @property
+    def backends(self) -> tuple[tuple[str, BackendSettings], ...]:
+        """All backends, each with the name of its table."""
+        return (("bitcoin", self), *((("bitcoin.witness", self.witness),) if self.witness else ()))
+
+
+def _is_here(url: str) -> bool:
+    return urlsplit(url).hostname in {"127.0.0.1", "::1", "localhost"}
 
 
 class WalletSettings(StrictModel):
-    """A watch-only wallet: its descriptor with key origin, and the device that signs for it."""
+    """A watch-only wallet: its descriptor with key origins, and what holds the keys.
+
+    A wallet of one key has its `device`. A group has `devices`, and in `outside` the root fingerprints of
+    cosigners without a device here, who sign through files.
+    """
 
     name: Name
     role: Literal["cold", "staging"]
-    descriptor: str = Field(max_length=1000)
-    device: Name
+    descriptor: str = Field(max_length=4000)
+    device: Name | None = None
+    devices: tuple[Name, ...] = Field(default=(), max_length=MAX_COSIGNERS, strict=False)
+    outside: tuple[Fingerprint, ...] = Field(default=(), max_length=MAX_COSIGNERS, strict=False)
+
+    @property
+    def group(self) -> bool:
+        """Whether several cosigners hold the keys, by the descriptor's form."""
+        return "sortedmulti(" in self.descriptor
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """The devices that sign for it."""
+        return self.devices if self.device is None else (self.device,)
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Whose keys the descriptor names, one for each key."""
+        return tuple(_ORIGIN.findall(self.descriptor))
+
+    @model_validator(mode="after")
+    def _keys(self) -> Self:
+        given = [name for name in ("device", "devices", "outside") if getattr(self, name)]
+        if not self.group and given != ["device"]:
+            found = ", ".join(given) or "none"
+            raise PlacedError(f"expected `device` for a wallet of one key, found {found}", *given[-1:])
+        if self.group and self.device is not None:
+            raise PlacedError("expected `devices` for a group of cosigners, found `device`", "device")
+        if self.group and not self.devices:
+            raise PlacedError("expected at least one of a group's cosigners in `devices`", "descriptor")
+        for where in ("devices", "outside"):
+            if (at := _second(list(getattr(self, where)))) is not None:
+                raise PlacedError(f"expected each once, found {getattr(self, where)[at]!r} twice", where)
+        return self
 
 
 class DeviceSettings(StrictModel):
@@ -162,12 +267,41 @@ class TreasuryConfig(StrictModel):
                 message = f"{what}: expected each once, found under two names: {places[at]}"
                 raise PlacedError(message, table, at, what)
         devices = {device.name for device in self.device}
-        users = [("wallet", at, each.name, each.device) for at, each in enumerate(self.wallet)]
-        users += [("attester", at, each.name, each.device) for at, each in enumerate(self.attester)]
-        for table, at, name, device in users:
+        users = [
+            ("wallet", at, each.name, signer, "device" if each.device else "devices")
+            for at, each in enumerate(self.wallet)
+            for signer in each.signers
+        ]
+        users += [("attester", at, each.name, each.device, "device") for at, each in enumerate(self.attester)]
+        for table, at, name, device, key in users:
             if device not in devices:
-                raise PlacedError(f"{name}: no [[device]] is named {device!r}", table, at, "device")
+                raise PlacedError(f"{name}: no [[device]] is named {device!r}", table, at, key)
+        for at, wallet in enumerate(self.wallet):
+            if wallet.group:
+                self._cosigners(at, wallet)
         return self
+
+    def _cosigners(self, at: int, wallet: WalletSettings) -> None:
+        """Every cosigner's key is that of a named device or of somebody outside, and nobody is named idly."""
+        held = {each.root_fingerprint: each.name for each in self.device if each.name in wallet.devices}
+        if len(held) < len(wallet.devices):
+            raise PlacedError(
+                "expected devices with a wallet each, found one wallet twice", "wallet", at, "devices"
+            )
+        for fingerprint in wallet.fingerprints:
+            if fingerprint not in held and fingerprint not in wallet.outside:
+                message = f"cosigner {fingerprint} is in no [[device]] of `devices`, and not in `outside`"
+                raise PlacedError(f"{wallet.name}: {message}", "wallet", at, "descriptor")
+        for fingerprint, name in held.items():
+            if fingerprint not in wallet.fingerprints:
+                message = f"{wallet.name}: {name} ({fingerprint}) holds no key of this descriptor"
+                raise PlacedError(message, "wallet", at, "devices")
+        for fingerprint in wallet.outside:
+            if fingerprint in held or fingerprint not in wallet.fingerprints:
+                why = (
+                    f"is {held[fingerprint]}'s" if fingerprint in held else "holds no key of this descriptor"
+                )
+                raise PlacedError(f"{wallet.name}: {fingerprint} {why}", "wallet", at, "outside")
 
 
 def _second(values: list[str]) -> int | None:

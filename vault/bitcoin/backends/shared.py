@@ -1,0 +1,92 @@
+"""What all backends do alike: order a history, hold still under a moving tip, say that an end is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+from vault.bitcoin.backends.base import BlockRef, HistoryEntry, ReceivedOutput
+from vault.bitcoin.transaction import Transaction
+from vault.errors import ChainError, OutcomeUnknownError
+from vault.money import BTC, Amount
+
+# Blocks come in bursts, and at once on test networks; a server that never holds still is given up.
+READINGS: Final = 10
+
+Answer = TypeVar("Answer")
+
+
+def in_order(entries: Iterable[HistoryEntry]) -> tuple[HistoryEntry, ...]:
+    """Each transaction once: confirmed ones by height and id, then those that wait, by id."""
+    unique = {entry.txid: entry for entry in entries}
+    return tuple(sorted(unique.values(), key=lambda each: (each.height is None, each.height or 0, each.txid)))
+
+
+def steady(tip: Callable[[], BlockRef], read: Callable[[BlockRef], Answer]) -> tuple[BlockRef, Answer]:
+    """The tip, and what `read` says while it stays where it is. Raises `ChainError` (``chain.moving``)."""
+    before = tip()
+    for _ in range(READINGS):
+        try:
+            answer = read(before)
+        except ChainError as error:
+            if error.code != "chain.moving":
+                raise
+            before = tip()
+            continue
+        after = tip()
+        if after == before:
+            return before, answer
+        before = after
+    raise ChainError(
+        "moving",
+        f"expected the chain to hold still for one reading, found a new tip {READINGS} times",
+        hint="Ask again in a moment.",
+    )
+
+
+def outputs_to(
+    script: bytes, entries: Iterable[HistoryEntry], raws: Iterable[bytes | None], tip: int
+) -> tuple[ReceivedOutput, ...]:
+    """The outputs to a script, out of its history and the transactions in it."""
+    found = []
+    for entry, raw in zip(entries, raws, strict=True):
+        if raw is None:
+            raise ChainError("bad_answer", f"expected transaction {entry.txid} of a history, found none")
+        depth = 0 if entry.height is None else max(1, tip - entry.height + 1)
+        found += [
+            ReceivedOutput(entry.txid, vout, Amount(BTC, output.value), depth)
+            for vout, output in enumerate(Transaction.parse(raw).outputs)
+            if output.script == script
+        ]
+    return tuple(sorted(found, key=lambda each: (each.txid, each.vout)))
+
+
+def spender_of(txid: str, vout: int, raws: Iterable[bytes | None]) -> str | None:
+    """Id of the transaction among `raws` that spends an output."""
+    for raw in raws:
+        transaction = None if raw is None else Transaction.parse(raw)
+        if transaction is not None and any(
+            (each.outpoint.txid, each.outpoint.vout) == (txid, vout) for each in transaction.inputs
+        ):
+            return transaction.txid
+    return None
+
+
+def broadcast_refused(who: str, txid: str, why: str) -> ChainError:
+    """It was sent, and the answer was no."""
+    return ChainError(
+        "refused",
+        f"expected {who} to take transaction {txid}, found: {why[:500]}",
+        hint="The transaction is not on its way. Read the reason; build it again if a coin is gone.",
+        txid=txid,
+    )
+
+
+def broadcast_unknown(txid: str, why: str) -> OutcomeUnknownError:
+    """It was sent; what became of it is not known."""
+    return OutcomeUnknownError(
+        "broadcast",
+        f"transaction {txid} was sent and may be on its way: {why}",
+        hint="Ask for its status; sending the same bytes again is harmless, building another spend is not.",
+        txid=txid,
+    )
