@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import command_line, device_overhead, device_signing
+from benchmarks import bitcoin_wallet, command_line, device_overhead, device_signing, psbt_verify
 from benchmarks.alone import add_options, specs_of
 from benchmarks.measure import Bound, report
 
@@ -20,6 +20,8 @@ def main() -> int:
     arguments = parser.parse_args()
     genuine = specs_of(arguments)
     bounds: list[Bound] = command_line.measure(arguments.runs)
+    bounds += psbt_verify.measure(arguments.runs)
+    bounds += bitcoin_wallet.measure(arguments.runs)
     bounds += device_signing.measure(arguments.runs, genuine)
     bounds += device_overhead.measure(arguments.runs, genuine)
     return report(bounds)

@@ -13,9 +13,10 @@ from vault.model import AccountRisk, Assessment, Collateral, MarginAccount, Snap
 from vault.money import BTC, Amount
 from vault.store import records
 from vault.store.database import Store
-from vault.treasury.plan import PLAN_SCHEMA, Plan, PlanBody, Transfer
+from vault.treasury.plan import PLAN_SCHEMA, Payment, Plan, PlanBody, Transfer
 
 TREASURY = "benchmark"
+HOME = "bcrt1qkvwu9g3k2pdxewfqr7syz89r3gj557l374sg5v"
 SNAPSHOTS = 500
 PLANS = 120
 JOURNAL_ROWS = 5000
@@ -97,14 +98,10 @@ def _plan_row(number: int) -> records.PlanRow:
         kind="venue_withdrawal",
         source="trading",
         venue_account="trading",
-        destination="cold-1",
-        address="bcrt1qkvwu9g3k2pdxewfqr7syz89r3gj557l374sg5v",
         network="bitcoin:regtest",
         venue_network="BTC",
-        amount=Amount(BTC, 10**8 + number),
+        payments=(Payment("cold-1", HOME, Amount(BTC, 10**8 + number)),),
         fee=Amount(BTC, 1500),
-        psbt="",
-        change_index=None,
     )
     body = PlanBody(
         PLAN_SCHEMA,

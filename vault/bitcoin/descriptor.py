@@ -1,164 +1,130 @@
-"""Output descriptors of our own wallets (BIP380, 382, 386, 389): parse, derive, recognise.
+"""Output descriptors of our own wallets (BIP380 to 389): parse, derive, recognise.
 
-Understood: ``wpkh([fp/84h/1h/0h]tpub…/<0;1>/*)#checksum`` and the same with ``tr``. Refused: private
-keys, another network, a missing or failing checksum, an origin that contradicts the key, scripts.
+Six kinds: one key by ``pkh``, ``sh(wpkh)``, ``wpkh`` or ``tr``, or m of n cosigners by ``sortedmulti``
+in ``wsh`` or ``sh(wsh)``. Refused: another network, an origin that contradicts the key or the kind,
+cosigners that are not told apart, the account of the attestation keys.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from vault.address import Network, address_of, hash160
+from vault.address import Network, address_of
 from vault.attestation import ATTESTATION_ACCOUNT
-from vault.bip32 import HARDENED, ExtendedKey, taproot_output_key
+from vault.bip32 import HARDENED, ExtendedKey
+from vault.bitcoin.descriptor_places import Place, make_place
+from vault.bitcoin.descriptor_text import (
+    KeyExpression,
+    descriptor_checksum,
+    path_text,
+    read_descriptor,
+    write_descriptor,
+)
+from vault.bitcoin.scripts import GROUP_KINDS, MAX_KEYS, Kind, script_length
 from vault.errors import ConfigError
 
-Kind = Literal["p2wpkh", "p2tr"]
+__all__ = ["Descriptor", "KeyExpression", "Kind", "Place", "PlaceFinder", "descriptor_checksum", "path_text"]
 
-_FUNCTIONS: Final[dict[str, Kind]] = {"wpkh": "p2wpkh", "tr": "p2tr"}
-_FORM: Final = re.compile(
-    r"(wpkh|tr)\(\[([0-9a-f]{8})((?:/[0-9]{1,10}[h']?){1,8})\]([1-9A-HJ-NP-Za-km-z]{100,120})/<0;1>/\*\)",
-    re.ASCII,
-)
-_MAX_LENGTH: Final = 300
-
-# BIP380: the characters of a descriptor in the checksum's order, and the checksum's own alphabet.
-_INPUT: Final = (
-    "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ijklmnopqrstuvwxyzABCDEFGH`#\"\\ "
-)
-_CHECKSUM: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-_GENERATOR: Final = (0xF5DEE51989, 0xA9FDCA3312, 0x1BAB10E32D, 0x3706B1677A, 0x644D626FFD)
-
-
-def _polymod(check: int, value: int) -> int:
-    top = check >> 35
-    check = (check & 0x7FFFFFFFF) << 5 ^ value
-    for bit, generator in enumerate(_GENERATOR):
-        check ^= generator if (top >> bit) & 1 else 0
-    return check
-
-
-def descriptor_checksum(text: str) -> str:
-    """The eight characters of BIP380's checksum. Raises `ConfigError` for a foreign character."""
-    check, group, count = 1, 0, 0
-    for char in text:
-        position = _INPUT.find(char)
-        if position < 0:
-            raise ConfigError("bad_descriptor", f"a descriptor cannot hold the character {char!r}")
-        check = _polymod(check, position & 31)
-        group, count = group * 3 + (position >> 5), count + 1
-        if count == 3:
-            check, group, count = _polymod(check, group), 0, 0
-    if count:
-        check = _polymod(check, group)
-    for _ in range(8):
-        check = _polymod(check, 0)
-    check ^= 1
-    return "".join(_CHECKSUM[(check >> 5 * (7 - i)) & 31] for i in range(8))
-
-
-def path_text(path: tuple[int, ...]) -> str:
-    """A BIP32 path as people write it: ``m/84h/0h/0h/1/5``."""
-    return "m" + "".join(f"/{step & ~HARDENED}{'h' if step & HARDENED else ''}" for step in path)
+# BIP44, 49, 84, 86 for one key; BIP48 for groups, whose fourth step names the script.
+_PURPOSES: Final[dict[Kind, int]] = {"p2pkh": 44, "p2sh-p2wpkh": 49, "p2wpkh": 84, "p2tr": 86}
+_GROUP_PURPOSE: Final = 48
+_GROUP_STEPS: Final[dict[Kind, int]] = {"p2sh-p2wsh": 1, "p2wsh": 2}
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{8}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """A watch-only single-signature wallet: account key with its origin, receive and change branch.
+    """A watch-only wallet: kind, network, and the account keys with their origins, as they were written.
 
-    `change` False is branch 0 (receive), True branch 1 (BIP389 ``<0;1>``); hardened steps of
-    `origin_path` carry the top bit.
+    `change` False is branch 0 (receive), True branch 1 (BIP389 ``<0;1>``). The keys' order does not
+    change the scripts. `threshold` is 1 for a wallet of one key.
     """
 
     kind: Kind
     network: Network
-    origin_fingerprint: str
-    origin_path: tuple[int, ...]
-    account: ExtendedKey
+    keys: tuple[KeyExpression, ...]
+    threshold: int = 1
 
     @classmethod
     def parse(cls, text: str, network: Network) -> Descriptor:
         """Read a descriptor with its checksum. Raises `ConfigError`."""
-        if len(text) > _MAX_LENGTH:
-            raise ConfigError("bad_descriptor", f"expected at most {_MAX_LENGTH} characters, found more")
-        body, mark, checksum = text.partition("#")
-        if any(secret in body for secret in ("xprv", "tprv")):
-            raise ConfigError(
-                "private_key",
-                "expected a descriptor with a public key, found a private one",
-                hint="Remove it from this machine and consider its coins exposed.",
-            )
-        if not mark or descriptor_checksum(body) != checksum:
-            raise ConfigError(
-                "descriptor_checksum",
-                f"expected a descriptor that ends in its BIP380 checksum, found {text!r}",
-                hint="Copy the descriptor again, whole, from where the device was set up.",
-            )
-        match = _FORM.fullmatch(body)
-        if match is None:
-            raise ConfigError(
-                "bad_descriptor",
-                "expected wpkh([fingerprint/84h/…]xpub/<0;1>/*) or tr([fingerprint/86h/…]xpub/<0;1>/*), "
-                f"found {body!r}",
-                hint="Write one descriptor for both branches, with the key's origin.",
-            )
-        function, fingerprint, steps, key = match.groups()
-        return cls.build(_FUNCTIONS[function], network, fingerprint, _read_path(steps), key)
+        kind, threshold, keys = read_descriptor(text, network)
+        return cls.of_keys(kind, network, threshold, keys)
 
     @classmethod
     def build(
         cls, kind: Kind, network: Network, fingerprint: str, path: tuple[int, ...], xpub: str
     ) -> Descriptor:
         """From what a device says: its fingerprint and the extended key at `path`. Raises `ConfigError`."""
-        account = ExtendedKey.parse(xpub, network)
-        if not re.fullmatch("[0-9a-f]{8}", fingerprint):
-            raise ConfigError(
-                "bad_descriptor", f"expected a fingerprint of 8 hex digits, found {fingerprint!r}"
-            )
-        if not path or account.depth != len(path) or account.child_number != path[-1]:
-            raise ConfigError(
-                "descriptor_origin",
-                f"expected an extended key at {path_text(path)}, found depth {account.depth}, "
-                f"child {path_text((account.child_number,))[2:]}",
-                hint="The path and the key in the descriptor belong to different accounts.",
-            )
-        if path[1:2] and path[1] != network.coin_type | HARDENED:
-            raise ConfigError(
-                "descriptor_origin",
-                f"expected coin type {network.coin_type}h for {network.name}, found {path_text(path)}",
-            )
-        if path[:1] == (84 | HARDENED,) and path[2:3] == (ATTESTATION_ACCOUNT | HARDENED,):
-            raise ConfigError(
-                "reserved_account",
-                f"account {ATTESTATION_ACCOUNT}h holds attestation keys and must never hold coins",
-                hint="Use another account for this wallet.",
-            )
-        return cls(kind, network, fingerprint, path, account)
+        key = KeyExpression(fingerprint, path, ExtendedKey.parse(xpub, network))
+        return cls.of_keys(kind, network, 1, (key,))
+
+    @classmethod
+    def of_keys(
+        cls, kind: Kind, network: Network, threshold: int, keys: tuple[KeyExpression, ...]
+    ) -> Descriptor:
+        """From account keys, one or those of all cosigners. Raises `ConfigError`."""
+        for key in keys:
+            _check_origin(kind, network, key)
+        if kind in GROUP_KINDS:
+            _check_group(threshold, keys)
+        elif len(keys) != 1 or threshold != 1:
+            raise ConfigError("bad_group", f"expected one key for {kind}, found {threshold} of {len(keys)}")
+        return cls(kind, network, keys, threshold)
 
     def text(self, *, branch: int | None = None) -> str:
         """The descriptor with its checksum; of one branch only (0 or 1) where an old tool wants that."""
-        function = {"p2wpkh": "wpkh", "p2tr": "tr"}[self.kind]
-        branches = "<0;1>" if branch is None else str(branch)
-        origin = f"{self.origin_fingerprint}{path_text(self.origin_path)[1:]}"
-        body = f"{function}([{origin}]{self.account.text(self.network)}/{branches}/*)"
-        return f"{body}#{descriptor_checksum(body)}"
+        return write_descriptor(self.kind, self.threshold, self.keys, self.network, branch)
+
+    @property
+    def group(self) -> bool:
+        """Whether several cosigners hold the keys."""
+        return self.kind in GROUP_KINDS
+
+    @property
+    def sole(self) -> KeyExpression:
+        """The key of a wallet with one key. Raises `ConfigError` (``config.group_descriptor``)."""
+        if self.group:
+            raise ConfigError(
+                "group_descriptor",
+                f"expected a wallet of one key, found {self.threshold} of {len(self.keys)} ({self.kind})",
+                hint="This step knows no groups of cosigners.",
+            )
+        return self.keys[0]
+
+    @property
+    def origin_fingerprint(self) -> str:
+        """Root fingerprint of a wallet with one key."""
+        return self.sole.fingerprint
+
+    @property
+    def origin_path(self) -> tuple[int, ...]:
+        """Account path of a wallet with one key."""
+        return self.sole.path
+
+    @property
+    def account(self) -> ExtendedKey:
+        """Account key of a wallet with one key."""
+        return self.sole.account
 
     def path(self, change: bool, index: int) -> tuple[int, ...]:
-        """Full path from the master key."""
-        return (*self.origin_path, int(change), index)
+        """Full path from the master key, of a wallet with one key."""
+        return (*self.sole.path, int(change), index)
 
     def key(self, change: bool, index: int) -> bytes:
         """The 33-byte public key at that place (for p2tr the internal key, still with its parity byte)."""
-        return self.account.child(int(change), index)
+        return self.sole.account.child(int(change), index)
+
+    def place(self, change: bool, index: int) -> Place:
+        """Scripts and keys at that place. Raises `ConfigError` for an index that is no unhardened one."""
+        return make_place(self.kind, self.threshold, self.keys, change, index)
 
     def script_pubkey(self, change: bool, index: int) -> bytes:
         """The output script at that place."""
-        key = self.key(change, index)
-        if self.kind == "p2tr":
-            return b"\x51\x20" + taproot_output_key(key[1:])
-        return b"\x00\x14" + hash160(key)
+        return self.place(change, index).script_pubkey
 
     def address(self, change: bool, index: int) -> str:
         """The address at that place."""
@@ -170,23 +136,95 @@ class Descriptor:
         `hint` (as a PSBT claims it) is tried first and believed only if the derived script is equal.
         Otherwise both branches are searched below index `gap`.
         """
-        if hint is not None and 0 <= hint[1] < HARDENED and self.script_pubkey(*hint) == script:
-            return bool(hint[0]), hint[1]
-        if len(script) != (34 if self.kind == "p2tr" else 22):
-            return None
+        place = PlaceFinder(self, gap).find(script, hint)
+        return None if place is None else (place.change, place.index)
+
+
+class PlaceFinder:
+    """Looks for scripts in one wallet; what it has derived on the way it keeps for the next question."""
+
+    def __init__(self, descriptor: Descriptor, gap: int) -> None:
+        self._descriptor = descriptor
+        self._known: dict[bytes, Place] = {}
+        self._rest = self._search(gap)
+
+    def _search(self, gap: int) -> Iterator[Place]:
         for index in range(gap):
             for change in (False, True):
-                if self.script_pubkey(change, index) == script:
-                    return change, index
+                yield self._descriptor.place(change, index)
+
+    def find(self, script: bytes, hint: tuple[bool, int] | None) -> Place | None:
+        """The place of `script` (see `Descriptor.find`)."""
+        if len(script) != script_length(self._descriptor.kind):
+            return None
+        if script in self._known:
+            return self._known[script]
+        if hint is not None and 0 <= hint[1] < HARDENED:
+            place = self._descriptor.place(*hint)
+            if place.script_pubkey == script:
+                return place
+        for place in self._rest:
+            self._known[place.script_pubkey] = place
+            if place.script_pubkey == script:
+                return place
         return None
 
 
-def _read_path(steps: str) -> tuple[int, ...]:
-    path = []
-    for step in steps.split("/")[1:]:
-        hardened = step[-1] in "h'"
-        number = int(step.rstrip("h'"))
-        if number >= HARDENED:
-            raise ConfigError("bad_descriptor", f"expected path steps below 2^31, found {step}")
-        path.append(number | HARDENED if hardened else number)
-    return tuple(path)
+def _check_origin(kind: Kind, network: Network, key: KeyExpression) -> None:
+    path, account = key.path, key.account
+    if not _FINGERPRINT.fullmatch(key.fingerprint):
+        raise ConfigError(
+            "bad_descriptor", f"expected a fingerprint of 8 hex digits, found {key.fingerprint!r}"
+        )
+    if not path or account.depth != len(path) or account.child_number != path[-1]:
+        raise ConfigError(
+            "descriptor_origin",
+            f"expected an extended key at {path_text(path)}, found depth {account.depth}, "
+            f"child {path_text((account.child_number,))[2:]}",
+            hint="The path and the key in the descriptor belong to different accounts.",
+        )
+    if path[1:2] and path[1] != network.coin_type | HARDENED:
+        raise ConfigError(
+            "descriptor_origin",
+            f"expected coin type {network.coin_type}h for {network.name}, found {path_text(path)}",
+        )
+    if path[2:3] == (ATTESTATION_ACCOUNT | HARDENED,):
+        raise ConfigError(
+            "reserved_account",
+            f"account {ATTESTATION_ACCOUNT}h holds attestation keys and must never hold coins",
+            hint="Use another account for this wallet.",
+        )
+    _check_standard_path(kind, network, path)
+
+
+def _check_standard_path(kind: Kind, network: Network, path: tuple[int, ...]) -> None:
+    steps = [_PURPOSES.get(kind, _GROUP_PURPOSE), network.coin_type, path[2] if len(path) > 2 else 0]
+    if kind in _GROUP_STEPS:
+        steps.append(_GROUP_STEPS[kind])
+    if path != tuple(step | HARDENED for step in steps):
+        last = f"/{_GROUP_STEPS[kind]}h" if kind in _GROUP_STEPS else ""
+        raise ConfigError(
+            "descriptor_path",
+            f"expected m/{steps[0]}h/{steps[1]}h/account'{last} for {kind}, found {path_text(path)}",
+            hint="Devices refuse other paths, and a wallet restored from its seed does not look there.",
+        )
+
+
+def _check_group(threshold: int, keys: tuple[KeyExpression, ...]) -> None:
+    """Every cosigner is another one: nobody may count twice towards the threshold."""
+    if not 2 <= len(keys) <= MAX_KEYS or not 1 <= threshold <= len(keys):
+        raise ConfigError(
+            "bad_group",
+            f"expected 2 to {MAX_KEYS} cosigners and a threshold within them, "
+            f"found {threshold} of {len(keys)}",
+        )
+    for number, key in enumerate(keys):
+        for earlier in keys[:number]:
+            same_origin = (key.fingerprint, key.path) == (earlier.fingerprint, earlier.path)
+            if same_origin or key.account.key == earlier.account.key:
+                raise ConfigError(
+                    "cosigner_twice",
+                    f"expected each cosigner once, found {key} and {earlier} "
+                    + ("at the same place" if same_origin else "with the same key"),
+                    hint="One person would count twice. Every cosigner gives a key of their own.",
+                )

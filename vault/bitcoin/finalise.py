@@ -1,4 +1,5 @@
-"""From checked signatures to a final transaction: witnesses built by us, scripts run by libbitcoinkernel.
+"""From checked signatures to a final transaction: scriptSigs and witnesses built by us, scripts run by
+libbitcoinkernel.
 
 The kernel may only refuse: what it accepts has passed our own checks before. It refuses by a returned
 value, not by an exception, and needs the spent outputs for taproot.
@@ -10,31 +11,52 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from vault.bitcoin.descriptor import Descriptor, Place
+from vault.bitcoin.scripts import push
 from vault.bitcoin.sighash import SIGHASH_ALL
 from vault.bitcoin.spend import VerifiedSpend
-from vault.bitcoin.transaction import Transaction, TxOut
+from vault.bitcoin.transaction import Transaction, TxIn, TxOut
+from vault.bitcoin.wire import counted
 from vault.errors import PsbtError
 
-# Witness bytes of one input at most: count, then each item with its length.
-_WORST_WITNESS: Final = {
-    b"\x00\x14": 1 + (1 + 72) + (1 + 33),  # low-s DER with sighash byte, compressed key
-    b"\x51\x20": 1 + (1 + 64),  # Schnorr signature, default sighash
-}
+# DER with a 33-byte r and a low s is 71 bytes, and the sighash byte; Schnorr, default sighash.
+_LONGEST_ECDSA: Final = bytes(71)
+_LONGEST_SCHNORR: Final = bytes(64)
 
 
-def worst_weight(unsigned: Transaction, scripts: Sequence[bytes]) -> int:
-    """Weight of the signed transaction at most, by the kind of each spent output."""
-    witnesses = sum(_WORST_WITNESS[script[:2]] for script in scripts)
-    return 4 * len(unsigned.serialise(witness=False)) + 2 + witnesses
+def worst_weight(unsigned: Transaction, descriptor: Descriptor) -> int:
+    """Weight of the signed transaction at most, every input being of this wallet."""
+    place = descriptor.place(False, 0)
+    longest = _LONGEST_SCHNORR if place.kind == "p2tr" else _LONGEST_ECDSA
+    script_sig, witness = opened(place, (longest,) * place.threshold)
+    each = 4 * len(script_sig)  # its length takes the byte that is there already
+    if witness:
+        each += 1 + sum(len(counted(item)) for item in witness)
+    flag = 2 if witness else 0
+    return 4 * len(unsigned.serialise(witness=False)) + flag + each * len(unsigned.inputs)
 
 
-def assemble(verified: VerifiedSpend, signatures: Sequence[bytes]) -> Transaction:
-    """The unsigned transaction with its witnesses; one checked signature for each input, in order."""
+def opened(place: Place, signatures: Sequence[bytes]) -> tuple[bytes, tuple[bytes, ...]]:
+    """The scriptSig and witness that open a place: one signature, or the threshold in the keys' order."""
+    key = place.keys[0].key
+    if place.kind == "p2tr":
+        return b"", tuple(signatures)
+    items = tuple(signature + bytes([SIGHASH_ALL]) for signature in signatures)
+    if place.kind == "p2pkh":
+        return push(items[0]) + push(key), ()
+    script_sig = push(place.redeem_script) if place.redeem_script else b""
+    if place.witness_script:
+        # OP_CHECKMULTISIG takes one item more than it needs, which must be empty (BIP147).
+        return script_sig, (b"", *items, place.witness_script)
+    return script_sig, (items[0], key)
+
+
+def assemble(verified: VerifiedSpend, signatures: Sequence[Sequence[bytes]]) -> Transaction:
+    """The unsigned transaction with what opens its inputs; checked signatures for each input, in order."""
     inputs = []
-    for tx_in, coin, signature in zip(verified.unsigned.inputs, verified.inputs, signatures, strict=True):
-        taproot = coin.script[:2] == b"\x51\x20"
-        witness = (signature,) if taproot else (signature + bytes([SIGHASH_ALL]), coin.key)
-        inputs.append(replace(tx_in, witness=witness))
+    for tx_in, coin, given in zip(verified.unsigned.inputs, verified.inputs, signatures, strict=True):
+        script_sig, witness = opened(coin.place, given)
+        inputs.append(TxIn(tx_in.outpoint, script_sig, tx_in.sequence, witness))
     return replace(verified.unsigned, inputs=tuple(inputs))
 
 
@@ -46,12 +68,12 @@ def require_consensus(raw: bytes, spent: Sequence[TxOut]) -> None:
     import pbk
     from pbk.script import PrecomputedTransactionData
 
-    # The kernel aborts the whole process when it is given another number of spent outputs than inputs.
-    inputs = len(Transaction.parse(raw).inputs)
-    if not inputs or inputs != len(spent):
-        raise PsbtError("consensus", f"expected {inputs} spent outputs, found {len(spent)}")
     try:
         transaction = pbk.Transaction(raw)
+        inputs = len(transaction.inputs)
+        # The kernel aborts the whole process when it is given another number of spent outputs than inputs.
+        if not inputs or inputs != len(spent):
+            raise PsbtError("consensus", f"expected {inputs} spent outputs, found {len(spent)}")
         outputs = [pbk.TransactionOutput(pbk.ScriptPubkey(each.script), each.value) for each in spent]
         shared = PrecomputedTransactionData(transaction, outputs)
         flags = pbk.ScriptVerificationFlags.ALL

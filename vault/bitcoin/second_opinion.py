@@ -1,7 +1,7 @@
 """A second, independent implementation of derivation and addresses: bitcoinlib, and only here.
 
-Witness version 0 only: its taproot addresses are wrong and are never asked for. Its wallets, services
-and PSBTs are never used; it is kept from writing anywhere but a temporary directory.
+Wallets of one key without taproot: its taproot addresses are wrong and are never asked for, nor are
+groups. Its wallets, services and PSBTs are never used; it writes to a temporary directory only.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from vault.address import NETWORKS, address_of
-from vault.bip32 import ExtendedKey
+from vault.address import NETWORKS, Network, address_of
 from vault.bitcoin.descriptor import Descriptor
 from vault.errors import AddressError
 
 # Importing bitcoinlib writes its settings somewhere: there, and gone with the process.
 _CONFIG: Final = "[logs]\nenable_bitcoinlib_logging=False\n[common]\nservice_caching_enabled=False\n"
 _PROVIDERS: Final = "{}\n"
+# Kind of wallet: bitcoinlib's words for the key, for the script and for the address.
+_WORDS: Final[dict[str, tuple[str, str, str]]] = {
+    "p2pkh": ("legacy", "p2pkh", "base58"),
+    "p2sh-p2wpkh": ("p2sh-segwit", "p2sh_p2wpkh", "base58"),
+    "p2wpkh": ("segwit", "p2wpkh", "bech32"),
+}
 _directory: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def has_second_opinion(descriptor: Descriptor) -> bool:
     """Whether a second implementation can check this wallet's addresses."""
-    return descriptor.kind == "p2wpkh"
+    return descriptor.kind in _WORDS
 
 
 def check_address(descriptor: Descriptor, change: bool, index: int) -> str:
@@ -37,14 +42,15 @@ def check_address(descriptor: Descriptor, change: bool, index: int) -> str:
     if not has_second_opinion(descriptor):
         raise AddressError(
             "no_second_opinion",
-            f"expected a p2wpkh wallet, found {descriptor.kind}: no second implementation is trusted with it",
+            f"expected a wallet of {', '.join(_WORDS)}, found {descriptor.kind}: no second implementation is "
+            "trusted with it",
             hint="Compare the address on the device's screen instead.",
         )
     ours = descriptor.address(change, index)
     # bitcoinlib has no regtest keys; all test networks share them, only the address prefix differs.
     network = NETWORKS["mainnet" if descriptor.network.name == "mainnet" else "testnet4"]
     same_script = address_of(descriptor.script_pubkey(change, index), network)
-    theirs = _derive(descriptor.account, network.name, change, index)
+    theirs = _derive(descriptor, network, change, index)
     if theirs != same_script:
         raise AddressError(
             "second_opinion",
@@ -55,12 +61,13 @@ def check_address(descriptor: Descriptor, change: bool, index: int) -> str:
     return ours
 
 
-def _derive(account: ExtendedKey, network: str, change: bool, index: int) -> str:
+def _derive(descriptor: Descriptor, network: Network, change: bool, index: int) -> str:
     keys = _bitcoinlib()
-    name = "bitcoin" if network == "mainnet" else "testnet"
-    key = keys.HDKey(account.text(NETWORKS[network]), network=name, witness_type="segwit")
+    name = "bitcoin" if network.name == "mainnet" else "testnet"
+    witness_type, script_type, encoding = _WORDS[descriptor.kind]
+    key = keys.HDKey(descriptor.account.text(network), network=name, witness_type=witness_type)
     child = key.child_public(int(change)).child_public(index)
-    return str(child.address(script_type="p2wpkh", encoding="bech32"))
+    return str(child.address(script_type=script_type, encoding=encoding))
 
 
 def _bitcoinlib() -> Any:

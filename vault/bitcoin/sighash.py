@@ -1,4 +1,4 @@
-"""What a signature commits to: BIP143 (witness version 0) and BIP341 (taproot key path).
+"""What a signature commits to: legacy, BIP143 (witness version 0) and BIP341 (taproot key path).
 
 Only the whole-transaction forms exist here, SIGHASH_ALL and SIGHASH_DEFAULT: nothing else is signed.
 """
@@ -10,20 +10,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vault.address import sha256d
+from vault.address import script_type, sha256d
 from vault.bip32 import tagged_hash
+from vault.bitcoin.scripts import p2pkh
 from vault.bitcoin.transaction import Transaction, TxOut
-from vault.bitcoin.wire import counted
+from vault.bitcoin.wire import compact_size, counted
 
 SIGHASH_DEFAULT: Final = 0x00
 SIGHASH_ALL: Final = 0x01
+_ALL_32: Final = SIGHASH_ALL.to_bytes(4, "little")
 
 
 @dataclass(frozen=True, slots=True)
 class SighashParts:
-    """SHA-256 over what all inputs of one transaction share, computed once (BIP341 names them).
+    """What all inputs of one transaction share, computed once.
 
-    BIP143 hashes the same parts once more.
+    The hashes are SHA-256 as BIP341 names them; BIP143 hashes the same parts once more. `blanks` are the
+    inputs without scripts, 41 bytes each, and `tail` all that follows the inputs (legacy).
     """
 
     transaction: Transaction
@@ -33,37 +36,57 @@ class SighashParts:
     scripts: bytes
     sequences: bytes
     outputs: bytes
+    blanks: bytes
+    tail: bytes
 
     @classmethod
     def of(cls, transaction: Transaction, spent: Sequence[TxOut]) -> SighashParts:
         """`spent` are the proven outputs the inputs spend, in the inputs' order."""
-        if len(spent) != len(transaction.inputs):
-            raise ValueError(f"expected {len(transaction.inputs)} spent outputs, found {len(spent)}")
+        inputs = transaction.inputs
+        if len(spent) != len(inputs):
+            raise ValueError(f"expected {len(inputs)} spent outputs, found {len(spent)}")
+        outputs = b"".join(each.serialise() for each in transaction.outputs)
+        locktime = transaction.locktime.to_bytes(4, "little")
         return cls(
             transaction,
             tuple(spent),
-            _sha256(each.outpoint.serialise() for each in transaction.inputs),
+            _sha256(each.outpoint.serialise() for each in inputs),
             _sha256(each.value.to_bytes(8, "little") for each in spent),
             _sha256(counted(each.script) for each in spent),
-            _sha256(each.sequence.to_bytes(4, "little") for each in transaction.inputs),
-            _sha256(each.serialise() for each in transaction.outputs),
+            _sha256(each.sequence.to_bytes(4, "little") for each in inputs),
+            hashlib.sha256(outputs).digest(),
+            b"".join(
+                each.outpoint.serialise() + b"\0" + each.sequence.to_bytes(4, "little") for each in inputs
+            ),
+            compact_size(len(transaction.outputs)) + outputs + locktime + _ALL_32,
         )
 
-    def p2wpkh(self, index: int) -> bytes:
-        """BIP143 digest of a p2wpkh input under SIGHASH_ALL."""
-        tx, this, coin = self.transaction, self.transaction.inputs[index], self.spent[index]
-        script_code = b"\x76\xa9\x14" + coin.script[2:22] + b"\x88\xac"
+    def legacy(self, index: int) -> bytes:
+        """Digest of an input without witness under SIGHASH_ALL: its script stands in its place."""
+        start = 41 * index
+        return sha256d(
+            self.transaction.version.to_bytes(4, "little")
+            + compact_size(len(self.spent))
+            + self.blanks[: start + 36]
+            + counted(self.spent[index].script)
+            + self.blanks[start + 37 :]
+            + self.tail
+        )
+
+    def witness_v0(self, index: int, script_code: bytes) -> bytes:
+        """BIP143 digest under SIGHASH_ALL."""
+        tx, this = self.transaction, self.transaction.inputs[index]
         return sha256d(
             tx.version.to_bytes(4, "little")
             + _again(self.prevouts)
             + _again(self.sequences)
             + this.outpoint.serialise()
             + counted(script_code)
-            + coin.value.to_bytes(8, "little")
+            + self.spent[index].value.to_bytes(8, "little")
             + this.sequence.to_bytes(4, "little")
             + _again(self.outputs)
             + tx.locktime.to_bytes(4, "little")
-            + SIGHASH_ALL.to_bytes(4, "little")
+            + _ALL_32
         )
 
     def p2tr(self, index: int) -> bytes:
@@ -84,9 +107,23 @@ class SighashParts:
             + index.to_bytes(4, "little"),
         )
 
-    def digest(self, index: int) -> bytes:
-        """The digest of an input by the kind of output it spends (p2wpkh or p2tr)."""
-        return self.p2tr(index) if self.spent[index].script[:2] == b"\x51\x20" else self.p2wpkh(index)
+    def digest(self, index: int, script_code: bytes = b"") -> bytes:
+        """The digest of an input by the kind of output it spends.
+
+        `script_code` is needed where the output only holds a script's hash (p2sh, p2wsh): the witness
+        script, or for a nested key the p2pkh script of its hash. Raises ValueError where it is missing.
+        """
+        script = self.spent[index].script
+        kind = script_type(script)
+        if kind == "p2tr":
+            return self.p2tr(index)
+        if kind == "p2pkh":
+            return self.legacy(index)
+        if kind == "p2wpkh":
+            return self.witness_v0(index, p2pkh(script[2:]))
+        if kind not in {"p2sh", "p2wsh"} or not script_code:
+            raise ValueError(f"expected the script code of a {kind} output")
+        return self.witness_v0(index, script_code)
 
 
 def _sha256(parts: Iterable[bytes]) -> bytes:

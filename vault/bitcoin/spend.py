@@ -1,6 +1,7 @@
 """Value types of a spend: what is expected, what was proven, and what may be broadcast.
 
-A `VerifiedSpend` is made by `verify.verify_psbt` only; a `FinalTransaction` by `verify_signed` only.
+A `VerifiedSpend` is made by `verify.verify_psbt` only (and grows signatures by `verify.collect`); a
+`FinalTransaction` by `verify_signed` only.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from vault.address import Network, address_of
-from vault.bitcoin.descriptor import Descriptor, path_text
+from vault.bitcoin.descriptor import Descriptor, Place
 from vault.bitcoin.transaction import OutPoint, Transaction, TxOut
 from vault.errors import AddressError
 from vault.money import Amount
@@ -20,12 +21,26 @@ RBF_SEQUENCE: Final = 0xFFFFFFFD
 
 
 @dataclass(frozen=True, slots=True)
+class FeeRange:
+    """A planned fee that is not exact: both ends belong to it."""
+
+    least: Amount
+    most: Amount
+
+    def __str__(self) -> str:
+        return f"{self.least} to {self.most}"
+
+
+@dataclass(frozen=True, slots=True)
 class ExpectedSpend:
     """What the plan says. `payments` are (output script, amount), each to be found exactly once.
 
-    `change_gap`: the first change index that is too far to be believed. `inputs`: the exact coins to
-    be spent, in any order; None leaves the choice open (every coin must still be ours). `fee`: the exact
-    fee planned; None leaves it to the caps, up to which change can be shaved into the fee.
+    `change_gap`: the first index that is too far to be believed. `inputs`: the exact coins to be spent,
+    in any order; None leaves the choice open (every coin must still be ours). `fee`: the fee planned,
+    exact or a range; None leaves it to the caps, up to which change can be shaved into the fee.
+    `max_change`: change outputs allowed, 0 or 1. `confirmed`: the coins that the chain is known to have
+    confirmed, others are refused; None allows unconfirmed inputs (replacement, CPFP). `in_progress`: the
+    PSBT may carry signatures of a group's cosigners, each of which is proven.
     """
 
     descriptor: Descriptor
@@ -36,16 +51,31 @@ class ExpectedSpend:
     sequence: int = RBF_SEQUENCE
     version: int = 2
     inputs: tuple[OutPoint, ...] | None = None
-    fee: Amount | None = None
+    fee: Amount | FeeRange | None = None
+    max_change: int = 1
+    confirmed: frozenset[OutPoint] | None = None
+    in_progress: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FeeLimits:
-    """Caps on the network fee: absolute, sat/vB at the worst-case size, and share of what is paid."""
+    """Caps on the network fee: absolute, sat/vB at the worst-case size, and share of what is paid.
+
+    Where nothing but change is made the share is of the change.
+    """
 
     max_fee: Amount
     max_fee_rate: Decimal
     max_fee_share: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PartialSignature:
+    """A cosigner's signature of an input: derived key, strict DER without the sighash byte."""
+
+    input: int
+    key: bytes
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +84,52 @@ class VerifiedInput:
 
     outpoint: OutPoint
     amount: Amount
-    script: bytes
     sequence: int
-    change: bool
-    index: int
-    path: tuple[int, ...]
-    key: bytes
+    place: Place
     previous: bytes
+
+    @property
+    def script(self) -> bytes:
+        """The output script it spends."""
+        return self.place.script_pubkey
 
     @property
     def spent(self) -> TxOut:
         """The output it spends."""
-        return TxOut(self.amount.units, self.script)
+        return TxOut(self.amount.units, self.place.script_pubkey)
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedOutput:
-    """Output number `output`; `path` and `key` are set for change only, and were re-derived."""
+    """Output number `output`, a planned payment."""
 
     output: int
     script: bytes
     amount: Amount
-    path: tuple[int, ...] = ()
-    key: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedChange:
+    """Output number `output`, derived again from our descriptor."""
+
+    output: int
+    amount: Amount
+    place: Place
+
+    @property
+    def script(self) -> bytes:
+        """The output script."""
+        return self.place.script_pubkey
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSpend:
-    """A PSBT that says what the plan says. `fee_rate` is sat/vB at `worst_vsize`."""
+    """A PSBT that says what the plan says. `fee_rate` is sat/vB at `worst_vsize`.
+
+    `txid` is that of the unsigned transaction; a scriptSig (p2pkh, and both kinds under p2sh) makes
+    another one of it, which only the `FinalTransaction` knows.
+    `partial` are the signatures of a group's cosigners so far, each proven, in order of input and key.
+    """
 
     psbt: bytes
     expected: ExpectedSpend
@@ -89,10 +137,24 @@ class VerifiedSpend:
     txid: str
     inputs: tuple[VerifiedInput, ...]
     payments: tuple[VerifiedOutput, ...]
-    change: VerifiedOutput | None
+    change: VerifiedChange | None
     fee: Amount
     worst_vsize: int
     fee_rate: Decimal
+    partial: tuple[PartialSignature, ...] = ()
+
+    @property
+    def spent(self) -> tuple[TxOut, ...]:
+        """The proven outputs it spends, in the inputs' order."""
+        return tuple(each.spent for each in self.inputs)
+
+    @property
+    def missing(self) -> int:
+        """Signatures that the input with the fewest still lacks."""
+        have = [0] * len(self.inputs)
+        for each in self.partial:
+            have[each.input] += 1
+        return max(0, *(one.place.threshold - count for one, count in zip(self.inputs, have, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +199,7 @@ def describe(verified: VerifiedSpend) -> SpendDescription:
     return SpendDescription(
         txid=verified.txid,
         inputs=tuple(
-            SpendLine(str(each.outpoint), each.amount, f"ours, at {path_text(each.path)}")
+            SpendLine(str(each.outpoint), each.amount, f"ours, at {each.place.where}")
             for each in verified.inputs
         ),
         payments=tuple(
@@ -148,7 +210,7 @@ def describe(verified: VerifiedSpend) -> SpendDescription:
         else SpendLine(
             _where(change.script, network),
             change.amount,
-            f"derived again from our descriptor at {path_text(change.path)}",
+            f"derived again from our descriptor at {change.place.where}",
         ),
         fee=verified.fee,
         fee_rate=verified.fee_rate,

@@ -102,8 +102,7 @@ class Transaction:
         outputs = [_read_output(reader) for _ in range(reader.count(_MIN_OUTPUT))]
         if segwit:
             inputs = [
-                replace(each, witness=tuple(reader.counted() for _ in range(reader.count(1))))
-                for each in inputs
+                TxIn(each.outpoint, each.script_sig, each.sequence, _read_witness(reader)) for each in inputs
             ]
             if not any(each.witness for each in inputs):
                 raise PsbtError("bad_transaction", "expected a witness after the witness flag, found none")
@@ -134,12 +133,12 @@ class Transaction:
     @property
     def txid(self) -> str:
         """Transaction id, as people write it."""
-        return sha256d(self.serialise(witness=False))[::-1].hex()
+        return hash_id(self.serialise(witness=False))
 
     @property
     def wtxid(self) -> str:
         """Hash over the form with witness, as people write it (BIP141)."""
-        return sha256d(self.serialise())[::-1].hex()
+        return hash_id(self.serialise())
 
     @property
     def weight(self) -> int:
@@ -153,7 +152,12 @@ class Transaction:
 
     def without_witness(self) -> Transaction:
         """The same transaction with every witness and scriptSig removed (what a signer was given)."""
-        return replace(self, inputs=tuple(replace(each, witness=(), script_sig=b"") for each in self.inputs))
+        return replace(self, inputs=tuple(TxIn(each.outpoint, b"", each.sequence) for each in self.inputs))
+
+
+def hash_id(serialised: bytes) -> str:
+    """Transaction id of the form without witness, wtxid of the form with it, as people write them."""
+    return sha256d(serialised)[::-1].hex()
 
 
 def _read_input(reader: Reader) -> TxIn:
@@ -161,6 +165,10 @@ def _read_input(reader: Reader) -> TxIn:
     vout = reader.integer(4)
     script_sig = reader.counted()
     return TxIn(OutPoint(txid, vout), script_sig, reader.integer(4))
+
+
+def _read_witness(reader: Reader) -> tuple[bytes, ...]:
+    return tuple([reader.counted() for _ in range(reader.count(1))])
 
 
 def _read_output(reader: Reader) -> TxOut:

@@ -11,28 +11,30 @@ from vault.errors import PsbtError
 class Reader:
     """A cursor over bytes; every overrun is a `PsbtError` (``psbt.truncated``)."""
 
-    __slots__ = ("_data", "_what", "position")
+    __slots__ = ("_data", "_end", "_what", "position")
 
     def __init__(self, data: bytes, what: str) -> None:
         self._data = data
+        self._end = len(data)
         self._what = what
         self.position = 0
 
     @property
     def left(self) -> int:
-        return len(self._data) - self.position
+        return self._end - self.position
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
-        if count > self.left:
+        start = self.position
+        end = start + count
+        if end > self._end:
             raise PsbtError(
                 "truncated",
-                f"{self._what}: expected {count} bytes at offset {self.position}, found {self.left}",
+                f"{self._what}: expected {count} bytes at offset {start}, found {self.left}",
                 hint="The data was cut off or a length in it is wrong; get it again, whole.",
             )
-        start = self.position
-        self.position += count
-        return self._data[start : self.position]
+        self.position = end
+        return self._data[start:end]
 
     def integer(self, size: int) -> int:
         """A little-endian unsigned integer of `size` bytes."""
@@ -40,7 +42,7 @@ class Reader:
 
     def compact_size(self) -> int:
         """A compact size in its shortest form. Raises `PsbtError` (``psbt.not_minimal``)."""
-        first = self.integer(1)
+        first = self.take(1)[0]
         if first < 0xFD:
             return first
         size = {0xFD: 2, 0xFE: 4, 0xFF: 8}[first]

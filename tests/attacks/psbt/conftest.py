@@ -1,48 +1,39 @@
-"""Gives the tests of this folder the test keys of tests/support and the forgeries."""
+"""Gives the tests of this folder a clean sample of every kind of wallet, and the forgeries for it."""
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any
+import functools
 
 import pytest
 
 from tests.attacks.psbt.forged_answers import FORGED_ANSWERS
 from tests.attacks.psbt.forged_psbts import FORGED_PSBTS
-from tests.support import bitcoin_keys as keys
+from tests.support.bitcoin_keys import Forgery, Sample, sample_of
+from vault.bitcoin.scripts import KINDS, Kind
+
+FORGERIES: dict[str, dict[str, Forgery]] = {"psbt_forgery": FORGED_PSBTS, "answer_forgery": FORGED_ANSWERS}
 
 
-@pytest.fixture(scope="session")
-def bitcoin_keys() -> ModuleType:
-    return keys
+@functools.cache
+def _sample(kind: Kind) -> Sample:
+    return sample_of(kind)
 
 
-@pytest.fixture(scope="session")
-def sample(request: pytest.FixtureRequest, bitcoin_keys: ModuleType) -> object:
-    return bitcoin_keys.sample_of(request.param)
-
-
-FORGERIES: dict[str, dict[str, Any]] = {
-    "psbts": dict(FORGED_PSBTS),
-    "answers": dict(FORGED_ANSWERS),
-}
-
-
-@pytest.fixture(scope="session")
-def forgeries() -> dict[str, Any]:
-    return {**FORGERIES["psbts"], **FORGERIES["answers"]}
+@pytest.fixture
+def sample(request: pytest.FixtureRequest) -> Sample:
+    return _sample(request.param)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test for both kinds of wallet, forgeries only for the kinds they apply to."""
-    for argument, which in (("psbt_forgery", "psbts"), ("answer_forgery", "answers")):
+    """Every test for every kind of wallet, forgeries only for the kinds they apply to."""
+    for argument, named in FORGERIES.items():
         if argument in metafunc.fixturenames:
             cases = [
                 pytest.param(kind, forgery, id=f"{kind}-{name}")
-                for name, forgery in FORGERIES[which].items()
+                for name, forgery in named.items()
                 for kind in forgery.kinds
             ]
             metafunc.parametrize(("sample", argument), cases, indirect=["sample"])
             return
     if "sample" in metafunc.fixturenames:
-        metafunc.parametrize("sample", ["p2wpkh", "p2tr"], indirect=True)
+        metafunc.parametrize("sample", KINDS, indirect=True)

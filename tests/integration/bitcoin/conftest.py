@@ -10,7 +10,7 @@ import pytest
 from emulator.chains.chain import BitcoinChain
 from emulator.chains.esplora import EsploraServer
 from tests.support import bitcoin_keys as keys
-from vault.bitcoin.backend import EsploraBackend
+from vault.bitcoin.backends.esplora import EsploraBackend
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
-import io
+import contextlib
 import socket
 import threading
 from dataclasses import replace
 from decimal import Decimal
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,8 +15,7 @@ import pytest
 from emulator.chains.chain import BitcoinChain
 from emulator.chains.esplora import EsploraServer
 from emulator.chains.faults import Fault, FaultKind
-from vault.bitcoin import backend as backend_module
-from vault.bitcoin.backend import EsploraBackend
+from vault.bitcoin.backends.esplora import EsploraBackend
 from vault.bitcoin.sighash import SighashParts
 from vault.bitcoin.spend import RBF_SEQUENCE
 from vault.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
@@ -207,14 +205,28 @@ def test_a_server_that_speaks_otherwise_is_refused(answer: bytes) -> None:
     assert refused.value.code in {"chain.no_answer", "chain.bad_answer"}
 
 
-def test_a_server_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(0, 1000, 4))
-    monkeypatch.setattr(backend_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    body = io.BytesIO(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + bytes(200_000))
-    response = http.client.HTTPResponse(SimpleNamespace(makefile=lambda *_: body))  # type: ignore[arg-type]
-    response.begin()
-    with pytest.raises(TimeoutError):
-        EsploraBackend("http://127.0.0.1", timeout=5)._body(response)
+@pytest.mark.parametrize(
+    "start", [b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Slow: "]
+)
+def test_a_server_that_trickles_is_given_up(start: bytes) -> None:
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(start)
+                while not over.wait(0.05):  # each byte well within the timeout, all of them never
+                    connection.sendall(b"9")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(ChainError) as refused:
+            EsploraBackend(f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=0.5).tip_height()
+        over.set()
+        thread.join(5)
+    assert refused.value.code == "chain.no_answer"
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1", "127.0.0.1:80", "http://", "http://h/?a=b"])

@@ -1,4 +1,4 @@
-"""Watch-only wallets on a validating regtest chain: bdk over HTTP to Esplora, signed by test keys.
+"""Watch-only wallets on a validating regtest chain, asked over HTTP from Esplora, signed by test keys.
 
 Coins are received, spent with change, evacuated and reorganised out; amounts agree to the satoshi.
 """
@@ -18,12 +18,14 @@ from emulator.chains.chain import BitcoinChain
 from emulator.chains.esplora import EsploraServer
 from emulator.chains.faults import Fault, FaultKind
 from vault.address import network_of, script_pubkey
-from vault.bitcoin.backend import EsploraBackend
-from vault.bitcoin.psbt import Psbt
-from vault.bitcoin.psbt_fields import In
+from vault.bitcoin.backends.esplora import EsploraBackend
+from vault.bitcoin.psbt.document import Psbt
+from vault.bitcoin.psbt.fields import In
 from vault.bitcoin.spend import ExpectedSpend, FeeLimits, FinalTransaction
+from vault.bitcoin.transaction import OutPoint
 from vault.bitcoin.verify import verify_psbt, verify_signed
-from vault.bitcoin.wallet import BuiltPsbt, WatchWallet
+from vault.bitcoin.wallet.consolidate import plan_consolidation
+from vault.bitcoin.wallet.watch import BuiltPsbt, WatchWallet
 from vault.errors import ChainError, PsbtError, StoreError
 from vault.money import BTC, Amount
 
@@ -35,9 +37,8 @@ STRANGER = b"\x00\x14" + b"\x77" * 20
 
 
 def open_wallet(account: Account, directory: Path, server: EsploraServer, *, timeout: int = 5) -> WatchWallet:
-    return WatchWallet(
-        "cold", account.descriptor, REGTEST, directory, server.url, role="cold", timeout=timeout
-    )
+    backend = EsploraBackend(server.url, timeout, network=REGTEST)
+    return WatchWallet("cold", account.descriptor, REGTEST, directory, backend, role="cold")
 
 
 def funded(account: Account, directory: Path, server: EsploraServer, *amounts: int) -> WatchWallet:
@@ -250,11 +251,68 @@ def test_state_is_private_and_bound_to_its_descriptor(
         open_wallet(other, directory, server)
     assert refused.value.code == "store.wallet_state"
     with pytest.raises(StoreError) as refused:
-        WatchWallet("cold", account.descriptor, network_of("signet"), tmp_path, server.url, role="cold")
+        WatchWallet(
+            "cold",
+            account.descriptor,
+            network_of("signet"),
+            tmp_path,
+            EsploraBackend(server.url),
+            role="cold",
+        )
     assert refused.value.code == "store.wallet_network"
     with pytest.raises(StoreError) as refused:
-        WatchWallet("../cold", account.descriptor, REGTEST, tmp_path, server.url, role="cold")
+        WatchWallet("../cold", account.descriptor, REGTEST, tmp_path, EsploraBackend(server.url), role="cold")
     assert refused.value.code == "store.wallet_name"
+
+
+def test_a_bump_a_cancellation_and_a_child_are_taken_by_the_chain(
+    account: Account, chain: BitcoinChain, server: EsploraServer, backend: EsploraBackend, tmp_path: Path
+) -> None:
+    wallet = funded(account, tmp_path, server, 30_000_000, 20_000_000)
+    payments = ((STRANGER, Amount(BTC, 12_000_000)),)
+    slow = signed(account, wallet.build_spend(payments, Decimal(1)))
+    backend.broadcast(slow.raw)
+    wallet.sync()
+    bump = wallet.build_replacement(wallet.transaction(slow.txid), payments, Decimal(5), keep_payments=True)
+    backend.broadcast(signed(account, bump).raw)
+    wallet.sync()
+    cancel = wallet.build_replacement(wallet.transaction(bump.txid), (), Decimal(9), keep_payments=False)
+    backend.broadcast(signed(account, cancel).raw)
+    report = wallet.sync()
+    assert (report.new, report.vanished) == ((cancel.txid,), (bump.txid,))
+    child = wallet.build_child(OutPoint(cancel.txid, 0), Decimal(30))
+    backend.broadcast(signed(account, child).raw)
+    chain.mine(1)
+    wallet.sync()
+    fees = cancel.fee.units + child.fee.units
+    assert wallet.balance(NOW).confirmed == Amount(BTC, 50_000_000 - fees)
+    assert {line.txid for line in wallet.history() if line.fee} == {cancel.txid, child.txid}
+
+
+def test_a_child_lifts_a_payment_whose_fee_only_its_previous_transactions_tell(
+    account: Account, chain: BitcoinChain, server: EsploraServer, backend: EsploraBackend, tmp_path: Path
+) -> None:
+    wallet = funded(account, tmp_path, server)
+    chain.fund(wallet.next_receive_address()[1], 7_000_000, confirmations=0)
+    wallet.sync()
+    (coin,) = wallet.coins()
+    built = wallet.build_child(coin.outpoint, Decimal(20))
+    backend.broadcast(signed(account, built).raw)
+    chain.mine(1)
+    wallet.sync()
+    assert wallet.balance(NOW).confirmed == Amount(BTC, 7_000_000) - built.fee
+
+
+def test_a_consolidation_joins_its_coins(
+    account: Account, chain: BitcoinChain, server: EsploraServer, backend: EsploraBackend, tmp_path: Path
+) -> None:
+    wallet = funded(account, tmp_path, server, *[100_000] * 12)
+    (plan,) = plan_consolidation(wallet.coins(), account.descriptor, Decimal(1), (Decimal(20),))
+    final = signed(account, wallet.build_consolidation(plan.coins, plan.fee_rate))
+    backend.broadcast(final.raw)
+    chain.mine(1)
+    wallet.sync()
+    assert [coin.amount for coin in wallet.coins() if coin.spent_by is None] == [plan.amount - plan.cost]
 
 
 def test_a_damaged_state_file_is_refused(
@@ -272,8 +330,8 @@ def test_a_damaged_state_file_is_refused(
     [
         (Fault(FaultKind.ERROR, times=None), "chain.server_error"),
         (Fault(FaultKind.DROP, times=None), "chain.no_answer"),
-        (Fault(FaultKind.HANG, path="/scripthash", times=None), "chain.sync_failed"),
-        (Fault(FaultKind.GARBAGE, path="/scripthash", times=None), "chain.sync_failed"),
+        (Fault(FaultKind.HANG, path="/scripthash", times=None), "chain.no_answer"),
+        (Fault(FaultKind.GARBAGE, path="/scripthash", times=None), "chain.bad_answer"),
         (Fault(FaultKind.GARBAGE, path="/blocks", times=None), "chain.bad_answer"),
     ],
 )

@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 
 from tests.support import bitcoin_keys as keys
+from vault.bitcoin.scripts import KINDS
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +15,6 @@ def bitcoin_keys() -> ModuleType:
     return keys
 
 
-@pytest.fixture(scope="session", params=["p2wpkh", "p2tr"])
+@pytest.fixture(scope="session", params=KINDS)
 def sample(request: pytest.FixtureRequest, bitcoin_keys: ModuleType) -> object:
     return bitcoin_keys.sample_of(request.param)

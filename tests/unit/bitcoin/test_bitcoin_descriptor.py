@@ -1,20 +1,34 @@
-"""Our own derivation and descriptors, against the published vectors of BIP84, BIP86, BIP341 and BIP380."""
+"""Our own derivation and descriptors, against the published vectors of BIP49, 84, 86, 341 and 380, and
+against bdk and embit for all six kinds.
+"""
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import pytest
+from embit import descriptor as embit_descriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.address import base58check_decode, base58check_encode, hash160, network_of
-from vault.bip32 import ExtendedKey, derive, taproot_output_key
-from vault.bitcoin.descriptor import Descriptor, descriptor_checksum, path_text
+from vault.address import NETWORKS, base58check_decode, base58check_encode, hash160, network_of
+from vault.bip32 import HARDENED, ExtendedKey, derive, taproot_output_key
+from vault.bitcoin.descriptor import Descriptor, PlaceFinder, descriptor_checksum
+from vault.bitcoin.scripts import GROUP_KINDS, KINDS, Kind
 from vault.errors import ConfigError
 
 MAINNET = network_of("mainnet")
+FORMS = {
+    "p2pkh": "pkh([",
+    "p2sh-p2wpkh": "sh(wpkh([",
+    "p2wpkh": "wpkh([",
+    "p2tr": "tr([",
+    "p2wsh": "wsh(sortedmulti(2,[",
+    "p2sh-p2wsh": "sh(wsh(sortedmulti(2,[",
+}
 # BIP39 seed of "abandon … about" without passphrase: the seed of BIP84's and BIP86's vectors.
 SEED = bytes.fromhex(
     "5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc1"
@@ -24,6 +38,7 @@ BIP84_ZPUB = (
     "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2"
     "oz2AGutZYs"
 )
+BIP49_KEY = "03a1af804ac108a8a51782198c2d034b28bf90c8803f5a53f76276fa69a4eae77f"
 BIP86_XPUB = (
     "xpub6BgBgsespWvERF3LHQu6CnqdvfEvtMcQjYrcRzx53QJjSxarj2afYWcLteoGVky7D3UKDP9QyrLprQ3VCECoY49yfdDEHGCtM"
     "Mj92pReUsQ"
@@ -50,6 +65,15 @@ def test_derives_the_addresses_of_bip86(bitcoin_keys: ModuleType) -> None:
     assert descriptor.address(False, 0) == "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr"
     assert descriptor.address(False, 1) == "bc1p4qhjn9zdvkux4e44uhx8tc55attvtyu358kutcqkudyccelu0was9fqzwh"
     assert descriptor.address(True, 0) == "bc1p3qkhfews2uk44qtvauqyr2ttdsw7svhkl9nkm9s9c3x4ax5h60wqwruhk7"
+
+
+def test_derives_the_address_of_bip49(bitcoin_keys: ModuleType) -> None:
+    """BIP49 gives its example for testnet."""
+    descriptor = bitcoin_keys.account_of(SEED, "p2sh-p2wpkh", network_of("testnet4")).descriptor
+    assert descriptor.key(False, 0).hex() == BIP49_KEY
+    assert descriptor.address(False, 0) == "2Mww8dCYPUpKHofjgcXcBCEGmniw9CoaiD2"
+    redeem = descriptor.place(False, 0).redeem_script
+    assert redeem.hex() == "001438971f73930f6c141d977ac4fd4a727c854935b3"
 
 
 def test_derives_public_children_as_bip32_test_vector_2() -> None:
@@ -81,12 +105,16 @@ def test_computes_the_checksum_of_bip380() -> None:
     assert descriptor_checksum("raw(deadbeef)") == "89f8spxm"
 
 
-@pytest.mark.parametrize("kind", ["p2wpkh", "p2tr"])
-def test_reads_what_it_writes(bitcoin_keys: ModuleType, kind: str) -> None:
-    descriptor = mainnet(bitcoin_keys, kind)
-    assert Descriptor.parse(descriptor.text(), MAINNET) == descriptor
-    assert descriptor.kind == kind
-    assert path_text(descriptor.origin_path) in {"m/84h/0h/0h", "m/86h/0h/0h"}
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_reads_what_it_writes(bitcoin_keys: ModuleType, kind: Kind, name: str) -> None:
+    network = network_of(name)
+    descriptor = bitcoin_keys.account_of(SEED, kind, network).descriptor
+    text = descriptor.text()
+    assert Descriptor.parse(text, network) == descriptor
+    assert Descriptor.parse(text, network).text() == text
+    assert (descriptor.kind, descriptor.group) == (kind, kind in GROUP_KINDS)
+    assert text.startswith(FORMS[kind])
 
 
 def test_reads_apostrophes_for_hardened_steps(bitcoin_keys: ModuleType) -> None:
@@ -95,15 +123,181 @@ def test_reads_apostrophes_for_hardened_steps(bitcoin_keys: ModuleType) -> None:
     assert Descriptor.parse(f"{body}#{descriptor_checksum(body)}", MAINNET) == descriptor
 
 
-def test_agrees_with_bdk_on_both_branches(bitcoin_keys: ModuleType) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["mainnet", "regtest"])
+def test_agrees_with_bdk_on_both_branches(bitcoin_keys: ModuleType, kind: Kind, name: str) -> None:
     bdk: Any = pytest.importorskip("bdkpython")
-    for kind in ("p2wpkh", "p2tr"):
-        descriptor = mainnet(bitcoin_keys, kind)
-        for branch in (0, 1):
-            theirs = bdk.Descriptor(descriptor.text(branch=branch), bdk.NetworkKind.MAIN)
-            for index in (0, 1, 19, 2**31 - 1):
-                address = str(theirs.derive_address(index, bdk.Network.BITCOIN))
-                assert descriptor.address(bool(branch), index) == address
+    network = network_of(name)
+    theirs_of = (bdk.NetworkKind.MAIN, bdk.Network.BITCOIN)
+    if name == "regtest":
+        theirs_of = (bdk.NetworkKind.TEST, bdk.Network.REGTEST)
+    descriptor = bitcoin_keys.account_of(SEED, kind, network).descriptor
+    for branch in (0, 1):
+        theirs = bdk.Descriptor(descriptor.text(branch=branch), theirs_of[0])
+        for index in (0, 1, 19, 2**31 - 1):
+            address = str(theirs.derive_address(index, theirs_of[1]))
+            assert descriptor.address(bool(branch), index) == address
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_agrees_with_embit_on_every_script(bitcoin_keys: ModuleType, kind: Kind) -> None:
+    descriptor = mainnet(bitcoin_keys, kind)
+    theirs = embit_descriptor.Descriptor.from_string(descriptor.text())
+    for branch in (0, 1):
+        for index in (0, 7, 2**31 - 1):
+            place = descriptor.place(bool(branch), index)
+            derived = theirs.derive(index, branch_index=branch)
+            assert derived.script_pubkey().data == place.script_pubkey
+            if place.redeem_script:
+                assert derived.redeem_script().data == place.redeem_script
+            if place.witness_script:
+                assert derived.witness_script().data == place.witness_script
+
+
+@pytest.mark.parametrize("kind", GROUP_KINDS)
+@pytest.mark.parametrize(("threshold", "cosigners"), [(1, 2), (2, 2), (3, 5), (1, 15), (15, 15)])
+def test_agrees_with_bdk_and_embit_on_groups_of_all_sizes(
+    bitcoin_keys: ModuleType, kind: Kind, threshold: int, cosigners: int
+) -> None:
+    bdk: Any = pytest.importorskip("bdkpython")
+    seeds = [bytes([number]) * 16 for number in range(cosigners)]
+    descriptor = bitcoin_keys.group_of(seeds, threshold, kind, MAINNET).descriptor
+    theirs = bdk.Descriptor(descriptor.text(branch=1), bdk.NetworkKind.MAIN)
+    assert descriptor.address(True, 3) == str(theirs.derive_address(3, bdk.Network.BITCOIN))
+    place = descriptor.place(True, 3)
+    embits = embit_descriptor.Descriptor.from_string(descriptor.text()).derive(3, branch_index=1)
+    assert embits.witness_script().data == place.witness_script
+    assert len(place.witness_script) == 3 + 34 * cosigners
+
+
+@pytest.mark.parametrize("kind", GROUP_KINDS)
+def test_scripts_of_a_group_do_not_depend_on_the_order_of_its_keys(
+    bitcoin_keys: ModuleType, kind: Kind
+) -> None:
+    descriptor = mainnet(bitcoin_keys, kind)
+    texts = set()
+    for keys in itertools.permutations(descriptor.keys):
+        other = Descriptor.of_keys(kind, MAINNET, 2, keys)
+        texts.add(other.text())
+        assert Descriptor.parse(other.text(), MAINNET).keys == keys
+        for change in (False, True):
+            ours, theirs = descriptor.place(change, 4), other.place(change, 4)
+            assert ours.witness_script == theirs.witness_script
+            assert [each.key for each in ours.keys] == sorted(each.key for each in theirs.keys)
+    assert len(texts) == 6
+
+
+def test_a_place_says_whose_each_key_is(bitcoin_keys: ModuleType) -> None:
+    account = bitcoin_keys.account_of(SEED, "p2wsh")
+    place = account.descriptor.place(True, 9)
+    for each in place.keys:
+        expression = account.descriptor.keys[each.cosigner]
+        assert each.fingerprint == expression.fingerprint
+        assert each.path == (*expression.path, 1, 9)
+        assert each.key == account.nodes[each.cosigner].child(1).child(9).public
+    assert place.where == "1/9, 2 of 3 keys"
+
+
+def test_a_group_has_no_single_key(bitcoin_keys: ModuleType) -> None:
+    descriptor = mainnet(bitcoin_keys, "p2wsh")
+    for ask in (
+        lambda: descriptor.account,
+        lambda: descriptor.origin_fingerprint,
+        lambda: descriptor.origin_path,
+        lambda: descriptor.path(False, 0),
+        lambda: descriptor.key(False, 0),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            ask()
+        assert refused.value.code == "config.group_descriptor"
+
+
+def test_refuses_a_cosigner_that_would_count_twice(bitcoin_keys: ModuleType) -> None:
+    a, b, c = mainnet(bitcoin_keys, "p2wsh").keys
+    same_key = replace(c, account=replace(a.account, chain_code=bytes(32)))
+    same_origin = replace(c, fingerprint=a.fingerprint)
+    for third in (a, same_key, same_origin):
+        with pytest.raises(ConfigError) as refused:
+            Descriptor.of_keys("p2wsh", MAINNET, 2, (a, b, third))
+        assert refused.value.code == "config.cosigner_twice"
+
+
+def test_one_seed_may_be_two_cosigners_at_two_accounts(bitcoin_keys: ModuleType) -> None:
+    a, b, _ = mainnet(bitcoin_keys, "p2wsh").keys
+    step = 1 | HARDENED
+    second = replace(
+        b, fingerprint=a.fingerprint, path=(*b.path[:2], step, b.path[3])
+    )  # another key at account 1 of the same root
+    assert Descriptor.of_keys("p2wsh", MAINNET, 2, (a, second)).place(False, 0).threshold == 2
+
+
+@pytest.mark.parametrize(("threshold", "cosigners"), [(0, 3), (4, 3), (1, 1), (2, 16)])
+def test_refuses_groups_of_other_sizes(bitcoin_keys: ModuleType, threshold: int, cosigners: int) -> None:
+    for kind in GROUP_KINDS:
+        with pytest.raises(ConfigError) as refused:
+            bitcoin_keys.group_of([bytes([number]) * 16 for number in range(cosigners)], threshold, kind)
+        assert refused.value.code == "config.bad_group"
+
+
+def test_refuses_several_keys_where_one_belongs(bitcoin_keys: ModuleType) -> None:
+    keys = tuple(mainnet(bitcoin_keys, "p2wpkh").keys * 2)
+    with pytest.raises(ConfigError) as refused:
+        Descriptor.of_keys("p2wpkh", MAINNET, 1, keys)
+    assert refused.value.code == "config.bad_group"
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "code"),
+    [
+        ("p2wsh", "sortedmulti(2,", "sortedmulti(", "config.bad_descriptor"),
+        ("p2wsh", "sortedmulti(2,", "sortedmulti(02,", "config.bad_descriptor"),
+        ("p2wsh", "sortedmulti(2,", "sortedmulti(4,", "config.bad_group"),
+        ("p2wsh", "sortedmulti(", "multi(", "config.bad_descriptor"),
+        ("p2wsh", "wsh(", "sh(", "config.bad_descriptor"),
+        ("p2wsh", "0h/2h]", "0h/1h]", "config.descriptor_origin"),
+        ("p2wsh", "<0;1>", "<1;0>", "config.bad_descriptor"),
+        ("p2wsh", ",[", ", [", "config.bad_descriptor"),
+        ("p2sh-p2wsh", "48h/", "45h/", "config.descriptor_path"),
+        ("p2sh-p2wpkh", "sh(wpkh(", "sh(pkh(", "config.bad_descriptor"),
+        ("p2sh-p2wpkh", "sh(wpkh(", "wsh(wpkh(", "config.bad_descriptor"),
+        ("p2pkh", "44h/", "84h/", "config.descriptor_path"),
+        ("p2tr", "/*)", "/*,pk(xpub))", "config.bad_descriptor"),
+    ],
+)
+def test_refuses_another_form_with_a_true_checksum(
+    bitcoin_keys: ModuleType, kind: Kind, old: str, new: str, code: str
+) -> None:
+    body = mainnet(bitcoin_keys, kind).text().partition("#")[0]
+    assert old in body
+    changed = body.replace(old, new)
+    with pytest.raises(ConfigError) as refused:
+        Descriptor.parse(f"{changed}#{descriptor_checksum(changed)}", MAINNET)
+    assert refused.value.code == code
+
+
+def test_a_key_of_one_purpose_is_no_wallet_of_another(bitcoin_keys: ModuleType) -> None:
+    """The same account under another function would make addresses no device shows again."""
+    for kind in KINDS:
+        for other in KINDS:
+            keys = mainnet(bitcoin_keys, kind).keys
+            if kind == other or (kind in GROUP_KINDS) != (other in GROUP_KINDS):
+                continue
+            with pytest.raises(ConfigError) as refused:
+                Descriptor.of_keys(other, MAINNET, 2 if other in GROUP_KINDS else 1, keys)
+            assert refused.value.code == "config.descriptor_path"
+
+
+@given(data=st.data())
+def test_a_damaged_group_descriptor_is_refused_or_unchanged(
+    bitcoin_keys: ModuleType, data: st.DataObject
+) -> None:
+    text = mainnet(bitcoin_keys, "p2sh-p2wsh").text()
+    at = data.draw(st.integers(0, len(text) - 1))
+    damaged = text[:at] + data.draw(st.sampled_from("0159abxyz<>;/*,()[]h'#")) + text[at + 1 :]
+    try:
+        assert Descriptor.parse(damaged, MAINNET).text() == text
+    except ConfigError as error:
+        assert error.code.startswith("config.")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +306,7 @@ def test_agrees_with_bdk_on_both_branches(bitcoin_keys: ModuleType) -> None:
         (lambda text: text[:-1] + ("q" if text[-1] != "q" else "p"), "config.descriptor_checksum"),
         (lambda text: text.partition("#")[0], "config.descriptor_checksum"),
         (lambda text: text.replace("/0h]", "/1h]"), "config.descriptor_checksum"),
-        (lambda text: "x" * 400, "config.bad_descriptor"),
+        (lambda text: "x" * 4001, "config.bad_descriptor"),
         (lambda text: "pkh(é)#qqqqqqqq", "config.bad_descriptor"),
     ],
 )
@@ -126,7 +320,8 @@ def test_refuses_a_damaged_descriptor(bitcoin_keys: ModuleType, change: Any, cod
 @pytest.mark.parametrize(
     ("old", "new", "code"),
     [
-        ("wpkh(", "pkh(", "config.bad_descriptor"),
+        ("wpkh(", "pkh(", "config.descriptor_path"),
+        ("wpkh(", "combo(", "config.bad_descriptor"),
         ("<0;1>/*", "0/*", "config.bad_descriptor"),
         ("84h/0h/0h", "84h/0h", "config.descriptor_origin"),
         ("84h/0h/0h", "84h/0h/1h", "config.descriptor_origin"),
@@ -188,7 +383,7 @@ def test_refuses_hardened_indices(bitcoin_keys: ModuleType) -> None:
 def test_finds_its_own_scripts_whatever_the_hint(
     bitcoin_keys: ModuleType, change: bool, index: int, hint: tuple[bool, int] | None
 ) -> None:
-    for kind in ("p2wpkh", "p2tr"):
+    for kind in KINDS:
         descriptor = mainnet(bitcoin_keys, kind)
         script = descriptor.script_pubkey(change, index)
         assert descriptor.find(script, hint, 30) == (change, index)
@@ -200,3 +395,15 @@ def test_believes_no_hint_for_a_foreign_script(bitcoin_keys: ModuleType) -> None
     assert descriptor.find(b"\x51\x20" + bytes(32), (True, 3), 30) is None
     assert descriptor.find(descriptor.script_pubkey(True, 30), None, 30) is None
     assert descriptor.find(descriptor.script_pubkey(True, 30), (True, 30), 30) == (True, 30)
+
+
+@given(indices=st.lists(st.tuples(st.booleans(), st.integers(0, 14)), max_size=8))
+def test_a_finder_finds_every_script_again_in_any_order(
+    bitcoin_keys: ModuleType, indices: list[tuple[bool, int]]
+) -> None:
+    for kind in ("p2pkh", "p2wsh"):
+        descriptor = mainnet(bitcoin_keys, kind)
+        finder = PlaceFinder(descriptor, 15)
+        for place in indices:
+            assert finder.find(descriptor.script_pubkey(*place), None) == descriptor.place(*place)
+        assert finder.find(descriptor.script_pubkey(True, 15), (False, 3)) is None

@@ -1,4 +1,6 @@
-"""bitcoinlib as a second opinion: agrees on p2wpkh, is never asked about taproot, writes nothing at home."""
+"""bitcoinlib as a second opinion: agrees on the kinds of one key it gets right, is asked about no other,
+writes nothing at home.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ import pytest
 
 from vault.address import network_of
 from vault.bitcoin import second_opinion
+from vault.bitcoin.scripts import Kind
 from vault.errors import AddressError
 
 SCRIPT = """
@@ -30,8 +33,9 @@ def test_agrees_and_leaves_the_home_directory_alone(
     bitcoin_keys: ModuleType, tmp_path: Path, repo_root: Path
 ) -> None:
     descriptors = [
-        bitcoin_keys.account_of(b"second", "p2wpkh", network_of(name)).descriptor
-        for name in ("mainnet", "regtest")
+        bitcoin_keys.account_of(b"second", kind, network_of(name)).descriptor
+        for kind in ("p2pkh", "p2sh-p2wpkh", "p2wpkh")
+        for name in ("mainnet", "testnet4", "regtest")
     ]
     temporary, home = tmp_path / "tmp", tmp_path / "home"
     temporary.mkdir()
@@ -60,8 +64,9 @@ def test_agrees_and_leaves_the_home_directory_alone(
     assert not list(temporary.iterdir())
 
 
-def test_is_never_asked_about_taproot(bitcoin_keys: ModuleType) -> None:
-    descriptor = bitcoin_keys.account_of(b"second", "p2tr").descriptor
+@pytest.mark.parametrize("kind", ["p2tr", "p2wsh", "p2sh-p2wsh"])
+def test_is_never_asked_about_taproot_or_groups(bitcoin_keys: ModuleType, kind: Kind) -> None:
+    descriptor = bitcoin_keys.account_of(b"second", kind).descriptor
     assert not second_opinion.has_second_opinion(descriptor)
     with pytest.raises(AddressError) as refused:
         second_opinion.check_address(descriptor, False, 0)

@@ -1,14 +1,17 @@
-"""Digests against the published vectors of BIP143 and BIP341, and signatures' encodings (BIP66)."""
+"""Digests against the vectors of BIP143 and BIP341 and against embit; signatures' encodings (BIP66)."""
 
 from __future__ import annotations
 
 import pytest
+from embit.script import Script as EmbitScript
+from embit.transaction import Transaction as EmbitTransaction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vault.bitcoin.psbt.checks import strict_der
+from vault.bitcoin.scripts import p2pkh, p2sh, p2tr, p2wpkh, p2wsh
 from vault.bitcoin.sighash import SighashParts
-from vault.bitcoin.signatures import is_strict_der
-from vault.bitcoin.transaction import Transaction, TxOut
+from vault.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 
 BIP143_UNSIGNED = (
     "0100000002fff7f7881a8099afa6940d42d1e7f6362bec38171ea3edf433541db4e4ad969f0000000000eeffffffef51e1b8"
@@ -58,6 +61,83 @@ def test_digest_of_a_key_path_input_is_that_of_bip341() -> None:
     assert digest.hex() == "4f900a0bae3f1446fd48490c2958b5a023228f01661cda3496a11da502a7f7ef"
 
 
+def test_digest_of_a_nested_key_is_that_of_bip143() -> None:
+    unsigned = Transaction.parse(
+        bytes.fromhex(
+            "0100000001db6b1b20aa0fd7b23880be2ecbd4a98130974cf4748fb66092ac4d3ceb1a54770100000000feffffff02b8b4eb0b"
+            "000000001976a914a457b684d7f0d539a46a45bbc043f35b59d0d96388ac0008af2f000000001976a914fd270b1ee6abcaea97"
+            "fea7ad0402e8bd8ad6d77c88ac92040000"
+        )
+    )
+    spent = TxOut(1_000_000_000, bytes.fromhex("a9144733f37cf4db86fbc2efed2500b4f4e49f31202387"))
+    code = bytes.fromhex("76a91479091972186c449eb1ded22b78e40d009bdf008988ac")
+    digest = SighashParts.of(unsigned, [spent]).digest(0, code)
+    assert digest.hex() == "64f3b0f4dd2bb3aa1ce8566d220cc74dda9df97d8490cc81d89d735c92e59fb6"
+
+
+def test_digest_of_a_nested_group_is_that_of_bip143() -> None:
+    unsigned = Transaction.parse(
+        bytes.fromhex(
+            "010000000136641869ca081e70f394c6948e8af409e18b619df2ed74aa106c1ca29787b96e0100000000ffffffff0200e9a435"
+            "000000001976a914389ffce9cd9ae88dcc0631e88a821ffdbe9bfe2688acc0832f05000000001976a9147480a33f950689af51"
+            "1e6e84c138dbbd3c3ee41588ac00000000"
+        )
+    )
+    script = bytes.fromhex(
+        "56210307b8ae49ac90a048e9b53357a2354b3334e9c8bee813ecb98e99a7e07e8c3ba32103b28f0c28bfab54554ae8c658ac5c3e0c"
+        "e6e79ad336331f78c428dd43eea8449b21034b8113d703413d57761b8b9781957b8c0ac1dfe69f492580ca4195f50376ba4a210334"
+        "00f6afecb833092a9a21cfdf1ed1376e58c5d1f47de74683123987e967a8f42103a6d48b1131e94ba04d9737d61acdaa1322008af9"
+        "602b3b14862c07a1789aac162102d8b661b0b3302ee2f162b09e07a55ad5dfbe673a9f01d9f0c19617681024306b56ae"
+    )
+    spent = TxOut(987_654_321, bytes.fromhex("a9149993a429037b5d912407a71c252019287b8d27a587"))
+    digest = SighashParts.of(unsigned, [spent]).digest(0, script)
+    assert digest.hex() == "185c0be5263dce5b4bb50a047973c1b6272bfbd0103a89444597dc40b248ee7c"
+
+
+INPUTS = st.lists(
+    st.tuples(st.binary(min_size=32, max_size=32), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)),
+    min_size=1,
+    max_size=300,
+)
+OUTPUTS = st.lists(
+    st.builds(TxOut, st.integers(0, 21 * 10**14), st.binary(min_size=1, max_size=300)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(data=st.data(), inputs=INPUTS, outputs=OUTPUTS, locktime=st.integers(0, 2**32 - 1))
+def test_digests_are_those_of_embit(
+    data: st.DataObject, inputs: list[tuple[bytes, int, int]], outputs: list[TxOut], locktime: int
+) -> None:
+    index = data.draw(st.integers(0, len(inputs) - 1))
+    tx_ins = tuple(TxIn(OutPoint(txid.hex(), vout), b"", sequence) for txid, vout, sequence in inputs)
+    unsigned = Transaction(2, tx_ins, tuple(outputs), locktime)
+    theirs = EmbitTransaction.parse(unsigned.serialise())
+    for script in (p2pkh(bytes(20)), p2wpkh(b"\x02" * 33), p2tr(b"\x03" * 32), p2sh(b"\x51"), p2wsh(b"\x51")):
+        spent = [TxOut(1000 + number, script) for number in range(len(inputs))]
+        parts = SighashParts.of(unsigned, spent)
+        values = [each.value for each in spent]
+        if script[:2] == b"\x51\x20":
+            scripts = [EmbitScript(script)] * len(spent)
+            assert parts.digest(index) == theirs.sighash_taproot(index, scripts, values)
+        elif script[:1] == b"\x76":
+            assert parts.digest(index) == theirs.sighash_legacy(index, EmbitScript(script))
+        else:
+            code = (
+                p2pkh(script[2:]) if script[:2] == b"\x00\x14" else b"\x51" * data.draw(st.integers(1, 300))
+            )
+            ours = parts.digest(index, code)
+            assert ours == theirs.sighash_segwit(index, EmbitScript(code), values[index])
+
+
+def test_needs_the_script_code_where_the_output_only_has_a_hash() -> None:
+    unsigned = Transaction(2, (TxIn(OutPoint("ab" * 32, 0), b"", 0),), (TxOut(1, b"\x51"),), 0)
+    for script in (p2sh(b"\x51"), p2wsh(b"\x51"), b"\x51"):
+        with pytest.raises(ValueError, match="script code"):
+            SighashParts.of(unsigned, [TxOut(1, script)]).digest(0)
+
+
 def test_needs_every_spent_output() -> None:
     unsigned = Transaction.parse(bytes.fromhex(BIP341_UNSIGNED))
     with pytest.raises(ValueError, match="9 spent outputs"):
@@ -86,15 +166,15 @@ def der(r: bytes, s: bytes) -> bytes:
     ],
 )
 def test_refuses_what_bip66_refuses(signature: bytes) -> None:
-    assert not is_strict_der(signature)
+    assert not strict_der(signature)
 
 
 @given(r=st.integers(1, 2**256 - 1), s=st.integers(1, 2**256 - 1))
 def test_takes_every_minimal_encoding(r: int, s: int) -> None:
     parts = [number.to_bytes(number.bit_length() // 8 + 1, "big") for number in (r, s)]
-    assert is_strict_der(der(*parts))
+    assert strict_der(der(*parts))
 
 
 @given(st.binary(max_size=80))
 def test_encoding_check_never_fails_on_any_bytes(data: bytes) -> None:
-    assert is_strict_der(data) in {True, False}
+    assert strict_der(data) in {True, False}
