@@ -53,15 +53,19 @@ def sha256d(data: bytes) -> bytes:
     return hashlib.sha256(hashlib.sha256(data).digest()).digest()
 
 
-def hash160(data: bytes) -> bytes:
-    """RIPEMD-160 of SHA-256; OpenSSL builds without RIPEMD-160 fall back to PyCryptodome."""
-    inner = hashlib.sha256(data).digest()
+def ripemd160(data: bytes) -> bytes:
+    """RIPEMD-160; OpenSSL builds without it fall back to PyCryptodome."""
     try:
-        return hashlib.new("ripemd160", inner).digest()
+        return hashlib.new("ripemd160", data).digest()
     except ValueError:
         from Crypto.Hash import RIPEMD160
 
-        return bytes(RIPEMD160.new(inner).digest())
+        return bytes(RIPEMD160.new(data).digest())
+
+
+def hash160(data: bytes) -> bytes:
+    """RIPEMD-160 of SHA-256."""
+    return ripemd160(hashlib.sha256(data).digest())
 
 
 def base58check_decode(text: str) -> bytes:

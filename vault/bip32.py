@@ -10,10 +10,13 @@ import functools
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vault.address import Network, base58check_decode, base58check_encode
 from vault.errors import AddressError, ConfigError
+
+if TYPE_CHECKING:
+    from coincurve import PublicKey
 
 HARDENED: Final = 0x80000000
 _ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -89,14 +92,20 @@ def derive(key: bytes, chain_code: bytes, index: int) -> tuple[bytes, bytes]:
 
     The invalid case (probability below 2^-127) is refused, as BIP32 says.
     """
-    from coincurve import PublicKey
-
     if not 0 <= index < HARDENED:
         raise ConfigError("bad_index", f"expected an unhardened index below 2^31, found {index}")
     digest = hmac.new(chain_code, key + index.to_bytes(4, "big"), hashlib.sha512).digest()
     if not 0 < int.from_bytes(digest[:32], "big") < _ORDER:
         raise ConfigError("bad_index", f"index {index} has no key (BIP32); use the next one")
-    return PublicKey(key).add(digest[:32]).format(), digest[32:]
+    return bytes(_point(key).add(digest[:32]).format()), digest[32:]
+
+
+@functools.lru_cache(maxsize=64)
+def _point(key: bytes) -> PublicKey:
+    """A key that has many children: decompressed once."""
+    from coincurve import PublicKey
+
+    return PublicKey(key)
 
 
 def tagged_hash(tag: str, data: bytes) -> bytes:

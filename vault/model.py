@@ -9,14 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
-from vault.money import Amount
+from vault.money import BTC, Amount
 
-Action = Literal["sweep", "evacuate", "top_up"]
-"""sweep: venue account to cold; evacuate: staging wallet to cold; top_up: cold to venue account."""
+Action = Literal["sweep", "evacuate", "top_up", "pay", "consolidate", "bump", "cancel", "speed_up"]
+"""What the policy calls for: sweep: venue account to cold; evacuate: staging wallet to cold; top_up: cold to
+venue account. What a person asks for: pay: a wallet to cold entries; consolidate: many coins of a wallet to
+one; bump: a transaction again, with a higher fee; cancel: its coins back to the wallet; speed_up: a child
+that pays for its parent.
+"""
 
 ACTIONS: tuple[Action, ...] = ("sweep", "evacuate", "top_up")
+REQUESTS: tuple[Action, ...] = ("pay", "consolidate", "bump", "cancel", "speed_up")
+
+
+_NOTHING: Final = Amount.zero(BTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,12 @@ class MarginAccount:
 
 @dataclass(frozen=True, slots=True)
 class WalletBalance:
-    """A wallet on chain: `confirmed` can be spent, `pending` is seen but not confirmed."""
+    """A wallet on chain: `confirmed` can be spent, `pending` is seen but not confirmed.
+
+    Apart from both: `quarantined`, what nobody here asked for, and `frozen`, what a person set aside.
+    `received` is all that ever came in outside our plans and was let in: first payments to addresses that
+    were given out, and coins that a person accepted after the books were opened.
+    """
 
     name: str
     role: Literal["cold", "staging"]
@@ -95,6 +108,26 @@ class WalletBalance:
     pending: Amount
     tip_height: int
     observed_at: datetime
+    quarantined: Amount = _NOTHING
+    frozen: Amount = _NOTHING
+    received: Amount = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class UnsolicitedCoin:
+    """A coin in quarantine that nobody has looked at yet.
+
+    `resembles` names addresses of ours or of the address book that an address in its transaction looks
+    like without being one: whoever copies from the history is to copy the wrong one.
+    """
+
+    wallet: str
+    outpoint: str
+    amount: Amount
+    address: str
+    confirmations: int
+    dust: bool
+    resembles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +188,7 @@ class Snapshot:
     wallets: tuple[WalletBalance, ...]
     failures: tuple[SourceFailure, ...]
     spot: tuple[SpotHolding, ...] = ()
+    unsolicited: tuple[UnsolicitedCoin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +294,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Outflow:
-    """A past or pending transfer, as limits count it (UNKNOWN counts as if it had happened)."""
+    """A past or pending transfer, as limits count it (UNKNOWN counts as if it had happened).
+
+    `fee` is the part of `amount` that network or venue keep, `moved` what it was paid for.
+    """
 
     at: datetime
     action: Action
@@ -268,3 +305,5 @@ class Outflow:
     destination: str
     amount: Amount
     state: str
+    fee: Amount = _NOTHING
+    moved: Amount = _NOTHING

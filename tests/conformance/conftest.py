@@ -37,7 +37,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test once per device; a device's tests run in one worker, so that it is played once."""
     if "played" in metafunc.fixturenames:
         try:
-            specs = parse(metafunc.config.getoption("--device") or "builtin")
+            options = metafunc.config.getoption("--device") or ["builtin"]
+            specs = tuple(dict.fromkeys(spec for text in options for spec in parse(text)))
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
         devices = [

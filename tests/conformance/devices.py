@@ -47,6 +47,10 @@ class Device(Protocol):
 
     def crashed(self) -> bool: ...
 
+    def stop(self) -> None:
+        """End it, where that is possible."""
+        ...
+
     def restart(self) -> None:
         """Start it again with nothing in it, where that is possible."""
         ...
@@ -112,6 +116,9 @@ class _Running:
 
     def crashed(self) -> bool:
         return False
+
+    def stop(self) -> None:
+        """It is not ours to stop."""
 
     def restart(self) -> None:
         """It is not ours to restart."""

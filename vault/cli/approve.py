@@ -45,7 +45,7 @@ def approve(call: Call, ident: str, attester: str) -> Answer:
     def render(page: Page) -> None:
         page.line(f"Plan {plan.plan_id} was approved by {attester}: {count} of {required} approvals.")
         if count >= required:
-            spends = any(transfer.kind == "bitcoin_spend" for transfer in plan.body.transfers)
+            spends = any(transfer.on_chain for transfer in plan.body.transfers)
             page.line(f"Next: vault {'sign' if spends else 'send'} {plan.plan_id}")
 
     return Answer(document, render)

@@ -54,8 +54,9 @@ def check(call: Call, warn_fragility: str, crit_fragility: str) -> Answer:
     Exit status 0 ok, 1 warning, 2 critical, 3 unknown (also for every error).
     CRITICAL: an account close to liquidation, a top-up that is called for (denied or not), a step that was
     sent and never answered, fragility at its critical share. WARNING: a sweep or evacuation that is called
-    for, an account under stress, coins idle in a venue's spot wallet, a source that failed, fragility at its
-    warning share. UNKNOWN: an account or wallet that could not be read or judged.
+    for, an account under stress, coins idle in a venue's spot wallet, a stuck transaction, coins nobody here
+    asked for, a source that failed, fragility at its warning share. UNKNOWN: an account or wallet that could
+    not be read or judged.
     """
     from vault.treasury.overview import overview
     from vault.treasury.propose import look
@@ -102,6 +103,8 @@ def judge(
         *_decision_remarks(found),
         *_idle_remarks(known),
         *_market_remarks(found, limits),
+        *(Remark(WARNING, _plain(f"stuck: {each.line}")) for each in found.stuck),
+        *_unsolicited_remarks(found),
         *(Remark(WARNING, _plain(f"{f.source} failed ({f.code})")) for f in found.snapshot.failures),
         *(
             Remark(
@@ -158,6 +161,13 @@ def _idle_remarks(known: Overview) -> list[Remark]:
     return [Remark(WARNING, _plain(idle_line(holding))) for holding in known.idle]
 
 
+def _unsolicited_remarks(found: Proposal) -> list[Remark]:
+    """A coin that was looked at and frozen is no reason any more."""
+    from vault.cli.wording import unsolicited_lines
+
+    return [Remark(WARNING, _plain(line)) for line in unsolicited_lines(found.snapshot.unsolicited)]
+
+
 def _market_remarks(found: Proposal, limits: Thresholds) -> list[Remark]:
     fragility = found.assessment.fragility
     if fragility is None:
@@ -199,6 +209,7 @@ def _document(level: int, remarks: tuple[Remark, ...], found: Proposal) -> dict[
         "remarks": [{"level": WORDS[remark.level], "text": remark.text} for remark in remarks],
         "assessment": encode(found.assessment),
         "wallets": encode(found.snapshot.wallets),
+        "unsolicited": encode(found.snapshot.unsolicited),
         "failures": encode(found.snapshot.failures),
         "decisions": [
             {"digest": name, **encode(each)}

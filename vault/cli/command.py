@@ -66,12 +66,19 @@ class Call:
     @contextmanager
     def desk(self) -> Iterator[Desk]:
         """The open treasury, its progress and prompts on stderr."""
+        from vault.cli.signing_bar import SigningBar
         from vault.treasury.desk import Desk
 
-        keyboard = self.keyboard()
-        with Desk(
-            self.treasury(), progress=self.progress, on_prompt=self.on_prompt, keyboard=keyboard
-        ) as desk:
+        with (
+            SigningBar() as bar,
+            Desk(
+                self.treasury(),
+                progress=self.progress,
+                on_prompt=self.on_prompt,
+                keyboard=self.keyboard(),
+                on_signing=bar,
+            ) as desk,
+        ):
             yield desk
 
     def keyboard(self, *, twice: bool = False) -> Keyboard:

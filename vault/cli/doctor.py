@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def doctor(call: Call, offline: bool) -> Answer:
     """Check packages, keyring, configuration, store, signatures, backend, devices and venues.
 
-    Exit status 0 only when nothing FAILs, else 1. SKIP is what could not be asked because of a failure.
+    Exit status 0 only when nothing FAILs, else 1. SKIP is what could not be asked, with the reason: a
+    failure before it, or a locked device and nobody at a terminal to unlock it.
     """
     from vault.treasury.doctor import environment
 
@@ -48,7 +49,7 @@ def _of_treasury(call: Call) -> list[Finding]:
     except VaultError as error:
         return [Finding("configuration", "FAIL", error.message, error.code, error.hint)]
     found = [Finding("configuration", "OK", str(treasury.path))]
-    found += treasury_findings(treasury, call.progress, call.on_prompt)
+    found += treasury_findings(treasury, call.progress, call.on_prompt, call.keyboard())
     return found
 
 

@@ -11,8 +11,10 @@ from vault.cli.command import Answer, Call, command
 from vault.errors import PlanError, VaultError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vault.cli.page import Page
-    from vault.treasury.plan import Transfer
+    from vault.treasury.plan import Plan, Transfer
     from vault.treasury.propose import Proposal
 
 # terraform's: nothing to do, an error, a plan was made.
@@ -44,7 +46,7 @@ def plan(call: Call, detailed_exitcode: bool) -> Answer:
             raise
         report_error(error, call.as_json, status=FAILED)
         return Answer({}, _silent, FAILED, printed=True)
-    return Answer(_document(found), lambda page: _render(page, found), _status(found, detailed_exitcode))
+    return Answer(plan_document(found), lambda page: _render(page, found), _status(found, detailed_exitcode))
 
 
 def _silent(_page: Page) -> None:
@@ -61,7 +63,7 @@ def _status(found: Proposal, detailed: bool) -> int:
     return NOTHING
 
 
-def _document(found: Proposal) -> dict[str, Any]:
+def plan_document(found: Proposal) -> dict[str, Any]:
     from vault.clock import to_iso
     from vault.codec import encode
 
@@ -90,6 +92,7 @@ def _document(found: Proposal) -> dict[str, Any]:
             {"action": each.action, "subject": each.subject, "error": each.code, "message": each.message}
             for each in not_known(found)
         ],
+        "stuck": [{"line": each.line, **encode(each)} for each in found.stuck],
         "failures": encode(found.snapshot.failures),
         "missing": list(found.assessment.missing),
     }
@@ -97,7 +100,6 @@ def _document(found: Proposal) -> dict[str, Any]:
 
 def _render(page: Page, found: Proposal) -> None:
     from vault.cli.wording import DECISION_HEAD, decision_rows
-    from vault.clock import to_iso
 
     page.table(DECISION_HEAD, decision_rows(found.decisions), right=(3,))
     page.lines(f"failed: {each.source}: {each.code}: {each.message}" for each in found.snapshot.failures)
@@ -108,19 +110,25 @@ def _render(page: Page, found: Proposal) -> None:
         )
     unread = not_known(found)
     page.lines(each.line for each in unread)
+    page.lines(f"stuck: {each.line}" for each in found.stuck)
     page.line()
     if found.plan is None:
         page.line(_no_plan(found, blind=bool(unread)))
-        return
-    for transfer in found.plan.body.transfers:
+    else:
+        render_plan(page, found.plan, found.path)
+
+
+def render_plan(page: Page, plan: Plan, path: Path | None) -> None:
+    """A plan that was just made, and what to do with it."""
+    from vault.clock import to_iso
+
+    for transfer in plan.body.transfers:
         show_transfer(page, transfer)
     page.line()
-    page.line(f"Plan {found.plan.plan_id}, expires {to_iso(found.plan.body.expires_at)}")
-    page.line(f"  file    {found.path}")
-    page.line(f"  digest  {found.plan.digest}")
-    page.line(
-        f"Next: vault show {found.plan.plan_id}, then vault approve {found.plan.plan_id} --attester NAME"
-    )
+    page.line(f"Plan {plan.plan_id}, expires {to_iso(plan.body.expires_at)}")
+    page.line(f"  file    {path}")
+    page.line(f"  digest  {plan.digest}")
+    page.line(f"Next: vault show {plan.plan_id}, then vault approve {plan.plan_id} --attester NAME")
 
 
 def _no_plan(found: Proposal, *, blind: bool) -> str:
@@ -132,17 +140,22 @@ def _no_plan(found: Proposal, *, blind: bool) -> str:
 
 
 def show_transfer(page: Page, transfer: Transfer) -> None:
-    """A transfer with its whole address."""
-    what = "withdrawal by the venue" if transfer.kind == "venue_withdrawal" else "bitcoin transaction"
+    """A transfer with its whole addresses."""
+    what = "bitcoin transaction" if transfer.on_chain else "withdrawal by the venue"
     page.line(f"Transfer {transfer.number}: {transfer.action.replace('_', '-')}, a {what}")
-    pairs = [
-        ("from", transfer.source),
-        ("to", f"{transfer.destination} ({transfer.network})"),
-        ("address", transfer.address),
-        ("arrives", str(transfer.amount)),
-        ("fee", str(transfer.fee)),
-        ("leaves", str(transfer.gross)),
-    ]
-    if transfer.action == "top_up":
+    pairs = [("from", transfer.source)]
+    for payment in transfer.payments:
+        pairs.append(("to", f"{payment.destination} ({transfer.network})"))
+        pairs.append(("address", payment.address))
+        pairs.append(("arrives", str(payment.amount)))
+    pairs.append(("fee", str(transfer.fee)))
+    if transfer.payments:
+        pairs.append(("leaves", str(transfer.gross)))
+    else:
+        pairs.append(("coins", str(len(transfer.coins))))
+        pairs.append(("returns", f"{transfer.returned} to wallet {transfer.source}"))
+    if transfer.replaces:
+        pairs.append(("replaces", transfer.replaces))
+    if transfer.credited:
         pairs.append(("credited to", transfer.venue_account))
     page.facts(pairs, "  ")

@@ -97,6 +97,12 @@ def _settings(document: Policy) -> list[tuple[str, str]]:
             "fee at most",
             f"{fees.max_fee_amount}, {fees.max_fee_rate:f} sat/vB, {share}",
         ),
+        (
+            "fees in all",
+            f"{fees.window_amount:f} BTC and {fees.window_share * 100:f} % of what is moved "
+            f"in {fees.window_hours} h",
+        ),
+        ("stuck", f"after {fees.stuck_after_blocks} blocks unconfirmed"),
         ("new addresses", f"cool {document.address_book.cooling_hours} h"),
     ]
 

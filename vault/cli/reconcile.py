@@ -9,42 +9,72 @@ import click
 
 from vault.cli.blind import failed_places, status_of
 from vault.cli.command import UNDER_WAY_STATUS, Answer, Call, command
-from vault.errors import BooksError, OutcomeUnknownError
+from vault.errors import BooksError, ChainError, OutcomeUnknownError
 
 if TYPE_CHECKING:
     from vault.cli.page import Page
     from vault.model import SourceFailure
     from vault.treasury.books import Books
+    from vault.treasury.desk import Desk
     from vault.treasury.inspection import Outlook
     from vault.treasury.reconcile import Settlement
+    from vault.treasury.requests.stuck import Lingering, Stuck
 
 _ASKED: Final = frozenset({"submitting", "unknown"})
-OVER: Final = frozenset({"done", "refused", "cancelled"})
+OVER: Final = frozenset({"done", "refused", "cancelled", "replaced", "closed_by_person"})
 
 
 @command("reconcile", interrupted="Nothing was sent; what was settled so far is recorded.")
 @click.option(
     "--wait", type=click.IntRange(0, 86_400), default=0, metavar="SECONDS", help="Go on until settled."
 )
-def reconcile(call: Call, wait: int) -> Answer:
+@click.option("--close", metavar="PLAN/TRANSFER.STEP", help="Close a step that chain or venue contradict.")
+@click.option("--reason", metavar="TEXT", help="Why it is closed, for the journal.")
+def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> Answer:
     """Settle every step that was sent, by asking the venue and the chain; then compare the books with both.
 
     Never sends anything. Exit status 21 while anything is UNKNOWN, 65 when the books do not balance, 22 when
     --wait ended before everything was settled. When a place could not be read, the books are not compared,
     and the status is that of the failure (20 venue, 25 chain, 12 keyring).
+
+    --close is for what no asking settles (books.payment_differs, books.withdrawal_differs, books.conflicted):
+    a person has looked, and says why. The journal keeps it, and the books show what it explains.
     """
     from vault.treasury.books import close_books
     from vault.treasury.follow import reconcile_until
     from vault.treasury.inspection import outlook
     from vault.treasury.observe import take_snapshot
 
+    if (close is None) != (reason is None):
+        raise click.UsageError("--close and --reason are given together, or not at all.")
     with call.desk() as desk:
+        if close is not None and reason is not None:
+            _close(desk, close, reason)
         found = reconcile_until(desk, wait)
         snapshot = take_snapshot(desk)
         books = close_books(desk, snapshot)
         open_steps = {each.client_id: outlook(desk, each.client_id) for each in found if each.state in _ASKED}
-    closing = Closing(tuple(found), books, failed_places(snapshot.failures), open_steps)
+        waiting = _waiting(desk)
+    closing = Closing(tuple(found), books, failed_places(snapshot.failures), open_steps, *waiting)
     return Answer(_document(closing), lambda page: _render(page, closing), _status(closing, waited=wait > 0))
+
+
+def _close(desk: Desk, close: str, reason: str) -> None:
+    from vault.treasury.closing import close_step
+    from vault.treasury.inspection import find_plan
+
+    ident, _, step = close.rpartition("/")
+    close_step(desk, find_plan(desk, ident), step, reason)
+
+
+def _waiting(desk: Desk) -> tuple[tuple[Stuck, ...], tuple[Lingering, ...]]:
+    """What does not get on, and what was given up and may still be sent; nothing when the chain is silent."""
+    from vault.treasury.requests.stuck import lingering, stuck
+
+    try:
+        return stuck(desk), lingering(desk)
+    except ChainError:
+        return (), ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +85,8 @@ class Closing:
     books: Books
     failed: dict[str, SourceFailure]
     open_steps: dict[str, Outlook]
+    stuck: tuple[Stuck, ...] = ()
+    lingering: tuple[Lingering, ...] = ()
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -99,9 +131,14 @@ def _document(closing: Closing) -> dict[str, Any]:
             "fees": encode(books.fees),
             "opening_total": encode(books.opening_total),
             "observed_total": encode(books.observed_total),
+            "received_total": encode(books.received_total),
+            "unsolicited": encode(books.unsolicited),
+            "explained": encode(books.explanations),
             "unsettled": list(books.unsettled),
             "unread": list(closing.unread),
         },
+        "stuck": [{"line": each.line, **encode(each)} for each in closing.stuck],
+        "lingering": [{"line": each.line, **encode(each)} for each in closing.lingering],
         "failures": encode(tuple(closing.failed.values())),
     }
 
@@ -123,6 +160,8 @@ def _render(page: Page, closing: Closing) -> None:
             _render_outlook(page, seen)
     if not closing.found:
         page.line("Nothing was open.")
+    page.lines(f"stuck: {each.line}" for each in closing.stuck)
+    page.lines(f"still valid: {each.line}" for each in closing.lingering)
     page.line()
     show_books(page, closing)
 
@@ -143,7 +182,7 @@ def show_books(page: Page, closing: Closing) -> None:
         (
             line.place,
             line.opening.number,
-            line.moved.number,
+            (line.moved + line.received + line.explained).number,
             line.observed.number,
             line.difference.number,
         )
@@ -157,8 +196,18 @@ def show_books(page: Page, closing: Closing) -> None:
             ("fees", str(books.fees)),
             ("opening total", str(books.opening_total)),
             ("observed total", str(books.observed_total)),
+            *([("received", str(books.received_total))] if books.received_total.units else []),
         ]
     )
+    page.lines(
+        f"not in the books: {each.amount} at {each.place} that nobody here asked for"
+        for each in books.unsolicited
+    )
+    for entry in books.explanations:
+        step = f"{entry.plan_id}/{entry.transfer}.{entry.step}"
+        page.line(f"closed by a person: {step}: {entry.reason}")
+        page.line(f"  {entry.finding}")
+        page.lines((f"explains {each.amount} at {each.place}" for each in entry.places), "  ")
     page.lines(f"not settled: {each}" for each in books.unsettled)
     for place in closing.unread:
         failure = closing.failed.get(place)

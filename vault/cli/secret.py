@@ -26,12 +26,14 @@ def secret() -> None:
 def _names(treasury: Treasury) -> list[str]:
     from vault.secrets import venue_secret_names
 
-    return [
+    venues = [
         name
         for venue in treasury.config.venue
         for role in ROLES
         for name in venue_secret_names(venue.name, role)
     ]
+    nodes = [settings.secret_name for _, settings in treasury.config.bitcoin.backends if settings.user]
+    return venues + nodes
 
 
 @command("set", interrupted="Nothing was stored.")
@@ -49,7 +51,8 @@ def store(call: Call, name: str) -> Answer:
         raise SecretError(
             "unknown_name",
             f"expected one of {', '.join(known) or 'none (no [[venue]] is configured)'}, found {name!r}",
-            hint="Secrets belong to a venue of treasury.toml: venue/NAME/read or withdraw/key or secret.",
+            hint="Secrets belong to a venue of treasury.toml (venue/NAME/read or withdraw/key or secret), or "
+            "to a bitcoind's user (bitcoind/USER@HOST:PORT/password).",
         )
     backend = backend_name()
     write_secret(treasury.config.treasury_id, name, Secret(_value(name)))

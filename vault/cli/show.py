@@ -52,6 +52,7 @@ def _document(report: PlanReport) -> dict[str, Any]:
 
 
 def _verification(each: CheckedTransfer) -> dict[str, Any]:
+    from vault.cli.cosigners import cosigning_json
     from vault.codec import encode
 
     return {
@@ -59,6 +60,7 @@ def _verification(each: CheckedTransfer) -> dict[str, Any]:
         "verified": each.error is None,
         "error": each.error.as_json() if each.error is not None else None,
         "spend": encode(each.spend),
+        "cosigning": cosigning_json(each.cosigning) if each.cosigning else None,
     }
 
 
@@ -98,11 +100,14 @@ def _render(page: Page, report: PlanReport) -> None:
 
 
 def _render_transfer(page: Page, each: CheckedTransfer) -> None:
+    from vault.cli.cosigners import show_cosigning
     from vault.cli.plan import show_transfer
 
     show_transfer(page, each.transfer)
     if each.spend is not None:
-        _render_spend(page, each.spend)
+        render_spend(page, each.spend)
+    if each.cosigning is not None:
+        show_cosigning(page, each.cosigning)
     if each.error is not None:
         page.line(f"  NOT VERIFIED: {each.error.code}: {each.error.message}")
         if each.error.hint:
@@ -114,7 +119,8 @@ def _render_transfer(page: Page, each: CheckedTransfer) -> None:
     page.line()
 
 
-def _render_spend(page: Page, spend: SpendDescription) -> None:
+def render_spend(page: Page, spend: SpendDescription) -> None:
+    """What a transaction does, line by line."""
     page.line("  What the transaction does, proven by its own bytes:")
     page.line(f"    txid {spend.txid}")
     for line in spend.inputs:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def statement_shower(statement: Statement) -> None:
-    """On stderr, before the device is asked: exactly what its screen will show."""
-    say("This is what the device will show and sign:")
-    for line in statement.text().split("\n"):
-        say(f"    {line}")
+    """On stderr, before a device is opened: what it will be asked to sign."""
+    say("This is what the device will show and sign, with the name of the attester after it:")
+    for part in statement.parts:
+        say(f"    {part}")
 
 
 def signed_answer(signed: SignedDocument) -> Answer:

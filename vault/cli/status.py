@@ -40,6 +40,8 @@ def status(call: Call) -> Answer:
         "missing": list(assessment.missing) if assessment else [],
         "decisions": [{"digest": each.digest, **encode(each.decision)} for each in found.decisions],
         "idle": encode(found.idle),
+        "stuck": list(found.stuck),
+        "unsolicited": encode(found.unsolicited),
         "plans": [_plan(plan) for plan in found.plans],
         "finished_plans": [_plan(plan) for plan in found.finished],
         "permitted": refused is None,
@@ -90,7 +92,7 @@ def _render(page: Page, treasury: Treasury, found: Overview, refused: VaultError
 
 
 def _render_observation(page: Page, found: Overview) -> None:
-    from vault.cli.wording import idle_line, percent, share, usd
+    from vault.cli.wording import idle_line, percent, set_aside_lines, share, unsolicited_lines, usd
     from vault.clock import to_iso
 
     assert found.taken_at is not None  # noqa: S101  -- the caller asked
@@ -113,7 +115,10 @@ def _render_observation(page: Page, found: Overview) -> None:
     if found.wallets:
         rows2 = [(w.name, w.role, str(w.confirmed), str(w.pending), str(w.tip_height)) for w in found.wallets]
         page.columns(("wallet", "role", "confirmed", "pending", "height"), rows2)
+        page.lines(set_aside_lines(found.wallets))
         page.line()
+    page.lines(f"WARNING: {line}" for line in unsolicited_lines(found.unsolicited))
+    page.lines(f"WARNING: stuck: {line}" for line in found.stuck)
     if found.idle:
         page.lines(f"WARNING: {idle_line(holding)}" for holding in found.idle)
         page.line()

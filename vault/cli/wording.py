@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vault.cli.page import Page
-    from vault.model import Decision, SpotHolding
+    from vault.model import Decision, SpotHolding, UnsolicitedCoin, WalletBalance
     from vault.store.records import IntentRow
 
 STEP_NAMES = {
@@ -31,6 +31,31 @@ def idle_line(holding: SpotHolding) -> str:
     return f"{holding.free} idle in {holding.account}'s spot wallet"
 
 
+def set_aside_lines(wallets: Sequence[WalletBalance]) -> list[str]:
+    """What wallets hold and do not count: in quarantine, and frozen."""
+    lines = []
+    for wallet in wallets:
+        if wallet.quarantined.units:
+            lines.append(f"{wallet.name}: {wallet.quarantined} in quarantine, which nobody here asked for")
+        if wallet.frozen.units:
+            lines.append(f"{wallet.name}: {wallet.frozen} frozen")
+    return lines
+
+
+def unsolicited_lines(coins: Sequence[UnsolicitedCoin]) -> list[str]:
+    """One line a wallet for coins in quarantine that nobody has looked at, and one for each lookalike."""
+    lines = []
+    for name in dict.fromkeys(coin.wallet for coin in coins):
+        held = [coin for coin in coins if coin.wallet == name]
+        dust = sum(coin.dust for coin in held)
+        amount = sum((coin.amount for coin in held[1:]), held[0].amount)
+        lines.append(
+            f"{name} holds {counted(len(held), 'coin')} nobody here asked for ({amount}, {dust} of them dust)"
+        )
+    alike = dict.fromkeys(line for coin in coins for line in coin.resembles)
+    return [*lines, *(f"poison: {line}: copy no address from the history" for line in alike)]
+
+
 def percent(value: Decimal | None) -> str:
     """A share 0..1 in percent with one digit; unknown is said."""
     return "unknown" if value is None else f"{value * 100:.1f} %"
@@ -47,8 +72,8 @@ def counted(number: int, what: str) -> str:
 
 
 def step_json(step: IntentRow) -> dict[str, Any]:
-    """A step of a plan as JSON; what it carries, without the signed transaction itself."""
-    facts = {key: value for key, value in step.facts.items() if key != "raw"}
+    """A step of a plan as JSON; what it carries, without signatures and the signed transaction itself."""
+    facts = {key: value for key, value in step.facts.items() if key not in {"raw", "partial"}}
     return {
         "client_id": step.client_id,
         "plan_id": step.plan_id,
@@ -66,6 +91,8 @@ def step_json(step: IntentRow) -> dict[str, Any]:
 def step_line(step: IntentRow) -> str:
     """A step in one line."""
     reference = f" {step.reference}" if step.reference else ""
+    if by := step.facts.get("replaced_by" if step.state == "replaced" else "displaced_by"):
+        reference += f" by {by}" if step.state in {"replaced", "displaced"} else ""
     return f"{step.transfer}.{step.step} {STEP_NAMES.get(step.kind, step.kind)}: {step.state}{reference}"
 
 

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from vault.canonical import digest_bytes
 from vault.errors import DocumentError, MoneyError, PolicyError
-from vault.model import ACTIONS, Action
+from vault.model import ACTIONS, REQUESTS, Action
 from vault.money import Amount, asset_of
 from vault.policy.expression import parse_expression
 from vault.policy.facts import FACTS_OF
@@ -94,11 +94,20 @@ class PlanSettings(StrictModel):
 
 
 class Fees(StrictModel):
-    """Caps on what a Bitcoin transaction of ours may pay: BTC, satoshi per vbyte, share of the amount."""
+    """Caps on what a Bitcoin transaction of ours may pay: BTC, satoshi per vbyte, share of the amount.
+
+    `window_amount` and `window_share` (of what was moved) are the budget of a rolling window, shared by
+    network fees and the venues' withdrawal fees. A transaction of ours that is unconfirmed after
+    `stuck_after_blocks` and pays less than the present estimate is reported.
+    """
 
     max_fee: Coins
     max_fee_rate: Annotated[ExactDecimal, Field(gt=0, le=10_000)]
     max_fee_share: Share
+    window_hours: int = Field(default=24, ge=1, le=MAX_WINDOW_HOURS)
+    window_amount: Coins
+    window_share: Share
+    stuck_after_blocks: int = Field(default=6, ge=1, le=2016)
 
     @property
     def max_fee_amount(self) -> Amount:
@@ -170,7 +179,7 @@ class Rule(StrictModel):
 
     id: Identifier
     effect: Literal["allow", "deny"]
-    action: Literal["sweep", "evacuate", "top_up", "*"]
+    action: Action | Literal["*"]
     when: Condition
 
     @property
@@ -185,7 +194,7 @@ class Limit(StrictModel):
     """The most that one transfer, and all transfers of a rolling window together, may move."""
 
     id: Identifier
-    action: Literal["sweep", "evacuate", "top_up", "*"]
+    action: Action | Literal["*"]
     asset: MovableAsset
     per_transfer: Coins
     window_hours: int = Field(ge=1, le=MAX_WINDOW_HOURS)
@@ -229,7 +238,8 @@ class Policy(StrictModel):
             _check_facts(rule.name, rule.when, rule.action)
         for item in self.evacuation:
             _check_facts(item.name, item.when, "trigger")
-        for action in self.actions():
+        asked_for = {rule.action for rule in self.rule if rule.effect == "allow"}
+        for action in (*self.actions(), *(each for each in REQUESTS if each in asked_for)):
             if not any(limit.covers(action, "BTC") for limit in self.limit):
                 raise ValueError(f"no limit covers {action}: every kind of transfer needs one")
         return self

@@ -7,7 +7,7 @@ recorded even after a denial, so that the trace shows all that would have to cha
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,14 @@ from vault.codec import encode
 from vault.errors import PolicyError, VaultError
 from vault.model import Outflow
 from vault.policy.bands import Call, evacuation_call, sweep_call, top_up_call
+from vault.policy.checks import (
+    Round,
+    check_amount,
+    check_entry,
+    check_rules,
+    check_under_way,
+    check_wallet_age,
+)
 from vault.policy.expression import parse_expression
 from vault.policy.facts import (
     Facts,
@@ -27,42 +35,18 @@ from vault.policy.facts import (
     transfer_facts,
     wallet_facts,
 )
-from vault.policy.limits import check_limits
 from vault.policy.trail import Stamp, Trail
 
 if TYPE_CHECKING:
-    from vault.model import AccountRisk, Action, Assessment, Decision, MarginAccount, Snapshot, WalletBalance
-    from vault.money import Amount
+    from vault.model import AccountRisk, Action, Assessment, Decision, MarginAccount, Snapshot
     from vault.policy.book import AddressBook
     from vault.policy.document import Band, Evacuation, Policy
-
-# States of a past transfer that is not over: another on the same subject waits for it.
-OPEN_STATES: Final = frozenset({"pending", "unknown"})
 
 # What an account may leave unsaid without hiding margin: the venue's own totals and caps, which are either
 # checked where they are needed or computed here. Anything else it does not say denies.
 BENIGN_MISSING: Final = frozenset(
     {"available_to_withdraw", "max_withdraw", "maintenance_margin", "mark_price_time"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """Everything one round of decisions is judged on; `history` grows by what the round allows."""
-
-    policy: Policy
-    stamp: Stamp
-    assessment: Assessment
-    snapshot: Snapshot
-    book: AddressBook
-    history: tuple[Outflow, ...]
-    in_flight: frozenset[str]
-    at: datetime
-    fresh: Facts
-
-    @property
-    def max_age(self) -> timedelta:
-        return timedelta(seconds=self.policy.freshness.max_age_seconds)
 
 
 def decide(  # noqa: PLR0917 -- the whole of what a decision rests on, each named
@@ -90,7 +74,7 @@ def decide(  # noqa: PLR0917 -- the whole of what a decision rests on, each name
     max_age = timedelta(seconds=policy.freshness.max_age_seconds)
     fresh = Facts((*market_facts(assessment), *time_facts(at)), at, max_age)
     stamp = Stamp(policy.policy_id, policy.version, policy_digest)
-    state = _Round(policy, stamp, assessment, snapshot, book, history, frozenset(in_flight), at, fresh)
+    state = Round(policy, stamp, assessment, snapshot, book, history, frozenset(in_flight), at, fresh)
     decisions: list[Decision] = []
     for name in _account_names(policy, snapshot, assessment):
         band = policy.band_of(name)
@@ -112,7 +96,7 @@ def _account_names(policy: Policy, snapshot: Snapshot, assessment: Assessment) -
     return sorted(set(names))
 
 
-def _counting(state: _Round, decision: Decision) -> _Round:
+def _counting(state: Round, decision: Decision) -> Round:
     """The round with an allowed decision counted toward limits, waits and the wallet's balance."""
     if decision.outcome != "allow" or decision.amount is None:
         return state
@@ -132,7 +116,7 @@ def _counting(state: _Round, decision: Decision) -> _Round:
     )
 
 
-def _sweep(state: _Round, band: Band, name: str) -> Decision:
+def _sweep(state: Round, band: Band, name: str) -> Decision:
     trail = Trail("sweep", name, name, band.cold, state.stamp)
     account, risk = _account(state, trail, name)
     if account is None or risk is None:
@@ -146,29 +130,28 @@ def _sweep(state: _Round, band: Band, name: str) -> Decision:
     return _judge(state, trail, call, band.name, facts, venue=None)
 
 
-def _top_up(state: _Round, band: Band, name: str) -> Decision:
+def _top_up(state: Round, band: Band, name: str) -> Decision:
     trail = Trail("top_up", name, band.top_up_from or "", band.top_up_to or "", state.stamp)
     account, risk = _account(state, trail, name)
     if account is None or risk is None:
         return trail.settle(None)
-    wallet = _wallet(state, band.top_up_from)
+    wallet = state.wallet(band.top_up_from)
     call = top_up_call(band, risk, wallet, state.policy.fees.max_fee_amount)
     if call.amount is None and call.problem is None:
         return trail.nothing(band.name, call.reason, call.facts)
     facts = state.fresh.with_facts(*account_facts(risk))
     if wallet is not None:
         facts = facts.with_facts(*wallet_facts(wallet))
-        if problem := age_problem(wallet.observed_at, state.at, state.max_age):
-            trail.deny(f"wallet:{wallet.name}", f"the balance is {problem}")
+        check_wallet_age(state, trail, wallet)
         if wallet.role != "cold":
             trail.deny(f"wallet:{wallet.name}", f"expected a cold wallet, found a {wallet.role} one")
     _check_wait(state, trail, timedelta(minutes=band.min_wait_minutes), ("top_up",))
     return _judge(state, trail, call, band.name, facts, venue=name)
 
 
-def _evacuate(state: _Round, evacuation: Evacuation) -> Decision:
+def _evacuate(state: Round, evacuation: Evacuation) -> Decision:
     trail = Trail("evacuate", evacuation.wallet, evacuation.wallet, evacuation.to, state.stamp)
-    wallet = _wallet(state, evacuation.wallet)
+    wallet = state.wallet(evacuation.wallet)
     if wallet is None:
         trail.deny(f"wallet:{evacuation.wallet}", "its balance is not known")
         return trail.settle(None)
@@ -181,8 +164,7 @@ def _evacuate(state: _Round, evacuation: Evacuation) -> Decision:
         trail.note(evacuation.name, f"called for: {condition.text}", shown)
     except VaultError as error:
         trail.deny(evacuation.name, f"{error.code}: {error.message}", shown)
-    if problem := age_problem(wallet.observed_at, state.at, state.max_age):
-        trail.deny(f"wallet:{wallet.name}", f"the balance is {problem}")
+    check_wallet_age(state, trail, wallet)
     if wallet.role != "staging":
         trail.deny(f"wallet:{wallet.name}", f"expected a staging wallet, found a {wallet.role} one")
     call = evacuation_call(evacuation, wallet)
@@ -192,7 +174,7 @@ def _evacuate(state: _Round, evacuation: Evacuation) -> Decision:
     return _judge(state, trail, call, evacuation.name, facts, venue=None)
 
 
-def _account(state: _Round, trail: Trail, name: str) -> tuple[MarginAccount | None, AccountRisk | None]:
+def _account(state: Round, trail: Trail, name: str) -> tuple[MarginAccount | None, AccountRisk | None]:
     """The account and its risk, checked for age, contradictions and agreement; denies what is wrong."""
     step = f"account:{name}"
     accounts = [account for account in state.snapshot.accounts if account.name == name]
@@ -214,88 +196,30 @@ def _account(state: _Round, trail: Trail, name: str) -> tuple[MarginAccount | No
     return account, risk
 
 
-def _wallet(state: _Round, name: str | None) -> WalletBalance | None:
-    found = [wallet for wallet in state.snapshot.wallets if wallet.name == name]
-    return found[0] if len(found) == 1 else None
-
-
-def _check_wait(state: _Round, trail: Trail, wait: timedelta, after: tuple[Action, ...]) -> None:
+def _check_wait(state: Round, trail: Trail, wait: timedelta, after: tuple[Action, ...]) -> None:
     """Deny while a transfer on the subject is under way, or too soon after the last of those in `after`.
 
     A sweep waits for both directions, so that it does not undo a top-up; a top-up waits only for a
     top-up, because a fall right after a sweep must be answered.
     """
+    check_under_way(state, trail)
     past = [outflow for outflow in state.history if outflow.subject == trail.subject]
-    open_ones = [outflow for outflow in past if outflow.state.casefold() in OPEN_STATES]
-    if trail.subject in state.in_flight or open_ones:
-        trail.deny("in_flight", f"a transfer on {trail.subject} is under way or its result is not known")
     moments = [outflow.at for outflow in past if outflow.action in after]
     if moments and state.at - max(moments) < wait:
         minutes = int(wait.total_seconds()) // 60
         trail.deny("min_wait", f"the last one was at {to_iso(max(moments))}, {minutes} minutes must pass")
 
 
-def _judge(
-    state: _Round, trail: Trail, call: Call, step: str, facts: Facts, *, venue: str | None
-) -> Decision:
+def _judge(state: Round, trail: Trail, call: Call, step: str, facts: Facts, *, venue: str | None) -> Decision:
     """Destination, rules and limits for a transfer that is called for."""
     if call.problem is not None:
         trail.deny(step, call.problem, call.facts)
     else:
         trail.note(step, call.reason, call.facts)
-    _check_entry(state, trail, call, venue)
+    check_entry(state, trail, trail.destination, call.amount, venue)
     if call.amount is not None:
         facts = facts.with_facts(*transfer_facts(call.amount, trail.action, state.at))
-    _check_rules(state, trail, facts)
+    check_rules(state, trail, facts)
     if call.amount is not None:
-        _check_limits(state, trail, call.amount)
+        check_amount(state, trail, call.amount)
     return trail.settle(call.amount)
-
-
-def _check_entry(state: _Round, trail: Trail, call: Call, venue: str | None) -> None:
-    step = f"book:{trail.destination}"
-    cooling = state.policy.address_book.cooling_hours
-    try:
-        entry = state.book.active(trail.destination, state.at, cooling)
-    except VaultError as error:
-        trail.deny(step, f"{error.code}: {error.message}")
-        return
-    purpose = "cold" if venue is None else "venue_deposit"
-    if entry.purpose != purpose or entry.venue != venue:
-        wanted = "a cold address" if venue is None else f"the deposit address of {venue}"
-        trail.deny(step, f"expected {wanted}, found {entry.purpose} {entry.venue or ''}".strip())
-    elif call.amount is not None and entry.asset != call.amount.asset.symbol:
-        trail.deny(step, f"expected an address for {call.amount.asset}, found one for {entry.asset}")
-    else:
-        trail.note(step, f"active: {entry.address} on {entry.network}")
-
-
-def _check_rules(state: _Round, trail: Trail, facts: Facts) -> None:
-    """Every rule that covers the action; an error in any of them, also in an allow rule, denies."""
-    for rule in state.policy.rule:
-        if not rule.covers(trail.action):
-            continue
-        condition = parse_expression(rule.when)
-        shown = facts.shown(condition)
-        try:
-            holds = condition.holds(facts.read)
-        except VaultError as error:
-            trail.deny(rule.name, f"{error.code}: {error.message}", shown)
-            continue
-        if not holds:
-            trail.skip(rule.name, f"does not apply: {condition.text}", shown)
-        elif rule.effect == "deny":
-            trail.deny(rule.name, f"denied while {condition.text}", shown)
-        else:
-            trail.allow(rule.name, f"allowed while {condition.text}", shown)
-
-
-def _check_limits(state: _Round, trail: Trail, amount: Amount) -> None:
-    results = check_limits(state.policy, trail.action, amount, state.history, state.at)
-    if not results:
-        trail.deny("limits", "no limit covers this transfer")
-    for result in results:
-        if result.within:
-            trail.note(result.name, result.reason, result.facts)
-        else:
-            trail.deny(result.name, result.reason, result.facts)

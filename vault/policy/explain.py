@@ -8,7 +8,16 @@ if TYPE_CHECKING:
     from vault.model import Decision
 
 _MARKS: Final = {"allow": "allows", "deny": "DENIES", "skip": "silent", "note": "noted"}
-_VERBS: Final = {"sweep": "Sweep", "evacuate": "Evacuate", "top_up": "Top up"}
+_VERBS: Final = {
+    "sweep": "Sweep",
+    "evacuate": "Evacuate",
+    "top_up": "Top up",
+    "pay": "Pay from",
+    "consolidate": "Consolidate",
+    "bump": "Raise the fee of a transaction of",
+    "cancel": "Cancel a transaction of",
+    "speed_up": "Speed up a coin of",
+}
 _OUTCOMES: Final = {"allow": "allowed", "deny": "denied", "none": "not called for"}
 
 

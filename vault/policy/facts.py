@@ -13,6 +13,7 @@ from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Final
 
 from vault.errors import PolicyError
+from vault.model import REQUESTS
 from vault.money import CONTEXT, plain
 
 if TYPE_CHECKING:
@@ -42,10 +43,21 @@ _ACCOUNT: Final = (
 )
 _WALLET: Final = ("wallet.name", "wallet.confirmed", "wallet.pending")
 
+_REQUEST: Final = (
+    *_MARKET,
+    *_TIME,
+    *_TRANSFER,
+    *_WALLET,
+    "transfer.fee",
+    "transfer.fee_rate",
+    "transfer.coins",
+)
+
 FACTS_OF: Final[dict[str, frozenset[str]]] = {
     "sweep": frozenset((*_MARKET, *_TIME, *_TRANSFER, *_ACCOUNT)),
     "top_up": frozenset((*_MARKET, *_TIME, *_TRANSFER, *_ACCOUNT, *_WALLET)),
     "evacuate": frozenset((*_MARKET, *_TIME, *_TRANSFER, *_WALLET)),
+    **dict.fromkeys(REQUESTS, frozenset(_REQUEST)),
     "*": frozenset((*_MARKET, *_TIME, *_TRANSFER)),
     "trigger": frozenset((*_MARKET, *_TIME, *_WALLET)),
 }
@@ -172,4 +184,14 @@ def transfer_facts(amount: Amount, action: Action, at: datetime) -> tuple[Fact, 
     return (
         Fact("transfer.amount", amount.to_decimal(), at, f"proposed {action}"),
         Fact("transfer.asset", amount.asset.symbol, at, f"proposed {action}"),
+    )
+
+
+def request_facts(fee: Amount, fee_rate: Decimal, coins: int, at: datetime) -> tuple[Fact, ...]:
+    """What a transaction that a person asks for costs: whole coins, sat/vB, and how many coins it spends."""
+    source = "the transaction as built"
+    return (
+        Fact("transfer.fee", fee.to_decimal(), at, source),
+        Fact("transfer.fee_rate", fee_rate, at, source),
+        Fact("transfer.coins", Decimal(coins), at, source),
     )

@@ -35,6 +35,7 @@ from vault.money import CONTEXT, Amount, asset_of
 from vault.policy.book import AddressBook, Entry
 from vault.policy.document import Policy, load_policy
 from vault.policy.engine import decide
+from vault.policy.requests import Request, decide_request
 from vault.toml_strict import ExactDecimal, StrictModel, read_toml
 
 # Every case is judged at this instant; ages are given relative to it.
@@ -77,9 +78,10 @@ class WalletCase(StrictModel):
 
 
 class PastCase(StrictModel):
-    action: Literal["sweep", "evacuate", "top_up"]
+    action: Action
     subject: str
     amount: ExactDecimal
+    fee: ExactDecimal = Decimal(0)
     minutes_ago: int
     state: str = "settled"
 
@@ -87,11 +89,25 @@ class PastCase(StrictModel):
 class ExpectCase(StrictModel):
     """What must come out; `amount` and `decided_by` are checked where they are given."""
 
-    action: Literal["sweep", "evacuate", "top_up"]
+    action: Action
     subject: str
     outcome: Literal["allow", "deny", "none"]
     amount: ExactDecimal | None = None
     decided_by: str | None = None
+
+
+class RequestCase(StrictModel):
+    """What a person asks for; `moved` is all that is no fee where it is not given."""
+
+    action: Action
+    wallet: str
+    to: tuple[str, ...] = Field(default=(), strict=False)
+    venue: str | None = None
+    amount: ExactDecimal
+    fee: ExactDecimal
+    moved: ExactDecimal | None = None
+    fee_rate: ExactDecimal = Decimal(1)
+    coins: int = 1
 
 
 class EntryCase(StrictModel):
@@ -109,6 +125,7 @@ class Case(StrictModel):
     past: tuple[PastCase, ...] = Field(default=(), strict=False)
     entry: tuple[EntryCase, ...] = Field(default=(), strict=False)
     in_flight: tuple[str, ...] = Field(default=(), strict=False)
+    request: tuple[RequestCase, ...] = Field(default=(), strict=False)
     expect: tuple[ExpectCase, ...] = Field(min_length=1, strict=False)
 
 
@@ -142,15 +159,14 @@ def run_policy_tests(policy_path: Path) -> tuple[CaseResult, ...]:
 def _run(policy: Policy, policy_digest: str, case: Case) -> CaseResult:
     try:
         snapshot = _snapshot(case)
-        decisions = decide(
-            policy,
-            policy_digest,
-            _assessment(case, snapshot),
-            snapshot,
-            _book(policy, case),
-            tuple(_outflow(past) for past in case.past),
-            case.in_flight,
-            AT,
+        assessment, book = _assessment(case, snapshot), _book(policy, case)
+        past = tuple(_outflow(each) for each in case.past)
+        decisions = decide(policy, policy_digest, assessment, snapshot, book, past, case.in_flight, AT)
+        decisions += tuple(
+            decide_request(
+                policy, policy_digest, _request(each), assessment, snapshot, book, past, case.in_flight, AT
+            )
+            for each in case.request
         )
     except VaultError as error:
         return CaseResult(case.name, False, (f"{error.code}: {error.message}",), ())
@@ -261,9 +277,21 @@ def _assessment(case: Case, snapshot: Snapshot) -> Assessment:
 
 
 def _outflow(past: PastCase) -> Outflow:
-    action: Action = past.action
     moment = AT - timedelta(minutes=past.minutes_ago)
-    return Outflow(moment, action, past.subject, "", Amount.parse(past.amount, asset_of("BTC")), past.state)
+    amount, fee = _btc(past.amount), _btc(past.fee)
+    return Outflow(moment, past.action, past.subject, "", amount, past.state, fee, amount - fee)
+
+
+def _request(case: RequestCase) -> Request:
+    amount, fee = _btc(case.amount), _btc(case.fee)
+    moved = amount - fee if case.moved is None else _btc(case.moved)
+    return Request(
+        case.action, case.wallet, case.to, case.venue, amount, fee, moved, case.fee_rate, case.coins
+    )
+
+
+def _btc(number: Decimal) -> Amount:
+    return Amount.parse(number, asset_of("BTC"))
 
 
 def _book(policy: Policy, case: Case) -> AddressBook:

@@ -20,22 +20,72 @@ if TYPE_CHECKING:
 
     from vault.store.database import Writer
 
-# From each state of an intent, the states it may go to. Terminal states have none. A planned step may
-# become done at once when it is only observed (a venue's credit).
+# From each state of an intent, the states it may go to. A planned step may become done at once when it is
+# only observed (a venue's credit). A transaction is displaced while another one of ours holds its coins, and
+# replaced when that one is final.
 TRANSITIONS: Final[dict[str, frozenset[str]]] = {
-    "planned": frozenset({"signing", "submitting", "done", "cancelled"}),
-    "signing": frozenset({"signing", "signed", "cancelled"}),
-    "signed": frozenset({"submitting", "cancelled"}),
-    "submitting": frozenset({"accepted", "unknown", "refused", "unsent", "sent", "done", "cancelled"}),
-    "unknown": frozenset({"accepted", "unsent", "refused", "sent", "done", "cancelled"}),
-    "unsent": frozenset({"submitting", "accepted", "sent", "done", "cancelled"}),
-    "accepted": frozenset({"sent", "done", "refused", "cancelled", "unsent"}),
-    "sent": frozenset({"accepted", "done", "unsent"}),
+    "planned": frozenset({"signing", "submitting", "done", "cancelled", "replaced"}),
+    "signing": frozenset({"signing", "signed", "cancelled", "replaced"}),
+    "signed": frozenset({"submitting", "cancelled", "replaced"}),
+    "submitting": frozenset(
+        {
+            "accepted",
+            "unknown",
+            "refused",
+            "unsent",
+            "sent",
+            "done",
+            "cancelled",
+            "displaced",
+            "replaced",
+            "closed_by_person",
+        }
+    ),
+    "unknown": frozenset(
+        {
+            "accepted",
+            "unsent",
+            "refused",
+            "sent",
+            "done",
+            "cancelled",
+            "displaced",
+            "replaced",
+            "closed_by_person",
+        }
+    ),
+    "unsent": frozenset(
+        {
+            "submitting",
+            "accepted",
+            "sent",
+            "done",
+            "cancelled",
+            "displaced",
+            "replaced",
+            "closed_by_person",
+        }
+    ),
+    "accepted": frozenset(
+        {"sent", "done", "refused", "cancelled", "unsent", "displaced", "replaced", "closed_by_person"}
+    ),
+    "sent": frozenset({"accepted", "done", "unsent", "displaced", "replaced", "closed_by_person"}),
+    "displaced": frozenset({"accepted", "sent", "done", "unsent", "replaced", "closed_by_person"}),
     "done": frozenset(),
+    "replaced": frozenset(),
     "refused": frozenset(),
     "cancelled": frozenset(),
+    "closed_by_person": frozenset(),
 }
-TERMINAL: Final = frozenset({"done", "refused", "cancelled"})
+TERMINAL: Final = frozenset({"done", "refused", "cancelled", "replaced", "closed_by_person"})
+# What only a deep reorganisation takes back: see `reopen_intent`.
+REOPENED: Final[dict[str, frozenset[str]]] = {
+    "done": frozenset({"sent"}),
+    "replaced": frozenset({"displaced", "planned"}),
+}
+# How many steps that are done are looked at again for deep reorganisations.
+DONE_WATCHED: Final = 500
+OPEN_STATES: Final = frozenset(TRANSITIONS) - TERMINAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +270,26 @@ def intents(connection: Connection, plan_id: str | None = None) -> list[IntentRo
     return [IntentRow(*row) for row in connection.execute(query)]
 
 
+def intents_of_kind(connection: Connection, kind: str) -> list[IntentRow]:
+    """Every intent of one kind, the oldest plan first."""
+    columns = schema.intent.c
+    query = (
+        select(schema.intent)
+        .join(schema.plan)
+        .where(columns.kind == kind)
+        .order_by(schema.plan.c.created_at, columns.plan_id, columns.transfer, columns.step)
+    )
+    return [IntentRow(*row) for row in connection.execute(query)]
+
+
+def done_on_chain(connection: Connection, kind: str) -> list[IntentRow]:
+    """Steps of that kind that are done and whose block's height was recorded, the newest `DONE_WATCHED`."""
+    columns = schema.intent.c
+    query = select(schema.intent).where(columns.kind == kind, columns.state == "done")
+    rows = connection.execute(query.order_by(columns.updated_at.desc()).limit(DONE_WATCHED))
+    return [found for row in rows if "height" in (found := IntentRow(*row)).facts]
+
+
 def find_intent(connection: Connection, client_id: str) -> IntentRow:
     """The intent of that client id. Raises `StoreError`."""
     row = connection.execute(select(schema.intent).where(schema.intent.c.client_id == client_id)).first()
@@ -243,6 +313,24 @@ def move_intent(
     """
     if state not in TRANSITIONS[before.state]:
         raise StoreError("bad_transition", f"{before.client_id}: {before.state} cannot become {state}")
+    return _changed(writer, before, state, reference, submitted_at, facts)
+
+
+def reopen_intent(writer: Writer, before: IntentRow, state: str, **facts: str) -> IntentRow:
+    """Take back what was over, because the chain did (`REOPENED`); journaled like every move."""
+    if state not in REOPENED.get(before.state, ()):
+        raise StoreError("bad_transition", f"{before.client_id}: {before.state} cannot become {state}")
+    return _changed(writer, before, state, None, None, facts)
+
+
+def _changed(  # noqa: PLR0917
+    writer: Writer,
+    before: IntentRow,
+    state: str,
+    reference: str | None,
+    submitted_at: str | None,
+    facts: dict[str, str],
+) -> IntentRow:
     body = canonical_json({**before.facts, **facts})
     values: dict[str, str] = {"state": state, "updated_at": writer.at, "body": body}
     if reference is not None:

@@ -63,7 +63,8 @@ plan = Table(
     Column("state", String(12), nullable=False),
     Column("body", Text, nullable=False),
     CheckConstraint(
-        "state IN ('proposed','approved','sending','done','failed','frozen','cancelled')", name="plan_state"
+        "state IN ('proposed','approved','sending','done','failed','frozen','cancelled','replaced')",
+        name="plan_state",
     ),
 )
 
@@ -84,7 +85,7 @@ intent = Table(
     Column("transfer", Integer, nullable=False),
     Column("step", Integer, nullable=False),
     Column("kind", String(20), nullable=False),
-    Column("state", String(12), nullable=False),
+    Column("state", String(20), nullable=False),
     Column("submitted_at", String(24)),
     Column("updated_at", String(24), nullable=False),
     Column("reference", String(80), nullable=False, server_default=""),
@@ -92,7 +93,7 @@ intent = Table(
     UniqueConstraint("plan_id", "transfer", "step"),
     CheckConstraint(
         "state IN ('planned','signing','signed','submitting','unknown','unsent','accepted','sent','done',"
-        "'refused','cancelled')",
+        "'refused','cancelled','displaced','replaced','closed_by_person')",
         name="intent_state",
     ),
 )
@@ -114,4 +115,42 @@ depth = Table(
     Column("symbol", String(40), primary_key=True),
     Column("at", String(24), primary_key=True),
     Column("bid_1pct", String(64), nullable=False),
+)
+
+# What people said about single outputs of ours (``txid:vout``); the opening balance is accepted too.
+coin_mark = Table(
+    "coin_mark",
+    metadata,
+    Column("outpoint", String(75), primary_key=True),
+    Column("wallet", String(40), nullable=False),
+    Column("frozen", Integer, nullable=False, server_default="0"),
+    Column("accepted", Integer, nullable=False, server_default="0"),
+    Column("opening", Integer, nullable=False, server_default="0"),
+    Column("at", String(24), nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("reason", String(255), nullable=False),
+    Index("coin_mark_by_wallet", "wallet"),
+)
+
+# Labels as BIP329 has them: kind (tx, addr, output …), what it is about, and the text.
+label = Table(
+    "label",
+    metadata,
+    Column("kind", String(8), primary_key=True),
+    Column("ref", String(200), primary_key=True),
+    Column("text", String(255), nullable=False),
+    Column("at", String(24), nullable=False),
+    Column("by", String(80), nullable=False),
+)
+
+# Receive addresses that were given to somebody, each once.
+given_address = Table(
+    "given_address",
+    metadata,
+    Column("wallet", String(40), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("address", String(100), nullable=False, unique=True),
+    Column("note", String(255), nullable=False),
+    Column("at", String(24), nullable=False),
+    Column("by", String(80), nullable=False),
 )

@@ -18,7 +18,8 @@ from vault.errors import ConfigError, DeviceError
 from vault.files import write_private
 from vault.toml_strict import parse_toml
 from vault.treasury import authority
-from vault.treasury.devices import KeyList, PublicKey, Target, open_target
+from vault.treasury.devices import KeyList, Target, account_key, labelled, open_target
+from vault.treasury.shown import show_place
 from vault.treasury.templates import table
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from vault.device.connection.keyboard import Keyboard
     from vault.device.prompt import OnPrompt
     from vault.device.session import DeviceSession
+    from vault.treasury.add_wallet import NewWallet
 
 ScriptType = Literal["p2wpkh", "p2tr"]
 _PURPOSES: Final[dict[ScriptType, int]] = {"p2wpkh": 84, "p2tr": 86}
@@ -95,7 +97,7 @@ def add_device(
     """
     network = network_of(treasury.config.bitcoin.network)
     _refuse_taken(treasury, name, wallets, attester)
-    _check_candidate(treasury, table("device", _device_values(name, kind or "trezor", path, "00000000")))
+    check_candidate(treasury, table("device", _device_values(name, kind or "trezor", path, "00000000")))
     target = Target(path, kind, None, passphrase)
     with open_target(treasury, target, keyboard, on_prompt) as session:
         fingerprint, info = session.fingerprint, session.features
@@ -106,9 +108,9 @@ def add_device(
     with open_target(
         treasury, Target(path, info.kind, fingerprint, passphrase), keyboard, on_prompt
     ) as again:
-        _require_same(keys, _read_keys(again, network, wallets, attester), "the second reading")
+        require_same(keys, _read_keys(again, network, wallets, attester), "the second reading")
     if compare is not None:
-        _require_same(keys, compare, "the other machine's reading")
+        require_same(keys, compare, "the other machine's reading")
     public_key = keys.keys[-1].key if attester else ""
     tables = [table("device", _device_values(name, info.kind, path, fingerprint, passphrase))]
     for wallet in added:
@@ -118,7 +120,7 @@ def add_device(
         pinned = [("name", attester.name), ("device", name), ("public_key", public_key)]
         tables.append(table("attester", [*pinned, ("roles", tuple(attester.roles))]))
     text = "\n".join(tables)
-    _check_candidate(treasury, text)
+    check_candidate(treasury, text)
     who = attester.name if attester else ""
     return AddedDevice(name, info, fingerprint, added, who, public_key, compare is not None, text)
 
@@ -131,19 +133,19 @@ def _read_keys(
 ) -> KeyList:
     """Everything of the device that is pinned: account keys, and last the attestation key."""
     from vault.device.attest import attestation_public_key
-    from vault.device.paths import format_path
 
     keys = [
-        PublicKey(format_path(path), session.xpub(path, network))
+        account_key(session, network, path)
         for path in dict.fromkeys(_account_path(network, wanted) for wanted in wallets)
     ]
     if attester:
-        path = format_path(attestation_path(network.coin_type))
-        keys.append(PublicKey(path, attestation_public_key(session, network)))
+        path = attestation_path(network.coin_type)
+        keys.append(labelled(path, attestation_public_key(session, network)))
     return KeyList(session.fingerprint, tuple(keys))
 
 
-def _require_same(first: KeyList, other: KeyList, what: str) -> None:
+def require_same(first: KeyList, other: KeyList, what: str) -> None:
+    """Two readings of one device's keys. Raises `DeviceError` (``keys_differ``, ``not_compared``)."""
     known = {key.path: key.key for key in other.keys}
     if first.root_fingerprint != other.root_fingerprint:
         raise _differ(what, f"wallet {other.root_fingerprint} instead of {first.root_fingerprint}")
@@ -166,9 +168,9 @@ def _differ(what: str, how: str) -> DeviceError:
     )
 
 
-def append(treasury: Treasury, added: AddedDevice) -> Treasury:
+def append(treasury: Treasury, added: AddedDevice | NewWallet) -> Treasury:
     """Append the tables to treasury.toml, whole or not at all; returns the treasury as it now is."""
-    text, config = _check_candidate(treasury, added.text)
+    text, config = check_candidate(treasury, added.text)
     write_private(treasury.path, text.encode())
     return Treasury(config, treasury.path)
 
@@ -184,7 +186,7 @@ def _device_values(
     return [("name", name), *(pair for pair in values if pair != ("passphrase", "none"))]
 
 
-def _check_candidate(treasury: Treasury, addition: str) -> tuple[str, TreasuryConfig]:
+def check_candidate(treasury: Treasury, addition: str) -> tuple[str, TreasuryConfig]:
     """treasury.toml as it would be with `addition`; refused unless it is valid and permitted."""
     try:
         before = treasury.path.read_text(encoding="utf-8")
@@ -216,13 +218,14 @@ def _wallet(
     session: DeviceSession, network: Network, wanted: WantedWallet, keys: dict[str, str]
 ) -> AddedWallet:
     from vault.bitcoin.descriptor import Descriptor
+    from vault.device.connection.features import require_backed_up
     from vault.device.paths import format_path
 
+    require_backed_up(session.features)
     path = _account_path(network, wanted)
     xpub = keys[format_path(path)]
     descriptor = Descriptor.build(wanted.script, network, session.fingerprint, path, xpub)
-    address = descriptor.address(False, 0)
-    session.show_address(network, descriptor.path(False, 0), wanted.script, expected=address)
+    address = show_place(session, descriptor, False, 0)
     return AddedWallet(wanted.name, wanted.role, descriptor.text(), address)
 
 

@@ -6,13 +6,16 @@ wallet. A refusal at the device or a wrong signature freezes the plan.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vault.errors import AttestationError, DeceivedError, DeviceRefusedError, PlanError, PsbtError
 from vault.store import records
-from vault.treasury import authority, preconditions
+from vault.treasury import authority, cosign, preconditions
 from vault.treasury.execute import require_recorded
 from vault.treasury.plan import require_live
+from vault.treasury.shown import show_place
 from vault.treasury.spending import device_request, verify_transfer
 from vault.treasury.steps import ensure_intents
 
@@ -29,7 +32,7 @@ def approve(desk: Desk, plan: Plan, attester_name: str) -> int:
 
     Raises `PlanError`, `DeniedError`, `DeviceError`, `AttestationError`.
     """
-    from vault.device.attest import sign_statement
+    from vault.device.attest import require_room, sign_statement
 
     attester = authority.pinned_attester(desk.treasury, attester_name, "approve")
     row = require_recorded(desk, plan)
@@ -38,12 +41,13 @@ def approve(desk: Desk, plan: Plan, attester_name: str) -> int:
     require_live(plan, desk.clock.now())
     for transfer in plan.body.transfers:
         preconditions.check_transfer(desk, plan, transfer, leaving=transfer.gross)
+    statement = authority.approval_statement(plan)
     try:
-        with desk.device(attester.device) as session:
+        with desk.device(
+            attester.device, lambda info: require_room(info, statement, attester.name)
+        ) as session:
             _show_destinations(desk, plan, session, attester.device)
-            signed = sign_statement(
-                session, authority.approval_statement(plan), attester.name, attester.public_key, desk.network
-            )
+            signed = sign_statement(session, statement, attester.name, attester.public_key, desk.network)
     except (DeviceRefusedError, DeceivedError, AttestationError) as error:
         freeze(desk, plan, error.code)
         raise
@@ -60,27 +64,40 @@ def approve(desk: Desk, plan: Plan, attester_name: str) -> int:
 
 
 def _show_destinations(desk: Desk, plan: Plan, session: DeviceSession, device: str) -> None:
-    """Our own receiving addresses, on the screen of the device that holds their keys, before approval.
+    """Our own receiving addresses, on the screen of a device that holds their keys, before approval.
 
     Addresses of wallets on other devices were shown when they entered the address book.
     """
     book = desk.book().book
-    for transfer in plan.body.transfers:
-        entry = book.find(transfer.destination)
+    for payment in (payment for transfer in plan.body.transfers for payment in transfer.payments):
+        entry = book.find(payment.destination)
         if entry.wallet is None or entry.index is None:
             continue
-        if desk.treasury.wallet(entry.wallet).device != device:
-            continue
-        descriptor = desk.descriptor(entry.wallet)
-        path = descriptor.path(False, entry.index)
-        session.show_address(desk.network, path, descriptor.kind, expected=transfer.address)
+        if device in desk.treasury.wallet(entry.wallet).signers:
+            show_place(session, desk.descriptor(entry.wallet), False, entry.index)
 
 
-def sign(desk: Desk, plan: Plan) -> list[IntentRow]:
-    """Sign every spend of an approved plan on its wallet's device, and verify what comes back.
+def sign(desk: Desk, plan: Plan, device: str | None = None) -> list[IntentRow]:
+    """Sign every spend of an approved plan on its wallet's devices, and verify what comes back.
 
-    Signed transactions are kept in the store; signing again is harmless (same bytes, same txid).
+    A group's devices are asked in turn, or with `device` only that one; what they signed is kept. Signed
+    transactions are kept in the store; signing again is harmless (same bytes, same txid).
     """
+    require_signable(desk, plan)
+    spends = [each for each in plan.body.transfers if each.on_chain]
+    if device is not None:
+        cosign.require_known(desk, device, spends)
+    for intent in ensure_intents(desk.store, plan):
+        transfer = plan.transfer(intent.transfer)
+        due = intent.kind == "spend" and intent.state in {"planned", "signing"}
+        if due and cosign.signers_of(desk, transfer, device):
+            _sign_spend(desk, plan, transfer, intent, device)
+    with desk.store.read() as connection:
+        return records.intents(connection, plan.plan_id)
+
+
+def require_signable(desk: Desk, plan: Plan) -> None:
+    """An approved plan whose time is not over. Raises `PlanError`, `DeniedError`, `AttestationError`."""
     row = require_recorded(desk, plan)
     if row.state not in {"approved", "sending"}:
         raise PlanError(
@@ -93,22 +110,27 @@ def sign(desk: Desk, plan: Plan) -> list[IntentRow]:
     with desk.store.read() as connection:
         authority.require_approvals(desk.treasury, plan, connection)
     require_live(plan, desk.clock.now())
-    for intent in ensure_intents(desk.store, plan):
-        if intent.kind == "spend" and intent.state in {"planned", "signing"}:
-            _sign_spend(desk, plan, plan.transfer(intent.transfer), intent)
-    with desk.store.read() as connection:
-        return records.intents(connection, plan.plan_id)
 
 
-def _sign_spend(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> None:
+def _sign_spend(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow, device: str | None) -> None:
     preconditions.check_transfer(desk, plan, transfer, leaving=transfer.gross)
-    with desk.store.write() as writer:
-        intent = records.move_intent(writer, intent, "signing")
-    try:
+    intent = begin_signing(desk, intent)
+    with freezing(desk, plan):
+        if desk.treasury.wallet(transfer.source).group:
+            cosign.sign_on_devices(desk, plan, transfer, intent, device)
+            return
         final = _on_device(desk, transfer)
-    except (DeviceRefusedError, DeceivedError, PsbtError) as error:
-        freeze(desk, plan, error.code)
-        raise
+    finish_signing(desk, plan, intent, final)
+
+
+def begin_signing(desk: Desk, intent: IntentRow) -> IntentRow:
+    """Journal that a signer is about to be asked."""
+    with desk.store.write() as writer:
+        return records.move_intent(writer, intent, "signing")
+
+
+def finish_signing(desk: Desk, plan: Plan, intent: IntentRow, final: FinalTransaction) -> None:
+    """Keep a transaction that was proven."""
     require_live(plan, desk.clock.now())
     with desk.store.write() as writer:
         records.move_intent(writer, intent, "signed", txid=final.txid, raw=final.raw.hex())
@@ -119,11 +141,21 @@ def _on_device(desk: Desk, transfer: Transfer) -> FinalTransaction:
     from vault.bitcoin.verify import verify_signed
 
     verified = verify_transfer(desk, transfer)
-    wallet = desk.treasury.wallet(transfer.source)
-    desk.progress(f"sign transfer {transfer.number} on {wallet.device}")
-    with desk.device(wallet.device) as session:
-        answer = session.sign_transaction(device_request(verified), desk.network)
+    (device,) = desk.treasury.wallet(transfer.source).signers
+    desk.progress(f"sign transfer {transfer.number} on {device}")
+    with desk.device(device) as session:
+        answer = session.sign_transaction(device_request(verified), desk.network, desk.on_signing)
     return verify_signed(verified, answer.signatures)
+
+
+@contextmanager
+def freezing(desk: Desk, plan: Plan) -> Iterator[None]:
+    """A no of a person or a device, a lie, or a signature that does not hold, freezes the plan."""
+    try:
+        yield
+    except (DeviceRefusedError, DeceivedError, PsbtError) as error:
+        freeze(desk, plan, error.code)
+        raise
 
 
 def freeze(desk: Desk, plan: Plan, reason: str) -> None:

@@ -8,7 +8,6 @@ from treasury.toml only, never from the document that is checked.
 from __future__ import annotations
 
 import ipaddress
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from vault.attestation import SignedStatement, Statement, verify
-from vault.canonical import read_json
 from vault.clock import to_iso
 from vault.config import AttesterSettings, Role, Treasury, TreasuryConfig
 from vault.errors import AddressError, AttestationError, DeniedError, GuardError
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from vault.policy.book import AddressBook
     from vault.policy.document import Policy
     from vault.store.database import Store
-    from vault.treasury.plan import Plan
+    from vault.treasury.plan import Plan, Transfer
 
 MAX_SIGNED_BYTES = 1_000_000
 SIGNATURE_SUFFIX = ".sig"
@@ -46,7 +44,14 @@ def require_permitted_world(config: TreasuryConfig) -> None:
     """Raises `GuardError` for any network but regtest, any venue or backend but a loopback one."""
     if config.bitcoin.network != "regtest":
         raise GuardError("network", f"expected regtest, found {config.bitcoin.network}", hint=_HINT)
-    _require_loopback("bitcoin.esplora", config.bitcoin.esplora)
+    for table, backend in config.bitcoin.backends:
+        _require_loopback(f"{table}.{backend.kind}", backend.address)
+        if backend.proxy is not None:
+            _require_loopback(f"{table}.proxy", backend.proxy)
+    for source in config.bitcoin.fee_source:
+        for what, url in (("url", source.url), ("proxy", source.proxy)):
+            if url is not None:
+                _require_loopback(f"bitcoin.fee_source {source.name}.{what}", url)
     for venue in config.venue:
         if venue.url is None:
             raise GuardError(
@@ -97,15 +102,30 @@ def approval_statement(plan: Plan) -> Statement:
         ("expires", to_iso(body.expires_at)),
     ]
     for transfer in body.transfers:
-        number = transfer.number
-        fields += [
-            (f"{number} action", f"{transfer.action.replace('_', '-')} from {transfer.source}"),
-            (f"{number} amount", str(transfer.amount)),
-            (f"{number} to", transfer.address),
-            (f"{number} fee at most", str(transfer.fee)),
-        ]
-    fields = [(f"transfer {label}" if label[0].isdigit() else label, value) for label, value in fields]
+        fields += _transfer_fields(transfer)
     return Statement("approval", body.treasury_id, body.network, tuple(fields))
+
+
+def _transfer_fields(transfer: Transfer) -> list[tuple[str, str]]:
+    """Every payment in full; of a transaction that pays nobody, what it takes and what comes back."""
+    number, verb = transfer.number, transfer.action.replace("_", "-")
+    fields = []
+    if len(transfer.payments) == 1:
+        fields.append((f"{number}", f"{verb} {transfer.amount} from {transfer.source}"))
+        fields.append((f"{number} to", transfer.payments[0].address))
+    elif transfer.payments:
+        many = f"{len(transfer.payments)} payments"
+        fields.append((f"{number}", f"{verb} {transfer.amount} from {transfer.source} in {many}"))
+        for each, payment in enumerate(transfer.payments, start=1):
+            fields.append((f"{number} pays {each}", str(payment.amount)))
+            fields.append((f"{number} to {each}", payment.address))
+    else:
+        coins = "1 coin" if len(transfer.coins) == 1 else f"{len(transfer.coins)} coins"
+        fields.append((f"{number}", f"{verb} {coins} of {transfer.source}"))
+        fields.append((f"{number} returns", f"{transfer.returned} to wallet {transfer.source}"))
+    if transfer.replaces:
+        fields.append((f"{number} replaces", transfer.replaces))
+    return [*fields, (f"{number} max fee", str(transfer.fee))]
 
 
 # -- checking ----------------------------------------------------------------------------------------
@@ -225,7 +245,7 @@ def _check_document(treasury: Treasury, kind: DocumentKind, name: str, version: 
             f"{path} has no signature {signature_path.name}",
             hint=f"Run `vault {'policy' if kind == 'policy' else 'book'} sign` with an attester's device.",
         )
-    signed = SignedStatement.from_json(read_json(_text(signature_path), what=str(signature_path)))
+    signed = SignedStatement.load(_text(signature_path), what=str(signature_path))
     attester = pinned_attester(treasury, signed.attester, kind)
     if verify(signed, attester.public_key) != document_statement(treasury, kind, name, version, digest):
         raise AttestationError(
@@ -266,7 +286,7 @@ def title(kind: str, name: str) -> str:
 def write_signature(path: Path, signed: SignedStatement) -> Path:
     """Put the signature beside its document, whole or not at all; returns its path."""
     target = path.with_name(path.name + SIGNATURE_SUFFIX)
-    write_private(target, (json.dumps(signed.as_json(), indent=2) + "\n").encode())
+    write_private(target, signed.dump().encode())
     return target
 
 

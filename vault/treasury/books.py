@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault.clock import from_iso
+from vault.codec import decode, encode
 from vault.money import BTC, Amount, total
 from vault.store import records
 from vault.treasury import history, observe
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from vault.model import Snapshot
+    from vault.policy.book import AddressBook
+    from vault.store.database import Writer
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
-    from vault.treasury.plan import Transfer
+    from vault.treasury.plan import Payment, Transfer
 
 LEFT = frozenset({"accepted", "sent", "done"})
 UNSETTLED = frozenset({"submitting", "unknown"})
@@ -31,14 +34,53 @@ FEES = "fees"
 
 @dataclass(frozen=True, slots=True)
 class BookLine:
-    """One place: `expected` = opening + moved; `difference` = observed - expected."""
+    """One place: `expected` = opening + moved + received + explained; `difference` = observed - expected.
+
+    `received` came in outside our plans and was let in (see `WalletBalance`); `explained` is what persons
+    closed by hand, each with a reason (see `Explanation`).
+    """
 
     place: str
     opening: Amount
     moved: Amount
+    received: Amount
+    explained: Amount
     expected: Amount
     observed: Amount
     difference: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedPlace:
+    """What a place held more, or less, than was planned, when a person closed a step."""
+
+    place: str
+    more: Amount
+    less: Amount
+
+    @property
+    def amount(self) -> Amount:
+        return self.more - self.less
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A step that was closed by a person: what contradicted it, why it was closed, what that explains."""
+
+    plan_id: str
+    transfer: int
+    step: int
+    reason: str
+    finding: str
+    places: tuple[ExplainedPlace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsolicited:
+    """What a wallet holds that nobody here asked for: it makes no difference and closes nothing."""
+
+    place: str
+    amount: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +98,18 @@ class Books:
     observed_total: Amount
     unsettled: tuple[str, ...]
     unread: tuple[str, ...]
+    explanations: tuple[Explanation, ...] = ()
+    unsolicited: tuple[Unsolicited, ...] = ()
+
+    @property
+    def received_total(self) -> Amount:
+        """All that came in outside our plans, at the places that were read."""
+        return total([line.received for line in self.lines], BTC)
+
+    @property
+    def explained_total(self) -> Amount:
+        """All that was explained by hand, at the places that were read."""
+        return total([line.explained for line in self.lines], BTC)
 
     @property
     def balanced(self) -> bool:
@@ -64,16 +118,18 @@ class Books:
             not self.unsettled
             and not self.unread
             and not any(line.difference.units for line in self.lines)
-            and self.opening_total == self.observed_total + self.in_transit + self.outside + self.fees
+            and self.opening_total + self.received_total + self.explained_total
+            == self.observed_total + self.in_transit + self.outside + self.fees
         )
 
 
 def places(snapshot: Snapshot) -> dict[str, Amount]:
     """Bitcoin per place: wallets on chain (seen, confirmed or not) and venue accounts (margin and spot).
 
+    What nobody here asked for is at no place, until a person accepts it.
     A venue account of which a part could not be read is left out.
     """
-    found = {f"wallet:{w.name}": w.confirmed + w.pending for w in snapshot.wallets}
+    found = {f"wallet:{w.name}": w.confirmed + w.pending + w.frozen for w in snapshot.wallets}
     for account in snapshot.accounts:
         held = [c for c in account.collateral if c.asset == BTC.symbol]
         spot = [s for s in snapshot.spot if s.account == account.name and s.free.asset == BTC]
@@ -102,25 +158,58 @@ def _openings(connection: Connection) -> dict[str, tuple[Amount, str]]:
     }
 
 
-def close_books(desk: Desk, snapshot: Snapshot | None = None) -> Books:
-    """Compare the books with a snapshot (a fresh one when none is given)."""
+def explanations(connection: Connection) -> tuple[Explanation, ...]:
+    """Everything that persons closed by hand, oldest first."""
+    found = records.documents(connection, "explanation")
+    return tuple(decode(body["explanation"], Explanation) for body in found)
+
+
+def record_explanation(writer: Writer, explanation: Explanation) -> None:
+    """Keep it, and its hash in the journal."""
+    body = {"at": writer.at, "explanation": encode(explanation)}
+    records.save_document(writer, "explanation", body)
+
+
+def explain(
+    desk: Desk, snapshot: Snapshot, transfer: Transfer, step: IntentRow
+) -> tuple[ExplainedPlace, ...]:
+    """What the places of a transfer would hold too much or too little once this step counts no more."""
+    book = desk.book().book
+    own = {_source(transfer), *(_home(book, payment) for payment in transfer.payments)}
+    if transfer.venue_account:
+        own.add(f"venue:{transfer.venue_account}")
+    found = close_books(desk, snapshot, without=step.client_id)
+    return tuple(
+        ExplainedPlace(
+            line.place,
+            Amount(BTC, max(0, line.difference.units)),
+            Amount(BTC, max(0, -line.difference.units)),
+        )
+        for line in found.lines
+        if line.place in own and line.difference.units
+    )
+
+
+def close_books(desk: Desk, snapshot: Snapshot | None = None, *, without: str = "") -> Books:
+    """Compare the books with a snapshot (a fresh one when none is given), as if step `without` were not."""
     snapshot = snapshot or observe.take_snapshot(desk)
     open_books(desk, snapshot)
     with desk.store.read() as connection:
         openings = _openings(connection)
-        moved, unsettled = _movements(desk, connection, openings)
+        moved, unsettled = _movements(desk, connection, openings, without)
+        closed = explanations(connection)
     observed = places(snapshot)
+    received = {f"wallet:{wallet.name}": wallet.received for wallet in snapshot.wallets}
     zero = Amount.zero(BTC)
     lines = []
     for place, (opening, _) in sorted(openings.items()):
         if place not in observed:
             continue
-        expected = opening + moved.get(place, zero)
-        lines.append(
-            BookLine(
-                place, opening, moved.get(place, zero), expected, observed[place], observed[place] - expected
-            )
-        )
+        known = [each.amount for one in closed for each in one.places if each.place == place]
+        change, explained = moved.get(place, zero), total(known, BTC)
+        came, found = received.get(place, zero), observed[place]
+        expected = opening + change + came + explained
+        lines.append(BookLine(place, opening, change, came, explained, expected, found, found - expected))
     return Books(
         lines=tuple(lines),
         in_transit=moved.get(TRANSIT, zero),
@@ -130,11 +219,17 @@ def close_books(desk: Desk, snapshot: Snapshot | None = None) -> Books:
         observed_total=total([line.observed for line in lines], BTC),
         unsettled=unsettled,
         unread=tuple(sorted(set(openings) - set(observed))),
+        explanations=closed,
+        unsolicited=tuple(
+            Unsolicited(f"wallet:{wallet.name}", wallet.quarantined)
+            for wallet in snapshot.wallets
+            if wallet.quarantined.units
+        ),
     )
 
 
 def _movements(
-    desk: Desk, connection: Connection, openings: dict[str, tuple[Amount, str]]
+    desk: Desk, connection: Connection, openings: dict[str, tuple[Amount, str]], without: str
 ) -> tuple[dict[str, Amount], tuple[str, ...]]:
     moved: dict[str, Amount] = {}
     unsettled: list[str] = []
@@ -142,14 +237,18 @@ def _movements(
     for row in records.all_plans(connection, history.BEGUN):
         intents = records.intents(connection, row.plan_id)
         for transfer in history.stored_plan(row).body.transfers:
-            steps = {step.kind: step for step in intents if step.transfer == transfer.number}
+            steps = {
+                step.kind: step
+                for step in intents
+                if step.transfer == transfer.number and step.client_id != without
+            }
             unsettled += [
                 f"{row.plan_id}/{step.transfer}/{step.kind}: {step.state}"
                 for step in steps.values()
                 if step.state in UNSETTLED
             ]
-            wallet = book.find(transfer.destination).wallet
-            for place, amount in _effects(transfer, steps, f"wallet:{wallet}" if wallet else OUTSIDE):
+            homes = [_home(book, payment) for payment in transfer.payments]
+            for place, amount in _effects(transfer, steps, homes):
                 opened = openings.get(place)
                 at = _moment(steps)
                 if opened is not None and at is not None and from_iso(at) <= from_iso(opened[1]):
@@ -158,23 +257,30 @@ def _movements(
     return moved, tuple(unsettled)
 
 
+def _home(book: AddressBook, payment: Payment) -> str:
+    wallet = book.find(payment.destination).wallet
+    return f"wallet:{wallet}" if wallet else OUTSIDE
+
+
+def _source(transfer: Transfer) -> str:
+    place = "venue" if transfer.kind == "venue_withdrawal" else "wallet"
+    return f"{place}:{transfer.source}"
+
+
 def _moment(steps: dict[str, IntentRow]) -> str | None:
     outward = steps.get("withdraw") or steps.get("spend")
     return outward.submitted_at if outward else None
 
 
-def _effects(transfer: Transfer, steps: dict[str, IntentRow], destination: str) -> list[tuple[str, Amount]]:
+def _effects(transfer: Transfer, steps: dict[str, IntentRow], homes: list[str]) -> list[tuple[str, Amount]]:
     """(place, change) of a transfer as far as it went; the sum over all places is zero."""
     outward = steps.get("withdraw") or steps.get("spend")
     if outward is None or outward.state not in LEFT:
         return []
-    source = (
-        f"venue:{transfer.source}" if transfer.kind == "venue_withdrawal" else f"wallet:{transfer.source}"
-    )
-    arrived = destination
-    if transfer.action == "top_up":
+    if transfer.credited:
         credit = steps.get("credit")
-        arrived = f"venue:{transfer.venue_account}" if credit and credit.state == "done" else TRANSIT
+        homes = [f"venue:{transfer.venue_account}" if credit and credit.state == "done" else TRANSIT]
     elif outward.kind == "withdraw" and outward.state == "accepted":
-        arrived = TRANSIT
-    return [(source, -transfer.gross), (arrived, transfer.amount), (FEES, transfer.fee)]
+        homes = [TRANSIT]
+    paid = [(home, payment.amount) for home, payment in zip(homes, transfer.payments, strict=True)]
+    return [(_source(transfer), -transfer.gross), *paid, (FEES, transfer.fee)]

@@ -8,23 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vault.address import Network, network_of
 from vault.clock import Clock, SystemClock
+from vault.device.prompt import OnSigning, nobody_watches
 from vault.treasury import authority
 
 if TYPE_CHECKING:
-    from vault.bitcoin.backend import EsploraBackend
+    from decimal import Decimal
+
+    from vault.bitcoin.backends.base import Backend
     from vault.bitcoin.descriptor import Descriptor
-    from vault.bitcoin.wallet import WatchWallet
+    from vault.bitcoin.fees.estimate import FeeEstimate
+    from vault.bitcoin.wallet.watch import WatchWallet
     from vault.config import Treasury
+    from vault.device.connection.features import DeviceInfo
     from vault.device.connection.keyboard import Keyboard
     from vault.device.prompt import Prompt
     from vault.device.session import DeviceSession
     from vault.risk.assess import RiskParameters
     from vault.store.database import Store
     from vault.venues.client import VenueClient
+
+# The transactions of one plan are built at the same rates; those of the next ask again.
+FEES_SECONDS: Final = 30
 
 
 def _quiet(_line: str) -> None:
@@ -46,6 +54,7 @@ class Desk:
         progress: Callable[[str], None] = _quiet,
         on_prompt: Callable[[Prompt], None] = _no_prompt,
         keyboard: Keyboard | None = None,
+        on_signing: OnSigning = nobody_watches,
     ) -> None:
         from vault.store.database import Store
 
@@ -54,6 +63,7 @@ class Desk:
         self.clock = clock or SystemClock()
         self.progress = progress
         self.on_prompt = on_prompt
+        self.on_signing = on_signing
         self._keyboard = keyboard
         self._stack = ExitStack()
         self.store: Store = self._stack.enter_context(
@@ -61,6 +71,8 @@ class Desk:
         )
         self._wallets: dict[str, WatchWallet] = {}
         self._venues: VenueClient | None = None
+        self._backend: Backend | None = None
+        self._fees: FeeEstimate | None = None
 
     def __enter__(self) -> Desk:
         return self
@@ -106,12 +118,30 @@ class Desk:
             self._venues = self._stack.enter_context(VenueClient(config.treasury_id, *config.venue))
         return self._venues
 
-    def backend(self) -> EsploraBackend:
-        """The chain backend of the configuration."""
-        from vault.bitcoin.backend import EsploraBackend
+    def backend(self) -> Backend:
+        """The chain backend of the configuration, with its witness where there is one."""
+        if self._backend is None:
+            from vault.bitcoin.backends.open import open_backend
 
-        bitcoin = self.treasury.config.bitcoin
-        return EsploraBackend(bitcoin.esplora, bitcoin.timeout_seconds)
+            self._backend = open_backend(self.treasury, self.progress)
+        return self._backend
+
+    def fee_rate(self, target_blocks: int) -> Decimal:
+        """The rate in sat/vB to be confirmed within so many blocks, under the policy's cap.
+
+        Asked anew when the last answer is older than `FEES_SECONDS`. Raises `ChainError`.
+        """
+        from vault.treasury import fees
+
+        highest, now = fees.ceiling(self.policy().policy), self.clock.now()
+        known = self._fees
+        if (
+            known is None
+            or known.ceiling != highest
+            or not 0 <= (now - known.at).total_seconds() < FEES_SECONDS
+        ):
+            known = self._fees = fees.estimate(self, highest)
+        return known.rate_for(target_blocks, self.clock.now())
 
     def descriptor(self, wallet: str) -> Descriptor:
         """The descriptor of a configured wallet."""
@@ -121,7 +151,7 @@ class Desk:
 
     def wallet(self, name: str) -> WatchWallet:
         """The watch-only wallet of that name; its state files are kept under state/wallets."""
-        from vault.bitcoin.wallet import WatchWallet
+        from vault.bitcoin.wallet.watch import WatchWallet
 
         if name not in self._wallets:
             settings = self.treasury.wallet(name)
@@ -130,16 +160,21 @@ class Desk:
                 self.descriptor(name),
                 self.network,
                 self.treasury.wallets_path,
-                self.treasury.config.bitcoin.esplora,
+                self.backend(),
                 role=settings.role,
-                timeout=self.treasury.config.bitcoin.timeout_seconds,
+                clock=self.clock,
             )
         return self._wallets[name]
 
-    def device(self, name: str) -> AbstractContextManager[DeviceSession]:
-        """Open the configured device; its root fingerprint must be the configured one."""
+    def device(
+        self, name: str, permit: Callable[[DeviceInfo], None] | None = None
+    ) -> AbstractContextManager[DeviceSession]:
+        """Open the configured device; its root fingerprint must be the configured one.
+
+        `permit` is asked before the wallet is opened; what it raises ends it.
+        """
         from vault.device.connection.keyboard import NOBODY
         from vault.treasury.devices import configured, open_target
 
         target = configured(self.treasury, name)
-        return open_target(self.treasury, target, self._keyboard or NOBODY, self.on_prompt)
+        return open_target(self.treasury, target, self._keyboard or NOBODY, self.on_prompt, permit)

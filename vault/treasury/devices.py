@@ -5,14 +5,15 @@ Refuses emulators unless the treasury is marked emulated, whatever they are reac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
+from vault.address import NETWORKS
 from vault.attestation import attestation_path
 from vault.config import PassphraseSource, Treasury
-from vault.errors import GuardError
+from vault.errors import ConfigError, GuardError
 
 if TYPE_CHECKING:
     from vault.address import Network
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from vault.treasury.desk import Desk
 
 TIMEOUT_S: Final = 120.0
+
+KeyUse = Literal["wallet", "multisig", "attestation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """An account's extended public key, or at an address path a compressed one (66 hex digits)."""
+    """An account's extended public key, or at an address path a compressed one (66 hex digits).
+
+    `script_type` and `use` (``wallet``, ``multisig``, ``attestation``) are those of its path.
+    """
 
     path: str
     key: str
+    script_type: str
+    use: KeyUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +100,24 @@ def configured(treasury: Treasury, name: str) -> Target:
 
 @contextmanager
 def open_target(
-    treasury: Treasury | None, target: Target, keyboard: Keyboard, on_prompt: OnPrompt
+    treasury: Treasury | None,
+    target: Target,
+    keyboard: Keyboard,
+    on_prompt: OnPrompt,
+    permit: Callable[[DeviceInfo], None] | None = None,
 ) -> Iterator[DeviceSession]:
     """Open a device; None is no treasury, in which nothing is emulated and nothing is paired.
 
-    Raises `DeviceError`, `WrongDeviceError`, `GuardError`.
+    `permit` is asked before the wallet is opened. Raises `DeviceError`, `WrongDeviceError`, `GuardError`,
+    and what `permit` raises.
     """
     from vault.device.connection.credentials import credentials_of, no_credentials
     from vault.device.session import open_device
+
+    def permitted(info: DeviceInfo) -> None:
+        require_permitted_device(treasury, target.path, info)
+        if permit is not None:
+            permit(info)
 
     require_permitted_path(treasury, target.path)
     with open_device(
@@ -111,7 +129,7 @@ def open_target(
         passphrase=target.passphrase,
         keyboard=keyboard,
         credentials=credentials_of(treasury.config.treasury_id) if treasury else no_credentials,
-        permit=lambda info: require_permitted_device(treasury, target.path, info),
+        permit=permitted,
     ) as session:
         yield session
 
@@ -155,23 +173,38 @@ def names_of(treasury: Treasury | None, fingerprint: str | None) -> tuple[str, .
 
 
 def read_keys(session: DeviceSession, network: Network, paths: tuple[str, ...], account: int) -> KeyList:
-    """Public keys at `paths`; without any, the account's of each script type and the attestation key.
+    """Public keys at `paths`; without any, the account's of each script type, alone and as a cosigner, and
+    the attestation key.
 
     Raises `DeviceError`.
     """
-    from vault.device.paths import PURPOSES, format_path, parse_path
+    from vault.device.paths import account_paths, parse_path
 
     attestation = attestation_path(network.coin_type)
-    if not paths:
-        accounts = (f"m/{purpose}h/{network.coin_type}h/{account}h" for purpose in PURPOSES.values())
-        paths = (*accounts, format_path(attestation))
-    keys = []
-    for path in paths:
-        steps = parse_path(path)
-        whole = len(steps) == len(attestation)
-        key = session.public_key(steps, network) if whole else session.xpub(steps, network)
-        keys.append(PublicKey(format_path(steps), key))
+    wanted = [parse_path(path) for path in paths] or [*account_paths(network, account), attestation]
+    keys = [
+        labelled(steps, session.public_key(steps, network))
+        if len(steps) == len(attestation)
+        else account_key(session, network, steps)
+        for steps in wanted
+    ]
     return KeyList(session.fingerprint, tuple(keys))
+
+
+def account_key(session: DeviceSession, network: Network, path: tuple[int, ...]) -> PublicKey:
+    """The extended public key of an account. Raises `DeviceError`."""
+    return labelled(path, session.xpub(path, network))
+
+
+def labelled(path: tuple[int, ...], key: str) -> PublicKey:
+    """A key with what its path says it is for."""
+    from vault.device.paths import format_path, kind_of_group_path, kind_of_path
+
+    if path in {attestation_path(network.coin_type) for network in NETWORKS.values()}:
+        return PublicKey(format_path(path), key, "p2wpkh", "attestation")
+    if group := kind_of_group_path(path):
+        return PublicKey(format_path(path), key, group, "multisig")
+    return PublicKey(format_path(path), key, kind_of_path(path), "wallet")
 
 
 def check(
@@ -218,19 +251,40 @@ def pair(
         return PairedDevice(connection.info, needed=True, already=False)
 
 
-def show_address(desk: Desk, wallet: str, index: int, *, change: bool) -> ShownAddress:
-    """Have a wallet's device show one of its addresses, derived by us (p2wpkh: also by another library).
+def show_address(
+    desk: Desk, wallet: str, index: int, *, change: bool, device: str | None = None
+) -> ShownAddress:
+    """Have a wallet's device show one of its addresses; a group's each in turn, or only the one named.
 
-    Raises `AddressError`, `ConfigError`, `DeviceError`, `DeviceRefusedError`.
+    What a group's device showed is kept as soon as it did. Raises `AddressError`, `ConfigError`,
+    `DeviceError`, `DeviceRefusedError`.
     """
-    from vault.bitcoin.second_opinion import check_address, has_second_opinion
-    from vault.device.paths import format_path
+    from vault.treasury.shown import record, show_place
 
     settings = desk.treasury.wallet(wallet)
+    if device is not None and device not in settings.signers:
+        raise ConfigError(
+            "no_signer",
+            f"expected a device of {wallet} ({', '.join(settings.signers)}), found {device!r}",
+        )
+    address, descriptor = derived_address(desk, wallet, index, change=change), desk.descriptor(wallet)
+    for name in settings.signers if device is None else (device,):
+        with desk.device(name) as session:
+            show_place(session, descriptor, change, index)
+            fingerprint = session.fingerprint
+        if descriptor.group and not change:
+            record(desk.store, descriptor, index, (fingerprint,))
+    return ShownAddress(wallet, descriptor.place(change, index).where, address)
+
+
+def derived_address(desk: Desk, wallet: str, index: int, *, change: bool = False) -> str:
+    """An address of a wallet, derived by us and where it can be by another library, which must agree.
+
+    Raises `AddressError`.
+    """
+    from vault.bitcoin.second_opinion import check_address, has_second_opinion
+
     descriptor = desk.descriptor(wallet)
-    address, path = descriptor.address(change, index), descriptor.path(change, index)
     if has_second_opinion(descriptor):
         check_address(descriptor, change, index)
-    with desk.device(settings.device) as session:
-        session.show_address(desk.network, path, descriptor.kind, expected=address)
-    return ShownAddress(wallet, format_path(path), address)
+    return descriptor.address(change, index)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from vault.errors import ConfigError, GuardError, VaultError
 
 if TYPE_CHECKING:
     from vault.config import DeviceSettings, Treasury, VenueSettings, WalletSettings
+    from vault.device.connection.keyboard import Keyboard
     from vault.device.prompt import OnPrompt
     from vault.policy.document import Policy
     from vault.treasury.desk import Desk
@@ -33,12 +34,14 @@ PINNED: Final = (
 )
 PYTHON: Final = ((3, 11), (3, 14))  # from the first, below the second
 _ROLES: Final[tuple[Literal["read", "withdraw"], ...]] = ("read", "withdraw")
+# There, and nothing known to be wrong with it: a person must unlock it first.
+_NOBODY_TO_ASK: Final = frozenset({"device.locked", "device.passphrase_needed"})
 _REINSTALL: Final = "Install from requirements.lock (`make demo` makes such an environment)."
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `code` is the error's, empty unless it failed."""
+    """One thing that was looked at. `code` is the error's, empty when there was none."""
 
     what: str
     verdict: Verdict
@@ -88,7 +91,7 @@ def _ask(what: str, question: Callable[[], str]) -> Finding:
 
 
 def treasury_findings(
-    treasury: Treasury, progress: Callable[[str], None], on_prompt: OnPrompt
+    treasury: Treasury, progress: Callable[[str], None], on_prompt: OnPrompt, keyboard: Keyboard
 ) -> Iterator[Finding]:
     """Descriptors and names, then store, journal, signatures, backend, devices and venues of a treasury."""
     from vault.treasury.desk import Desk
@@ -97,7 +100,7 @@ def treasury_findings(
         yield _ask(f"wallet {wallet.name}", functools.partial(_descriptor, treasury, wallet))
     yield _ask("names in the policy", functools.partial(_names, treasury))
     try:
-        desk = Desk(treasury, progress=progress, on_prompt=on_prompt)
+        desk = Desk(treasury, progress=progress, on_prompt=on_prompt, keyboard=keyboard)
     except VaultError as error:
         guarded = isinstance(error, GuardError)
         what = "permitted world" if guarded else "store"
@@ -187,8 +190,8 @@ def _book(desk: Desk) -> str:
 
 
 def _backend(desk: Desk) -> str:
-    height = desk.backend().tip_height()
-    return f"{desk.treasury.config.bitcoin.esplora}, height {height}"
+    backend = desk.backend()
+    return f"{backend.describe()}, height {backend.tip().height}"
 
 
 def _devices(desk: Desk) -> Iterator[Finding]:
@@ -196,7 +199,8 @@ def _devices(desk: Desk) -> Iterator[Finding]:
         yield Finding("devices", "SKIP", "none is configured")
     for settings in desk.treasury.config.device:
         desk.progress(f"asking device {settings.name}")
-        yield _ask(f"device {settings.name}", functools.partial(_device, desk, settings))
+        found = _ask(f"device {settings.name}", functools.partial(_device, desk, settings))
+        yield replace(found, verdict="SKIP") if found.code in _NOBODY_TO_ASK else found
 
 
 def _device(desk: Desk, settings: DeviceSettings) -> str:

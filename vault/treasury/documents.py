@@ -19,6 +19,8 @@ from vault.files import write_private
 from vault.store import records
 from vault.treasury import authority
 from vault.treasury.authority import BOOK_NAME, DocumentKind
+from vault.treasury.devices import derived_address, show_address
+from vault.treasury.shown import not_shown, require_shown
 
 if TYPE_CHECKING:
     from vault.policy.book import AddressBook, Entry
@@ -153,6 +155,7 @@ def _check_entry(desk: Desk, entry: Entry) -> None:
     if entry.network != expected:
         raise AddressError("wrong_network", f"{entry.id}: expected {expected}, found {entry.network}")
     if entry.wallet is not None and entry.index is not None:
+        require_shown(desk, entry.wallet)
         ours = desk.descriptor(entry.wallet).address(False, entry.index)
         if ours != entry.address:
             raise AddressError(
@@ -223,17 +226,15 @@ def add_own_address(desk: Desk, entry_id: str, wallet: str, index: int) -> Added
             f"expected a cold wallet, found {wallet} of role {settings.role}",
             hint="Coins go home to cold wallets only.",
         )
-    from vault.bitcoin.second_opinion import check_address, has_second_opinion
-
-    descriptor = desk.descriptor(wallet)
-    address = descriptor.address(False, index)
-    if has_second_opinion(descriptor):
-        check_address(descriptor, False, index)
+    require_shown(desk, wallet)
+    address = derived_address(desk, wallet, index)
     book = _open_version(desk)
     entry = _entry(desk, book, entry_id, address, wallet=wallet, index=index)
     new = replace(book, entries=(*book.entries, entry))
-    with desk.device(settings.device) as session:
-        session.show_address(desk.network, descriptor.path(False, index), descriptor.kind, expected=address)
+    # A group's devices that showed it before are not asked again: they need not be in one place.
+    waiting = not_shown(desk, wallet, index) if settings.group else settings.signers
+    for device in waiting:
+        show_address(desk, wallet, index, change=False, device=device)
     return _write(desk, new, entry)
 
 

@@ -10,12 +10,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from vault.clock import to_iso
-from vault.errors import DeniedError, OutcomeUnknownError, PlanError, VaultError, VenueError
+from vault.errors import ChainError, DeniedError, OutcomeUnknownError, PlanError, VaultError, VenueError
 from vault.money import Amount
 from vault.store import records
-from vault.treasury import authority, preconditions, reconcile
+from vault.treasury import authority, lineage, preconditions, reconcile
 from vault.treasury.plan import require_live
-from vault.treasury.steps import INTERNAL, OUTWARD, ensure_intents, next_step, under_way
+from vault.treasury.steps import ENDED, INTERNAL, MOVING, OUTWARD, ensure_intents, next_step, under_way
 
 if TYPE_CHECKING:
     from vault.store.records import IntentRow
@@ -28,6 +28,11 @@ CONFIRM_SECONDS: Final = 0.5
 # Binance "Error codes": too many requests, the request's time, key or signature. Nothing was accepted, and
 # the same request may be good a minute later.
 PASSING_REFUSALS: Final = frozenset({"-1002", "-1003", "-1015", "-1021", "-1022", "-2008", "-2014", "-2015"})
+
+# bitcoind's words for a transaction that its mempool or its chain has (src/validation.cpp, PreChecks).
+HAS_IT_ALREADY: Final = frozenset(
+    {"txn-already-in-mempool", "txn-already-known", "txn-same-nonwitness-data-in-mempool"}
+)
 
 
 def send(desk: Desk, plan: Plan, *, resume: bool = False) -> list[IntentRow]:
@@ -146,7 +151,7 @@ def _advance(desk: Desk, plan: Plan, transfer: Transfer, *, checked: bool) -> No
                 f"step {step.step} of transfer {step.transfer} ({step.kind}) was sent and never answered",
                 hint="Run `vault reconcile` until it is settled. Nothing is sent again before that.",
             )
-        if step.state in {"refused", "cancelled"}:
+        if step.state in {*ENDED, "displaced"}:
             return
         if step.kind in OUTWARD:
             require_live(plan, desk.clock.now())
@@ -206,11 +211,14 @@ def _record(desk: Desk, step: IntentRow, state: str, reference: str | None = Non
         found = records.find_intent(writer.connection, step.client_id)
         if found.submitted_at != step.submitted_at:
             found = step  # refused below: somebody began another attempt
-        elif found.state in {"accepted", "sent", "done"} or (
+        elif found.state in {"accepted", "sent", "done", "displaced", "replaced"} or (
             state in {"unknown", "unsent", "refused"} and state not in records.TRANSITIONS[found.state]
         ):
             return found
-        return records.move_intent(writer, found, state, reference=reference, **facts)
+        moved = records.move_intent(writer, found, state, reference=reference, **facts)
+        if moved.kind == "spend" and moved.state in lineage.SEEN:
+            lineage.seen(writer, moved)
+        return moved
 
 
 def _record_failure(desk: Desk, plan: Plan, step: IntentRow, error: VaultError) -> None:
@@ -252,7 +260,7 @@ def _send_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow
     from vault.treasury.venue_requests import withdraw_request
 
     step = _submitting(desk, transfer, step)
-    desk.progress(f"withdraw: {transfer.gross} from {transfer.venue_account} to {transfer.address}")
+    desk.progress(f"withdraw: {transfer.gross} from {transfer.venue_account} to {transfer.payment.address}")
     try:
         receipt = desk.venues.withdraw(transfer.venue_account, withdraw_request(desk, transfer, step))
     except VaultError as error:
@@ -264,6 +272,7 @@ def _send_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow
 def _send_spend(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
     raw = bytes.fromhex(step.facts["raw"])
     txid = step.facts["txid"]
+    _require_acceptable(desk, txid, raw)
     step = _submitting(desk, transfer, step)
     desk.progress(f"broadcast: {txid}")
     try:
@@ -276,6 +285,17 @@ def _send_spend(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> 
         _record_failure(desk, plan, step, odd)
         raise odd
     _record(desk, step, "accepted", txid)
+
+
+def _require_acceptable(desk: Desk, txid: str, raw: bytes) -> None:
+    """Where a node is there, its mempool would take the transaction, or has it. Raises `ChainError`."""
+    verdict = desk.backend().test_accept(raw)
+    if verdict is not None and not verdict.allowed and verdict.reason not in HAS_IT_ALREADY:
+        raise ChainError(
+            "not_accepted",
+            f"expected a node that would take {txid}, found that it refuses: {verdict.reason[:200]}",
+            hint="Nothing was sent. Cancel the plan and make a new one.",
+        )
 
 
 _SENDERS = {
@@ -295,7 +315,7 @@ def cancel(desk: Desk, plan: Plan, reason: str) -> list[IntentRow]:
     require_recorded(desk, plan)
     with desk.store.write() as writer:
         intents = records.intents(writer.connection, plan.plan_id)
-        moving = [i for i in intents if i.state in {"submitting", "unknown", "accepted", "sent"}]
+        moving = [i for i in intents if i.state in MOVING]
         if moving:
             raise DeniedError(
                 "in_flight",

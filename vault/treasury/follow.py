@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from vault.store import records
 from vault.treasury import execute, reconcile
-from vault.treasury.steps import next_step, settled
+from vault.treasury.steps import ENDED, next_step, settled
 
 if TYPE_CHECKING:
     from vault.store.records import IntentRow
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 # Blocks and venues take minutes; asking more often tells nothing new.
 POLL_SECONDS: Final = 0.5
-_OVER: Final = frozenset({"done", "refused", "cancelled"})
 
 
 def follow_plan(desk: Desk, plan: Plan, wait_seconds: float) -> list[IntentRow]:
@@ -31,7 +30,7 @@ def follow_plan(desk: Desk, plan: Plan, wait_seconds: float) -> list[IntentRow]:
     waited, said = 0.0, ""
     while True:
         steps = _steps(desk, plan)
-        if settled(steps) or any(step.state in {"refused", "cancelled"} for step in steps):
+        if settled(steps) or any(step.state in ENDED - {"replaced"} for step in steps):
             return steps
         if waited >= wait_seconds:
             return steps
@@ -61,7 +60,7 @@ def _steps(desk: Desk, plan: Plan) -> list[IntentRow]:
 
 def _goes_on(steps: list[IntentRow], plan: Plan) -> bool:
     """A step that was never begun is next, and nothing is unsettled or came out unsent."""
-    if any(step.state in {"submitting", "unknown", "unsent", "refused", "cancelled"} for step in steps):
+    if any(step.state in {"submitting", "unknown", "unsent", *ENDED} for step in steps):
         return False
     waiting = [next_step(steps, transfer.number) for transfer in plan.body.transfers]
     return any(step is not None and step.state == "planned" and step.kind != "credit" for step in waiting)
@@ -84,9 +83,9 @@ def reconcile_until(desk: Desk, wait_seconds: float) -> list[Settlement]:
         for each in latest:
             first = found.get(each.client_id)
             found[each.client_id] = each if first is None else _joined(first, each)
-        if waited >= wait_seconds or all(each.state in _OVER | {"unsent"} for each in latest):
+        if waited >= wait_seconds or all(each.state in records.TERMINAL | {"unsent"} for each in latest):
             return list(found.values())
-        open_steps = [f"{each.kind} is {each.state}" for each in latest if each.state not in _OVER]
+        open_steps = [f"{each.kind} is {each.state}" for each in latest if each.state not in records.TERMINAL]
         said = _tell(desk, said, ", ".join(open_steps))
         desk.clock.sleep(POLL_SECONDS)
         waited += POLL_SECONDS

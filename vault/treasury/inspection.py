@@ -7,6 +7,7 @@ A verification that fails is reported beside the plan with its code, and is neve
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from vault.attestation import SignedStatement
 from vault.clock import from_iso
 from vault.errors import PlanError, VaultError
 from vault.store import records, schema
-from vault.treasury import authority
+from vault.treasury import authority, cosign
 from vault.treasury.history import stored_plan
 from vault.treasury.plan import PLAN_ID_LENGTH, Plan, read_plan
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from vault.bitcoin.spend import SpendDescription
     from vault.store.records import IntentRow
+    from vault.treasury.cosign import Cosigning
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Transfer
 
@@ -46,11 +48,15 @@ class CheckedApproval:
 
 @dataclass(frozen=True, slots=True)
 class CheckedTransfer:
-    """A transfer, and its PSBT proven against the plan; `spend` is None for a venue withdrawal."""
+    """A transfer, and its PSBT proven against the plan; `spend` is None for a venue withdrawal.
+
+    `cosigning`: who of a group signed it, and who still may.
+    """
 
     transfer: Transfer
     spend: SpendDescription | None
     error: VaultError | None
+    cosigning: Cosigning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +164,20 @@ def inspect_plan(desk: Desk, plan: Plan) -> PlanReport:
         expired=plan.expired(at),
         at=at,
         approvals=tuple(_approval(desk, plan, name, value) for name, value in given),
-        transfers=tuple(_transfer(desk, transfer) for transfer in plan.body.transfers),
+        transfers=tuple(_transfer(desk, transfer, steps) for transfer in plan.body.transfers),
         steps=steps,
+    )
+
+
+def group_states(desk: Desk, plan: Plan, steps: Iterable[IntentRow]) -> tuple[Cosigning, ...]:
+    """Of every transaction out of a group: who signed it, and who still may. Raises `PsbtError`."""
+    from vault.treasury.spending import verify_transfer
+
+    known = tuple(steps)
+    return tuple(
+        cosign.progress(desk, each, verify_transfer(desk, each), known)
+        for each in plan.body.transfers
+        if each.on_chain and desk.treasury.wallet(each.source).group
     )
 
 
@@ -171,16 +189,19 @@ def _approval(desk: Desk, plan: Plan, name: str, value: object) -> CheckedApprov
     return CheckedApproval(name, "", "")
 
 
-def _transfer(desk: Desk, transfer: Transfer) -> CheckedTransfer:
+def _transfer(desk: Desk, transfer: Transfer, steps: tuple[IntentRow, ...]) -> CheckedTransfer:
     from vault.bitcoin.spend import describe
-    from vault.treasury.preconditions import check_destination
+    from vault.treasury.preconditions import check_destinations
     from vault.treasury.spending import verify_transfer
 
-    spend = None
+    spend = signers = None
     try:
-        if transfer.kind == "bitcoin_spend":
-            spend = describe(verify_transfer(desk, transfer))
-        check_destination(desk, transfer)
+        if transfer.on_chain:
+            verified = verify_transfer(desk, transfer)
+            spend = describe(verified)
+            if verified.expected.descriptor.group:
+                signers = cosign.progress(desk, transfer, verified, steps)
+        check_destinations(desk, transfer)
     except VaultError as error:
-        return CheckedTransfer(transfer, spend, error)
-    return CheckedTransfer(transfer, spend, None)
+        return CheckedTransfer(transfer, spend, error, signers)
+    return CheckedTransfer(transfer, spend, None, signers)

@@ -20,7 +20,7 @@ from vault.store import records
 
 if TYPE_CHECKING:
     from vault.config import VenueSettings
-    from vault.model import AccountRisk, MarginAccount, WalletBalance
+    from vault.model import AccountRisk, MarginAccount, UnsolicitedCoin, WalletBalance
     from vault.store.database import Writer
     from vault.treasury.desk import Desk
 
@@ -66,18 +66,16 @@ def take_snapshot(desk: Desk) -> Snapshot:
             taken_at=desk.clock.now(),
             accounts=_present(settle(f"venue:{name}", job) for name, job in accounts.items()),
             markets=_present(settle(f"market:{v}:{contract}", job) for (v, contract), job in markets.items()),
-            wallets=_present(_settle_wallets(wallets, failures)),
+            wallets=(),
             spot=_present(settle(f"spot:{name}:{asset}", job) for (name, asset), job in spot.items()),
             failures=(),
         )
-    snapshot = Snapshot(
-        snapshot.treasury_id,
-        snapshot.taken_at,
-        snapshot.accounts,
-        snapshot.markets,
-        snapshot.wallets,
-        tuple(failures),
-        snapshot.spot,
+        seen = _settle_wallets(wallets, failures)
+    snapshot = dataclasses.replace(
+        snapshot,
+        wallets=tuple(look.balance for look in seen),
+        unsolicited=tuple(coin for look in seen for coin in look.unsolicited),
+        failures=tuple(failures),
     )
     with desk.store.write() as writer:
         records.save_document(writer, "snapshot", encode(snapshot))
@@ -116,29 +114,41 @@ def _remember_depth(writer: Writer, markets: tuple[MarketReading, ...]) -> None:
             records.save_depth(writer, reading.venue, reading.symbol, plain(reading.depth_bid_1pct))
 
 
-def _wallets(desk: Desk) -> list[tuple[str, WalletBalance | VaultError]]:
-    found: list[tuple[str, WalletBalance | VaultError]] = []
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Look:
+    """What one wallet holds, and what in it nobody asked for."""
+
+    balance: WalletBalance
+    unsolicited: tuple[UnsolicitedCoin, ...]
+
+
+def _wallets(desk: Desk) -> list[tuple[str, _Look | VaultError]]:
+    from vault.treasury import coins
+    from vault.treasury.unsolicited import look_closely
+
+    found: list[tuple[str, _Look | VaultError]] = []
     for settings in desk.treasury.config.wallet:
         desk.progress(f"syncing {settings.name}")
         try:
-            wallet = desk.wallet(settings.name)
-            wallet.sync()
-            found.append((settings.name, wallet.balance(desk.clock.now())))
+            coins.sync(desk, settings.name)
+            balance = coins.balance(desk, settings.name)
+            strange = look_closely(desk, settings.name) if balance.quarantined.units else ()
+            found.append((settings.name, _Look(balance, strange)))
         except VaultError as error:
             found.append((settings.name, error))
     return found
 
 
 def _settle_wallets(
-    future: Future[list[tuple[str, WalletBalance | VaultError]]], failures: list[SourceFailure]
-) -> list[WalletBalance]:
-    balances = []
+    future: Future[list[tuple[str, _Look | VaultError]]], failures: list[SourceFailure]
+) -> list[_Look]:
+    found = []
     for name, answer in future.result():
         if isinstance(answer, VaultError):
             failures.append(SourceFailure(f"wallet:{name}", answer.code, answer.message[:500]))
         else:
-            balances.append(answer)
-    return balances
+            found.append(answer)
+    return found
 
 
 def assess_snapshot(desk: Desk, snapshot: Snapshot) -> Assessment:

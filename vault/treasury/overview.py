@@ -14,7 +14,7 @@ from sqlalchemy import select
 from vault.clock import from_iso, to_iso
 from vault.codec import decode, encode
 from vault.errors import StoreError
-from vault.model import AccountRisk, Assessment, Decision, SpotHolding, WalletBalance
+from vault.model import AccountRisk, Assessment, Decision, SpotHolding, UnsolicitedCoin, WalletBalance
 from vault.money import BTC
 from vault.store import journal, records, schema
 
@@ -70,7 +70,8 @@ class Overview:
     """The treasury as far as the store knows; `assessment` is None before the first observation.
 
     `idle`: bitcoin in a venue's spot wallet while no plan of that account is under way. `finished`: the last
-    plans that are over, newest first.
+    plans that are over, newest first. `stuck`: transactions that did not get on when it was last looked.
+    `unsolicited`: coins in quarantine that nobody has looked at.
     """
 
     at: datetime
@@ -83,6 +84,8 @@ class Overview:
     journal: journal.Head
     idle: tuple[SpotHolding, ...] = ()
     finished: tuple[PlanView, ...] = ()
+    stuck: tuple[str, ...] = ()
+    unsolicited: tuple[UnsolicitedCoin, ...] = ()
 
     @property
     def age_seconds(self) -> int | None:
@@ -118,6 +121,11 @@ def overview(store: Store, at: datetime) -> Overview:
             journal=journal.head(connection),
             idle=_idle(connection, snapshot[2] if snapshot else {}, at),
             finished=_finished_plans(connection, at),
+            stuck=_stuck(connection),
+            unsolicited=tuple(
+                decode(item, UnsolicitedCoin)
+                for item in (snapshot[2].get("unsolicited", ()) if snapshot else ())
+            ),
         )
 
 
@@ -129,6 +137,11 @@ def _idle(connection: Connection, snapshot: dict[str, Any], at: datetime) -> tup
     # Plans are read only when there is something to explain: `status` must stay fast.
     busy = in_flight(connection, at) if found else frozenset()
     return tuple(each for each in found if each.account not in busy)
+
+
+def _stuck(connection: Connection) -> tuple[str, ...]:
+    found = records.latest_document(connection, "stuck")
+    return tuple(str(item["line"]) for item in found[2]["items"]) if found else ()
 
 
 def _is_open(at: datetime) -> ColumnElement[bool]:

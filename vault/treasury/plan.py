@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from vault.canonical import canonical_json, digest, read_json
 from vault.clock import to_iso
@@ -17,40 +17,105 @@ from vault.codec import decode, encode
 from vault.errors import DocumentError, PlanError, VaultError
 from vault.files import write_private
 from vault.model import Action, Decision
-from vault.money import Amount
+from vault.money import BTC, Amount, total
 
 PLAN_SCHEMA = 1
 MAX_PLAN_BYTES = 8_000_000  # about 1,000 inputs with their previous transactions
 PLAN_ID_LENGTH = 16
+NOTHING: Final = Amount.zero(BTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What arrives at one entry of the address book."""
+
+    destination: str
+    address: str
+    amount: Amount
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One movement of coins.
+    """One movement of coins; `fee` is what the network or venue keeps of what leaves `source`.
 
-    `amount` is what arrives at `address`, `fee` what the network or venue keeps; `amount + fee`
-    leaves the source. A ``venue_withdrawal`` moves from the margin account through the venue's spot
-    wallet; a ``bitcoin_spend`` carries the unsigned PSBT (base64) and, for a top-up, the venue
-    account that is credited.
+    A ``venue_withdrawal`` makes one payment, from the margin account through the venue's spot wallet. A
+    ``bitcoin_spend`` makes one or more, with one transaction; for a top-up one, and `venue_account` is
+    credited. A ``bitcoin_upkeep`` makes none: its coins come back to `source`. Of a transaction the plan
+    has the unsigned PSBT (base64), exactly the coins it spends (``txid:vout``), and what it returns as
+    change. `replaces` is the transaction of ours whose place it takes, empty when there is none.
     """
 
     number: int
     action: Action
-    kind: Literal["venue_withdrawal", "bitcoin_spend"]
+    kind: Literal["venue_withdrawal", "bitcoin_spend", "bitcoin_upkeep"]
     source: str
     venue_account: str
-    destination: str
-    address: str
     network: str
     venue_network: str
-    amount: Amount
+    payments: tuple[Payment, ...]
     fee: Amount
-    psbt: str
-    change_index: int | None
+    psbt: str = ""
+    coins: tuple[str, ...] = ()
+    returned: Amount = NOTHING
+    replaces: str = ""
+
+    @property
+    def amount(self) -> Amount:
+        """What arrives in all."""
+        return total([payment.amount for payment in self.payments], self.fee.asset)
 
     @property
     def gross(self) -> Amount:
+        """What leaves the source in all."""
         return self.amount + self.fee
+
+    @property
+    def payment(self) -> Payment:
+        """The one payment of a sweep or a top-up. Raises `PlanError`."""
+        if len(self.payments) != 1:
+            raise PlanError(
+                "payments", f"transfer {self.number}: expected one payment, found {len(self.payments)}"
+            )
+        return self.payments[0]
+
+    @property
+    def on_chain(self) -> bool:
+        """True when it is a transaction of ours."""
+        return self.kind != "venue_withdrawal"
+
+    @property
+    def credited(self) -> bool:
+        """True when its payment goes to a venue, which must credit it."""
+        return self.on_chain and bool(self.venue_account)
+
+    @property
+    def subject(self) -> str:
+        """The account or wallet that limits and waits count it for."""
+        return self.venue_account or self.source
+
+
+# A replacement takes the place of a transaction of ours, and nothing else does.
+_REPLACES: Final = frozenset({"bump", "cancel"})
+# What pays nobody: its coins come back to the wallet they left.
+_PAYS_NOBODY: Final = frozenset({"consolidate", "cancel", "speed_up"})
+
+
+def require_form(transfer: Transfer) -> None:
+    """Kind, action, payments and what is replaced fit together. Raises `PlanError` (``plan.form``)."""
+    each = transfer
+    problems = (
+        (each.on_chain != (each.action != "sweep"), "a sweep is a withdrawal, and nothing else is"),
+        (each.on_chain != bool(each.psbt and each.coins), "a transaction has a PSBT and coins"),
+        ((each.kind == "bitcoin_upkeep") == bool(each.payments), "an upkeep alone pays nobody"),
+        (each.action in _PAYS_NOBODY and bool(each.payments), f"a {each.action} pays nobody"),
+        (bool(each.replaces) != (each.action in _REPLACES), "a bump or cancel replaces, and nothing else"),
+        (bool(each.venue_account) and len(each.payments) != 1, "a venue credits one payment"),
+    )
+    for wrong, expected in problems:
+        if wrong:
+            raise PlanError(
+                "form", f"transfer {each.number}: expected that {expected}", hint="Make a new plan."
+            )
 
 
 @dataclass(frozen=True, slots=True)

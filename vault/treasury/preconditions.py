@@ -1,7 +1,7 @@
 """Everything that must still hold before a transfer is signed and again before it is sent.
 
 Refuses when policy or address book changed, an entry is no longer active, a venue's fee, flags or
-deposit address changed, a coin is gone, or the need for the transfer is over. Reads only.
+deposit address changed, a coin is gone or frozen, or the need for the transfer is over. Reads only.
 """
 
 from __future__ import annotations
@@ -9,13 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vault.clock import to_iso
+from vault.codec import encode
 from vault.errors import DeniedError, PlanError
 from vault.store import records
-from vault.treasury import history
-from vault.treasury.spending import psbt_bytes, verify_transfer
+from vault.treasury import coins, history
+from vault.treasury.lineage import Lineage
+from vault.treasury.plan import require_form
+from vault.treasury.spending import verify_transfer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vault.bitcoin.transaction import OutPoint
+    from vault.bitcoin.wallet.coins import Coin
     from vault.money import Amount
+    from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Plan, Transfer
 
@@ -25,16 +33,18 @@ def check_transfer(desk: Desk, plan: Plan, transfer: Transfer, *, leaving: Amoun
 
     Raises `PlanError`, `DeniedError` or a verification error when a precondition no longer holds.
     """
+    require_form(transfer)
     check_documents(desk, plan)
-    check_destination(desk, transfer)
+    check_destinations(desk, transfer)
     check_no_rival(desk, plan, transfer)
     history.check_limits(desk, plan, transfer)
-    if transfer.kind == "bitcoin_spend":
-        check_inputs_unspent(desk, transfer, verify_transfer(desk, transfer).txid)
+    if transfer.on_chain:
+        check_coins(desk, plan, transfer)
+        coins.require_free(desk, transfer)
     if transfer.action == "sweep":
         check_withdrawal(desk, transfer)
         check_margin_after(desk, transfer, leaving)
-    if transfer.action == "top_up":
+    if transfer.credited:
         check_deposit_address(desk, transfer)
         check_still_needed(desk, transfer)
 
@@ -53,20 +63,21 @@ def check_documents(desk: Desk, plan: Plan) -> None:
             )
 
 
-def check_destination(desk: Desk, transfer: Transfer) -> None:
-    """The destination is an active entry of the signed book, with exactly the plan's address."""
-    policy = desk.policy().policy
-    entry = desk.book().book.active(transfer.destination, desk.clock.now(), policy.address_book.cooling_hours)
-    if (entry.address, entry.network, entry.asset) != (
-        transfer.address,
-        transfer.network,
-        transfer.amount.asset.symbol,
-    ):
-        raise PlanError(
-            "address_differs",
-            f"expected {entry.address} ({entry.id} in the address book), found {transfer.address}",
-            hint="The plan was altered or the address book changed.",
-        )
+def check_destinations(desk: Desk, transfer: Transfer) -> None:
+    """Every destination is an active entry of the signed book, with exactly the plan's address."""
+    cooling, book = desk.policy().policy.address_book.cooling_hours, desk.book().book
+    for payment in transfer.payments:
+        entry = book.active(payment.destination, desk.clock.now(), cooling)
+        if (entry.address, entry.network, entry.asset) != (
+            payment.address,
+            transfer.network,
+            payment.amount.asset.symbol,
+        ):
+            raise PlanError(
+                "address_differs",
+                f"expected {entry.address} ({entry.id} in the address book), found {payment.address}",
+                hint="The plan was altered or the address book changed.",
+            )
 
 
 def check_no_rival(desk: Desk, plan: Plan, transfer: Transfer) -> None:
@@ -76,31 +87,49 @@ def check_no_rival(desk: Desk, plan: Plan, transfer: Transfer) -> None:
     must not both be carried out.
     """
     ours = {transfer.source, transfer.venue_account} - {""}
+    made = to_iso(plan.body.created_at)
     with desk.store.read() as connection:
+        kin = _kin(Lineage(connection), plan, transfer, records.intents(connection, plan.plan_id))
         for row in records.all_plans(connection, history.BEGUN - {"approved"}):
             if row.plan_id == plan.plan_id:
                 continue
-            touched = [
-                t for t in history.stored_plan(row).body.transfers if ours & {t.source, t.venue_account}
-            ]
             steps = records.intents(connection, row.plan_id)
-            waiting = any(
-                not history.gone(t, [step for step in steps if step.transfer == t.number]) for t in touched
-            )
-            if waiting and row.state == "sending":
+            touched = [
+                (other, [step for step in steps if step.transfer == other.number])
+                for other in history.stored_plan(row).body.transfers
+                if ours & {other.source, other.venue_account} and (row.plan_id, other.number) not in kin
+            ]
+            if row.state == "sending" and any(_waited_for(other, its) for other, its in touched):
                 raise DeniedError(
                     "in_flight",
                     f"plan {row.plan_id} is under way from or to {', '.join(sorted(ours))}",
                     hint="Run `vault reconcile` until it is done.",
                 )
-            sent = [step.submitted_at for step in steps]
-            made = to_iso(plan.body.created_at)
-            if touched and any(moment is not None and moment >= made for moment in sent):
+            if touched and any(step.submitted_at is not None and step.submitted_at >= made for step in steps):
                 raise PlanError(
                     "superseded",
                     f"plan {row.plan_id} moved coins of {', '.join(sorted(ours))} after this plan was made",
                     hint="Make a new plan from what is there now.",
                 )
+
+
+def _waited_for(transfer: Transfer, steps: list[IntentRow]) -> bool:
+    return not history.gone(transfer, steps) and not any(step.state == "replaced" for step in steps)
+
+
+def _kin(family: Lineage, plan: Plan, transfer: Transfer, intents: list[IntentRow]) -> set[tuple[str, int]]:
+    """Transfers that may be under way beside this one: what it replaces or speeds up, and what does it so.
+
+    They share its coins, which are checked one by one; of them only one can confirm, or all must.
+    """
+    own = {str(step.facts.get("txid", "")) for step in intents if step.transfer == transfer.number} - {""}
+    named = [*own, transfer.replaces]
+    if transfer.action == "speed_up":
+        named += [coin.partition(":")[0] for coin in transfer.coins]
+    related = family.relatives(named)
+    related += [row for row in family.children(related) if row.facts["action"] == "speed_up"]
+    # The very same transaction in another plan is a rival like any other.
+    return {(row.plan_id, row.transfer) for row in related if row.facts.get("txid") not in own}
 
 
 def check_withdrawal(desk: Desk, transfer: Transfer) -> None:
@@ -151,10 +180,11 @@ def check_deposit_address(desk: Desk, transfer: Transfer) -> None:
             hint="A top-up would not be credited in time.",
         )
     present = desk.venues.deposit_address(transfer.venue_account, symbol, transfer.venue_network)
-    if present.address != transfer.address or present.tag:
+    if present.address != transfer.payment.address or present.tag:
         raise DeniedError(
             "deposit_address_changed",
-            f"expected {transfer.address} (attested), {transfer.venue_account} now says {present.address}",
+            f"expected {transfer.payment.address} (attested), {transfer.venue_account} now says "
+            f"{present.address}",
             hint="Do not top up. Ask the venue by another channel; retire the entry if it is true.",
         )
 
@@ -197,23 +227,68 @@ def check_still_needed(desk: Desk, transfer: Transfer) -> None:
         )
 
 
-def check_inputs_unspent(desk: Desk, transfer: Transfer, txid: str) -> None:
-    """Every coin of the spend is still there, or spent by this very transaction."""
-    if rival := spent_by_others(desk, transfer, txid):
+def check_coins(desk: Desk, plan: Plan, transfer: Transfer) -> None:
+    """Every coin is there, or spent by this transfer or by what it replaces; none may still be taken back.
+
+    Only a child that pays for its parent, and what replaces it, spend coins that are not confirmed.
+    """
+    verified = verify_transfer(desk, transfer)
+    with desk.store.read() as connection:
+        family = Lineage(connection)
+        own = [i for i in records.intents(connection, plan.plan_id) if i.transfer == transfer.number]
+    replaced = family.replaced(transfer.replaces) if transfer.replaces else []
+    if replaced and desk.backend().transaction_status(transfer.replaces).confirmed:
         raise PlanError(
-            "coin_spent",
-            f"a coin of transfer {transfer.number} was spent meanwhile by {rival}",
-            hint="Make a new plan from the coins that are left.",
+            "already_confirmed",
+            f"{transfer.replaces} is confirmed: there is nothing to replace any more",
+            hint="Run `vault reconcile`, and cancel this plan.",
         )
+    allowed = {verified.txid, *(str(row.facts.get("txid", "")) for row in (*replaced, *own))}
+    if transfer.replaces:
+        _require_same(replaced[0] if replaced else None, transfer)
+    known = {coin for row in replaced for coin in family.coins(row)}
+    held = _coins_now(desk, transfer.source, [each.outpoint for each in verified.inputs])
+    for point in (each.outpoint for each in verified.inputs):
+        coin = held.get(point)
+        if coin is not None and coin.spent_by is not None and coin.spent_by not in allowed:
+            raise PlanError(
+                "coin_spent",
+                f"a coin of transfer {transfer.number} was spent meanwhile by {coin.spent_by}",
+                hint="Make a new plan from the coins that are left.",
+            )
+        if transfer.action == "speed_up" or str(point) in known:
+            continue
+        if coin is None or not coin.confirmations:
+            raise PlanError(
+                "coin_unconfirmed",
+                f"transfer {transfer.number} spends {point}, which is not confirmed",
+                hint="Whoever made it can still take it back. Wait, or make a new plan.",
+            )
 
 
-def spent_by_others(desk: Desk, transfer: Transfer, txid: str) -> str | None:
-    """The txid of a transaction other than `txid` that spends one of the inputs; None when none does."""
-    from vault.bitcoin.psbt import Psbt
+def _coins_now(desk: Desk, name: str, points: Sequence[OutPoint]) -> Mapping[OutPoint, Coin]:
+    """A wallet's coins as the chain has them now, in a few questions however many they are."""
+    wallet = desk.wallet(name)
+    for full in (False, True):  # the plan may have been made on another machine
+        wallet.sync(full=full)
+        found = {coin.outpoint: coin for coin in wallet.coins()}
+        if all(point in found for point in points):
+            break
+    return found
 
-    backend = desk.backend()
-    for tx_in in Psbt.parse(psbt_bytes(transfer)).unsigned.inputs:
-        spender = backend.outspend(tx_in.outpoint.txid, tx_in.outpoint.vout)
-        if spender is not None and spender != txid:
-            return spender
-    return None
+
+def _require_same(original: IntentRow | None, transfer: Transfer) -> None:
+    """A replacement spends every coin of a transaction of ours, and pays exactly the same or nobody.
+
+    Else both could confirm, and only the difference of their fees would have been counted.
+    """
+    facts = original.facts if original is not None else {"coins": (), "payments": (), "source": ""}
+    missing = set(facts["coins"]) - set(transfer.coins)
+    same = not transfer.payments or encode(transfer.payments) == facts["payments"]
+    if original is None or missing or not same or facts["source"] != transfer.source:
+        raise PlanError(
+            "replaces_differs",
+            f"transfer {transfer.number}: expected all coins and the same payments of {transfer.replaces}, "
+            f"found {'others' if original is not None else 'no such transaction of ours'}",
+            hint="Do not sign it. Make a new plan.",
+        )

@@ -7,19 +7,19 @@ transfer. A transfer that cannot be built as decided becomes a named problem, no
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from vault.codec import encode
-from vault.errors import DeniedError, PlanError, VaultError
-from vault.money import CONTEXT, Amount
+from vault.errors import ChainError, DeniedError, PlanError, VaultError
+from vault.money import Amount
 from vault.store import records
 from vault.store.records import PlanRow
-from vault.treasury import authority, books, history, observe
-from vault.treasury.plan import MAX_PLAN_BYTES, PLAN_SCHEMA, Plan, PlanBody, Transfer, write_plan
-from vault.treasury.spending import coins_of, verify_transfer
+from vault.treasury import authority, books, coins, history, observe
+from vault.treasury.plan import MAX_PLAN_BYTES, PLAN_SCHEMA, Payment, Plan, PlanBody, Transfer, write_plan
+from vault.treasury.spending import coins_of, returned_by, verify_transfer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +29,10 @@ if TYPE_CHECKING:
     from vault.policy.book import Entry
     from vault.policy.document import Policy
     from vault.treasury.desk import Desk
+    from vault.treasury.requests.stuck import Stuck
 
 # A sweep or an evacuation should confirm within this many blocks.
 FEE_TARGET_BLOCKS = 3
-# Building rounds the fee up. A transaction built at the cap itself would be refused for its last satoshi, on
-# the very day on which fees are at the cap.
-BELOW_CAP = Decimal("0.99")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +55,7 @@ class Proposal:
     plan: Plan | None
     path: Path | None
     problems: tuple[Problem, ...]
+    stuck: tuple[Stuck, ...] = ()
 
 
 def look(desk: Desk) -> Proposal:
@@ -73,7 +72,17 @@ def look(desk: Desk) -> Proposal:
         records.save_document(
             writer, "round", {"at": writer.at, "assessment": assessment.snapshot_digest, "decisions": names}
         )
-    return Proposal(snapshot, assessment, decisions, names, None, None, ())
+    return Proposal(snapshot, assessment, decisions, names, None, None, (), _stuck(desk))
+
+
+def _stuck(desk: Desk) -> tuple[Stuck, ...]:
+    """What does not get on; a chain that does not answer is in the snapshot's failures already."""
+    from vault.treasury.requests.stuck import stuck
+
+    try:
+        return stuck(desk)
+    except ChainError:
+        return ()
 
 
 def propose(desk: Desk) -> Proposal:
@@ -94,18 +103,34 @@ def propose(desk: Desk) -> Proposal:
         except VaultError as error:
             problems.append(Problem(decision, error.code, error.message))
     while transfers:
-        plan = Plan.of(_body(desk, found, tuple(used), tuple(transfers)))
         try:
-            require_fit(plan)
+            made = conclude(desk, found, tuple(used), tuple(transfers))
         except VaultError as error:
             # What no person could approve is not proposed; the transfers before the last may still go.
             transfers.pop()
             problems.append(Problem(used.pop(), error.code, error.message))
             continue
-        with desk.store.write() as writer:
-            records.save_plan(writer, _row(plan))
-        return _with(found, plan, write_plan(plan, desk.treasury.plans_path), tuple(problems))
-    return _with(found, None, None, tuple(problems))
+        return replace(made, problems=tuple(problems))
+    return replace(found, problems=tuple(problems))
+
+
+def conclude(
+    desk: Desk, found: Proposal, used: tuple[Decision, ...], transfers: tuple[Transfer, ...]
+) -> Proposal:
+    """A plan of these transfers, recorded in the store and written as a file.
+
+    Raises `PlanError` or `AttestationError` when it is too large.
+    """
+    plan = Plan.of(_body(desk, found, used, transfers))
+    require_fit(plan)
+    with desk.store.write() as writer:
+        records.save_plan(writer, _row(plan))
+    return replace(found, plan=plan, path=write_plan(plan, desk.treasury.plans_path))
+
+
+def present_rate(desk: Desk) -> Decimal:
+    """The present estimate in sat/vB, held just below the policy's cap."""
+    return desk.fee_rate(FEE_TARGET_BLOCKS)
 
 
 def require_fit(plan: Plan) -> None:
@@ -169,12 +194,6 @@ def _row(plan: Plan) -> PlanRow:
     )
 
 
-def _with(found: Proposal, plan: Plan | None, path: Path | None, problems: tuple[Problem, ...]) -> Proposal:
-    return Proposal(
-        found.snapshot, found.assessment, found.decisions, found.decision_digests, plan, path, problems
-    )
-
-
 # -- transfers ---------------------------------------------------------------------------------------
 
 
@@ -183,9 +202,11 @@ def _transfer(desk: Desk, decision: Decision, before: tuple[Transfer, ...]) -> T
     policy = desk.policy().policy
     entry = desk.book().book.active(decision.destination, desk.clock.now(), policy.address_book.cooling_hours)
     if decision.action == "sweep":
-        return _withdrawal(desk, policy, decision, entry, number)
-    transfer = _spend(desk, policy, decision, entry, number, coins_of(before))
-    verify_transfer(desk, transfer)
+        transfer = _withdrawal(desk, policy, decision, entry, number)
+    else:
+        transfer = _spend(desk, policy, decision, entry, number, coins_of(before))
+        verify_transfer(desk, transfer)
+    history.check_fees(desk, transfer, before)
     return transfer
 
 
@@ -212,14 +233,10 @@ def _withdrawal(desk: Desk, policy: Policy, decision: Decision, entry: Entry, nu
         kind="venue_withdrawal",
         source=decision.source,
         venue_account=decision.subject,
-        destination=entry.id,
-        address=entry.address,
         network=entry.network,
         venue_network=band.venue_network,
-        amount=gross - info.fee,
+        payments=(Payment(entry.id, entry.address, gross - info.fee),),
         fee=info.fee,
-        psbt="",
-        change_index=None,
     )
 
 
@@ -239,9 +256,9 @@ def _spend(  # noqa: PLR0917
     drain = decision.action == "evacuate"
     script = script_pubkey(entry.address, desk.network)
     wanted = Amount.zero(decision.amount.asset) if drain else decision.amount
-    highest = CONTEXT.multiply(policy.fees.max_fee_rate, BELOW_CAP)
-    rate = min(desk.backend().fee_rate(FEE_TARGET_BLOCKS), highest)
-    built = desk.wallet(decision.source).build_spend(((script, wanted),), rate, drain=drain, without=taken)
+    rate = present_rate(desk)
+    without = (*taken, *coins.withheld(desk, decision.source))
+    built = desk.wallet(decision.source).build_spend(((script, wanted),), rate, drain=drain, without=without)
     paid = sum(amount.units for target, amount in built.payments if target == script)
     if drain and Amount(decision.amount.asset, paid) + built.fee > decision.amount:
         raise DeniedError("balance_moved", f"{decision.source} holds more than was decided on; decide anew")
@@ -253,12 +270,11 @@ def _spend(  # noqa: PLR0917
         kind="bitcoin_spend",
         source=decision.source,
         venue_account=account,
-        destination=entry.id,
-        address=entry.address,
         network=entry.network,
         venue_network=band.venue_network if band else "",
-        amount=Amount(decision.amount.asset, paid),
+        payments=(Payment(entry.id, entry.address, Amount(decision.amount.asset, paid)),),
         fee=built.fee,
         psbt=base64.b64encode(built.psbt).decode(),
-        change_index=built.change_index,
+        coins=tuple(str(coin) for coin in built.inputs),
+        returned=returned_by(built),
     )

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from vault.clock import from_iso, to_iso
 from vault.errors import BooksError, PlanError, VaultError
 from vault.store import records
+from vault.treasury import lineage
 from vault.treasury.history import stored_plan
-from vault.treasury.steps import settled, under_way
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LOOK_BACK = timedelta(minutes=5)
 # Beyond the permitted difference of the clocks: half a slow round trip is not counted when it is measured.
 CLOCK_SLACK = timedelta(seconds=5)
-_OPEN = frozenset({"submitting", "unknown", "unsent", "accepted", "sent"})
+_OPEN = frozenset({"submitting", "unknown", "unsent", "accepted", "sent", "displaced"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Settlement:
 
 def reconcile(desk: Desk) -> list[Settlement]:
     """Settle every open step of every plan that was begun; sources that fail are reported, not raised."""
+    found = _reorganised(desk)
     with desk.store.read() as connection:
         # A frozen plan goes no further, but what it sent before must be followed all the same.
         rows = records.all_plans(connection, frozenset({"sending", "failed", "frozen"}))
@@ -56,9 +57,8 @@ def reconcile(desk: Desk) -> list[Settlement]:
             step
             for row in records.all_plans(connection, frozenset({"cancelled"}))
             for step in records.intents(connection, row.plan_id)
-            if (step.kind, step.state) == ("spend", "cancelled") and step.submitted_at is not None
+            if (step.kind, step.state) == ("spend", "cancelled") and "txid" in step.facts
         ]
-    found: list[Settlement] = []
     for row in rows:
         try:
             found += settle_plan(desk, stored_plan(row))
@@ -71,8 +71,24 @@ def reconcile(desk: Desk) -> list[Settlement]:
     return found
 
 
+def _reorganised(desk: Desk) -> list[Settlement]:
+    """What was final and is not any more, as a finding of its own; it is followed again from here."""
+    from vault.treasury.settle_spend import reorganised
+
+    try:
+        rows = reorganised(desk)
+    except VaultError as error:
+        return [Settlement("", "", 0, 0, "chain", "", "", "", f"{error.code}: {error.message}")]
+    return [
+        Settlement(
+            row.plan_id, row.client_id, row.transfer, row.step, row.kind, "done", "sent", row.reference, note
+        )
+        for row, note in rows
+    ]
+
+
 def _given_up(desk: Desk, step: IntentRow) -> list[Settlement]:
-    """A spend that was handed over, not seen, and cancelled: its bytes stay valid, so it is still watched."""
+    """A spend that was signed and cancelled: its bytes stay valid, so it is still watched."""
     try:
         if not desk.backend().transaction_status(step.facts["txid"]).found:
             return []
@@ -123,16 +139,8 @@ def settle_plan(desk: Desk, plan: Plan) -> list[Settlement]:
 def close_plan(desk: Desk, plan: Plan) -> list[IntentRow]:
     """Mark a plan done or failed when nothing of it is left to happen; returns its steps as they stand."""
     with desk.store.write() as writer:
-        row = records.find_plan(writer.connection, plan.plan_id)
-        intents = records.intents(writer.connection, plan.plan_id)
-        state = reason = ""
-        if settled(intents):
-            state, reason = "done", "all steps done"
-        elif any(i.state in {"refused", "cancelled"} for i in intents) and not under_way(intents):
-            state, reason = "failed", "a step was refused"
-        if state and row is not None and row.state == "sending":
-            records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), state, reason)
-    return intents
+        lineage.end_plan(writer, plan.plan_id)
+        return records.intents(writer.connection, plan.plan_id)
 
 
 def _move(desk: Desk, intent: IntentRow, state: str, reference: str | None = None, **facts: str) -> IntentRow:
@@ -219,11 +227,11 @@ def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: Inten
                 return _move(desk, intent, "unsent", proved_absent_at=to_iso(search.answered_at))
             return _move(desk, intent, "unknown")
         return intent
-    if status.gross != transfer.gross or status.address != transfer.address:
+    address = transfer.payment.address
+    if status.gross != transfer.gross or status.address != address:
         raise BooksError(
             "withdrawal_differs",
-            f"expected {transfer.gross} to {transfer.address}, the venue recorded {status.gross} "
-            f"to {status.address}",
+            f"expected {transfer.gross} to {address}, the venue recorded {status.gross} to {status.address}",
             hint="Freeze the venue account and ask the venue. Nothing was closed.",
         )
     intent = _appeared(desk, intent, status.venue_id)
@@ -243,7 +251,8 @@ def _follow_payment(desk: Desk, transfer: Transfer, intent: IntentRow, txid: str
     status = backend.transaction_status(txid)
     if not status.found:
         return _move(desk, intent, "accepted") if intent.state in {"submitting", "unknown"} else intent
-    script = script_pubkey(transfer.address, network_of(desk.treasury.config.bitcoin.network))
+    address = transfer.payment.address
+    script = script_pubkey(address, network_of(desk.treasury.config.bitcoin.network))
     raw = backend.raw_transaction(txid)
     if raw is None:
         return intent
@@ -253,14 +262,20 @@ def _follow_payment(desk: Desk, transfer: Transfer, intent: IntentRow, txid: str
     if transaction.txid != txid or paid.count(transfer.amount.units) <= claimed:
         raise BooksError(
             "payment_differs",
-            f"expected {transfer.amount} to {transfer.address} in {txid}, found {paid} satoshi",
+            f"expected {transfer.amount} to {address} in {txid}, found {paid} satoshi",
             hint="The chain says something else than the plan. Nothing was closed.",
         )
+    if intent.state == "sent" and intent.reference != txid:
+        # The venue replaced its transaction: what arrives is known by the id of the new one.
+        intent = _move(desk, intent, "accepted", txid)
     if status.confirmations < desk.treasury.config.bitcoin.confirmations:
         return _move(desk, intent, "sent", txid)
     if intent.state == "submitting":
         intent = _move(desk, intent, "sent", txid)
-    return _move(desk, intent, "done", txid, confirmations=str(status.confirmations))
+    facts = {"confirmations": str(status.confirmations)}
+    if status.height is not None:
+        facts["height"] = str(status.height)
+    return _move(desk, intent, "done", txid, **facts)
 
 
 def _claims(desk: Desk, intent: IntentRow, txid: str) -> int:
@@ -270,8 +285,7 @@ def _claims(desk: Desk, intent: IntentRow, txid: str) -> int:
             other.reference == txid
             and other.kind == "withdraw"
             and other.client_id != intent.client_id
-            and other.facts["amount"] == intent.facts["amount"]
-            and other.facts["address"] == intent.facts["address"]
+            and other.facts["payments"] == intent.facts["payments"]
             for other in records.intents(connection)
         )
 
@@ -280,30 +294,9 @@ def _claims(desk: Desk, intent: IntentRow, txid: str) -> int:
 
 
 def _settle_spend(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
-    from vault.treasury.preconditions import spent_by_others
+    from vault.treasury.settle_spend import settle_spend
 
-    txid = intent.facts["txid"]
-    status = desk.backend().transaction_status(txid)
-    if status.found:
-        if status.confirmations >= desk.treasury.config.bitcoin.confirmations:
-            return _move(desk, intent, "done", txid, confirmations=str(status.confirmations))
-        return _move(desk, intent, "sent" if status.confirmed else "accepted", txid)
-    if rival := spent_by_others(desk, transfer, txid):
-        raise BooksError(
-            "conflicted",
-            f"an input of {txid} was spent by {rival}, which is not in the plan",
-            hint="Somebody else holds this key, or another plan spent the coin. Stop and look.",
-        )
-    if intent.state in {"submitting", "unknown"}:
-        # The same bytes have the same txid: sending them again cannot pay twice.
-        return _move(desk, intent, "unsent")
-    if (
-        intent.state in {"accepted", "sent"}
-        and desk.clock.now() - from_iso(intent.submitted_at or intent.updated_at) > LOOK_BACK
-    ):
-        # Evicted from the mempool, or reorganised away: a person may send the same bytes again.
-        return _move(desk, intent, "unsent")
-    return intent
+    return settle_spend(desk, intent, LOOK_BACK)
 
 
 def _settle_credit(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
@@ -319,7 +312,7 @@ def _settle_credit(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow
         transfer.amount.asset.symbol,
         transfer.venue_network,
         spend.reference,
-        transfer.address,
+        transfer.payment.address,
         since,
     )
     if deposit is None or deposit.state == "pending":

@@ -1,7 +1,8 @@
 """The steps of a transfer, as intents that are journaled before anything leaves the machine.
 
 A venue withdrawal is an internal move and a withdrawal; a spend is one transaction; a top-up is a
-spend, a credit that is waited for, and an internal move. Client ids come from the plan's digest, so a
+spend, a credit that is waited for, and an internal move. A transfer whose
+transaction was replaced by another one of ours is over. Client ids come from the plan's digest, so a
 step has the same id at every attempt.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from vault.canonical import canonical_json
+from vault.codec import encode
 from vault.store import records
 from vault.store.records import IntentRow
 
@@ -29,7 +31,7 @@ def steps_of(transfer: Transfer) -> tuple[StepKind, ...]:
     """The kinds of steps of a transfer, in the order in which they must be done."""
     if transfer.kind == "venue_withdrawal":
         return ("to_spot", "withdraw")
-    if transfer.venue_account:
+    if transfer.credited:
         return ("spend", "credit", "to_margin")
     return ("spend",)
 
@@ -46,14 +48,15 @@ def ensure_intents(store: Store, plan: Plan) -> list[IntentRow]:
 
 def _planned(writer: Writer, plan: Plan, transfer: Transfer, step: int, kind: StepKind) -> IntentRow:
     amount = transfer.gross if kind in {"to_spot", "withdraw"} else transfer.amount
-    facts = {
+    facts: dict[str, object] = {
         "action": transfer.action,
         "source": transfer.source,
-        "destination": transfer.destination,
-        "address": transfer.address,
+        "payments": encode(transfer.payments),
         "amount": amount.as_json(),
         "fee": transfer.fee.as_json(),
     }
+    if kind == "spend":
+        facts |= {"coins": list(transfer.coins), "replaces": transfer.replaces}
     return IntentRow(
         client_id=plan.client_id(transfer, step),
         plan_id=plan.plan_id,
@@ -68,19 +71,41 @@ def _planned(writer: Writer, plan: Plan, transfer: Transfer, step: int, kind: St
     )
 
 
+# States of a step whose result is not final: nothing of its plan is given up meanwhile.
+MOVING: Final = frozenset({"submitting", "unknown", "accepted", "sent", "displaced"})
+# States of a step after which its transfer goes no further.
+ENDED: Final = frozenset({"refused", "cancelled", "replaced", "closed_by_person"})
+
+
+def _transfers(intents: list[IntentRow]) -> list[set[str]]:
+    """The states of each transfer's steps."""
+    numbers = dict.fromkeys(intent.transfer for intent in intents)
+    return [{intent.state for intent in intents if intent.transfer == number} for number in numbers]
+
+
 def settled(intents: list[IntentRow]) -> bool:
-    """True when every step is done."""
-    return all(intent.state == "done" for intent in intents)
+    """True when every transfer is done, or another transaction of ours did it instead."""
+    return all(states == {"done"} or "replaced" in states for states in _transfers(intents))
 
 
 def under_way(intents: list[IntentRow]) -> bool:
-    """True while a transfer of which something was tried is neither done nor ended by a refusal."""
-    for transfer in {intent.transfer for intent in intents}:
-        states = {intent.state for intent in intents if intent.transfer == transfer}
-        begun = states - {"planned", "signing", "signed"}
-        if begun and states != {"done"} and not begun & {"refused", "cancelled"}:
-            return True
-    return False
+    """True while a transfer of which something was tried is neither done nor ended."""
+    return any(
+        states - {"planned", "signing", "signed"} and states != {"done"} and not states & ENDED
+        for states in _transfers(intents)
+    )
+
+
+def outcome_of_plan(intents: list[IntentRow]) -> tuple[str, str]:
+    """The state of a plan of which nothing is left to happen, and why; empty while something is."""
+    found = _transfers(intents)
+    if settled(intents):
+        if found and not any(states == {"done"} for states in found):
+            return "replaced", "another transaction of ours took its place"
+        return "done", "all steps done"
+    if any(states & (ENDED - {"replaced"}) for states in found) and not under_way(intents):
+        return "failed", "a step was refused or closed"
+    return "", ""
 
 
 def next_step(intents: list[IntentRow], transfer: int) -> IntentRow | None:

@@ -53,11 +53,24 @@ maintenance_multiple = "1"
 # root_fingerprint = "00000000"        # which wallet it is; never its serial number
 # passphrase = "none"                  # or "device": typed there; or "host": typed here, which exposes it
 #
+# [[device]]
+# name = "spare"
+# kind = "onekey"
+# path = "webusb:001:3"
+# root_fingerprint = "00000002"
+#
 # [[wallet]]
 # name = "cold"
 # role = "cold"                        # or "staging"
 # descriptor = "wpkh([00000000/84h/1h/0h]tpub.../<0;1>/*)#checksum"
 # device = "cold"
+#
+# [[wallet]]                           # a group: `vault wallet add vault --threshold 2 --device ...`
+# name = "vault"
+# role = "cold"
+# descriptor = "wsh(sortedmulti(2,[00000000/48h/...]...,[00000002/48h/...]...,[00000001/48h/...]...))#..."
+# devices = ["cold", "spare"]          # its cosigners here
+# outside = ["00000001"]               # fingerprints of those who sign through files
 #
 # [[attester]]                         # a person whose device signs policy, address book and approvals
 # name = "alice"

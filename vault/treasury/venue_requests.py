@@ -28,7 +28,7 @@ def withdraw_request(desk: Desk, transfer: Transfer, step: IntentRow) -> Withdra
         asset=transfer.amount.asset.symbol,
         amount=transfer.gross,
         network=transfer.venue_network,
-        address=transfer.address,
+        address=transfer.payment.address,
         tag="",
         bitcoin_network=desk.treasury.config.bitcoin.network,
         not_after=from_iso(step.facts["not_after"]),

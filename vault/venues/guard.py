@@ -21,7 +21,7 @@ def venue_address(settings: VenueSettings) -> str:
             hint='This version talks only to an emulated venue; set url = "http://127.0.0.1:PORT".',
         )
     host = urlsplit(settings.url).hostname or ""
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise GuardError(
             "real_venue",
             f"{settings.name}: expected a loopback url, found {settings.url}",
@@ -30,7 +30,8 @@ def venue_address(settings: VenueSettings) -> str:
     return settings.url.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its address."""
     # Names are not resolved: "localhost" may be mapped to anything, an address cannot.
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from trezorlib import client as trezor_client
 from trezorlib import messages as m
 from trezorlib.tools import parse_path
-from trezorlib.transport import get_transport
 
 from emulator.device.ethereum import onekey_messages as onekey
 from emulator.device.server import DeviceEmulator
+from tests.support import stock_client
 from tests.support.onekey_client import ONEKEY_MODEL
 from tests.support.typed_data import typed_data
 from tests.support.typed_exchange import Exchange, struct_ack, value_ack
@@ -41,9 +41,7 @@ class Attacked:
         self.device = DeviceEmulator(
             mnemonic=ALL, mode="interactive", persona=persona, on_screen=self._decide
         ).start()
-        model = ONEKEY_MODEL if self.own else None
-        manifest = trezor_client.AppManifest("tests")
-        client = trezor_client.get_client(manifest, get_transport(self.device.path), model=model)
+        client = stock_client.connect(self.device.path, ONEKEY_MODEL if self.own else None)
         self.session = client.get_session("")
 
     def _decide(self, screen: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from emulator.chains.chain import BitcoinChain
+from emulator.chains.esplora import EsploraServer
+from tests.support.coin_desk import CoinDesk, make_coin_desk
 from vault.address import network_of
-from vault.bitcoin.backend import TxStatus
+from vault.bitcoin.backends.base import TxStatus
 from vault.canonical import canonical_json
 from vault.clock import ManualClock, to_iso
 from vault.codec import encode
@@ -21,7 +25,7 @@ from vault.store import records
 from vault.store.database import Store
 from vault.store.records import IntentRow, PlanRow
 from vault.treasury import authority, preconditions
-from vault.treasury.plan import PLAN_SCHEMA, Plan, PlanBody, Transfer
+from vault.treasury.plan import PLAN_SCHEMA, Payment, Plan, PlanBody, Transfer
 from vault.venues.base import (
     InternalTransfer,
     InternalTransferReceipt,
@@ -122,10 +126,15 @@ class FakeChain:
 
     depth: dict[str, int] = field(default_factory=dict)
     spent: dict[tuple[str, int], str] = field(default_factory=dict)
+    tip: int = 1_000
 
     def transaction_status(self, txid: str) -> TxStatus:
         depth = self.depth.get(txid)
-        return TxStatus(depth is not None, bool(depth), None, depth or 0)
+        height = self.tip - depth + 1 if depth else None
+        return TxStatus(depth is not None, bool(depth), height, depth or 0)
+
+    def tip_height(self) -> int:
+        return self.tip
 
     def outspend(self, txid: str, vout: int) -> str | None:
         return self.spent.get((txid, vout))
@@ -147,14 +156,10 @@ class Bench:
             kind="venue_withdrawal",
             source="trading",
             venue_account="trading",
-            destination="cold-1",
-            address=COLD,
             network="bitcoin:regtest",
             venue_network="BTC",
-            amount=btc(99_000),
+            payments=(Payment("cold-1", COLD, btc(99_000)),),
             fee=btc(1_000),
-            psbt="",
-            change_index=None,
         )
         return replace(made, **changes)
 
@@ -213,11 +218,23 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
+    with opened_bench(tmp_path) as bench:
+        yield bench
+
+
+@pytest.fixture(scope="session")
+def open_bench() -> Callable[[Path], AbstractContextManager[Bench]]:
+    """For tests that need one after the other."""
+    return opened_bench
+
+
+@contextmanager
+def opened_bench(folder: Path) -> Iterator[Bench]:
     clock = ManualClock(START)
     venue, chain = FakeVenue(clock), FakeChain()
     account = SimpleNamespace(max_clock_skew_ms=1000, submit_seconds=5)
-    with Store.open(f"sqlite:///{tmp_path / 'state' / 'vault.db'}", "desk", clock, create=True) as store:
-        bitcoin = SimpleNamespace(network="regtest", confirmations=3)
+    with Store.open(f"sqlite:///{folder / 'state' / 'vault.db'}", "desk", clock, create=True) as store:
+        bitcoin = SimpleNamespace(network="regtest", confirmations=3, reorganisation_blocks=100)
         desk = SimpleNamespace(
             treasury=SimpleNamespace(
                 config=SimpleNamespace(bitcoin=bitcoin, treasury_id="desk"), venue=lambda name: account
@@ -238,3 +255,19 @@ def permitted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     monkeypatch.setattr(authority, "require_approvals", lambda *arguments: ())
     monkeypatch.setattr(preconditions, "check_transfer", lambda *arguments, **options: None)
     return lambda: None
+
+
+@pytest.fixture(scope="module")
+def chain_server() -> Iterator[EsploraServer]:
+    """A chain for each module, behind Esplora."""
+    with BitcoinChain() as chain, EsploraServer(chain) as running:
+        yield running
+
+
+@pytest.fixture
+def made(chain_server: EsploraServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CoinDesk]:
+    """A treasury of its own for each test: a cold wallet with coins at 0 and 1, its books open."""
+    seed = request.node.nodeid.encode()
+    found = make_coin_desk(tmp_path / "desk", chain_server, seed, opening=(5_000_000, 80_000))
+    yield found
+    found.desk.close()

@@ -31,7 +31,7 @@ def test_an_address_that_the_second_implementation_derives_otherwise_is_refused(
         raise AssertionError("the device was asked to show an address that is in doubt")
 
     desk = SimpleNamespace(
-        treasury=SimpleNamespace(wallet=lambda name: SimpleNamespace(role="cold", device="cold")),
+        treasury=SimpleNamespace(wallet=lambda name: SimpleNamespace(role="cold", group=False)),
         descriptor=lambda wallet: descriptor,
         device=device,
     )

@@ -113,11 +113,8 @@ def test_a_withdrawal_that_was_cancelled_at_the_venue_frees_the_account(bench: A
         assert history.in_flight(connection, bench.clock.now()) == frozenset()
 
 
-def test_an_evicted_transaction_can_be_sent_again_or_given_up(
-    bench: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_evicted_transaction_can_be_sent_again_or_given_up(bench: Any) -> None:
     plan = bench.plan(bench.top_up())
-    monkeypatch.setattr("vault.treasury.preconditions.spent_by_others", lambda *arguments: None)
     bench.walk(plan, 1, "spend", "signing")
     bench.walk(plan, 1, "spend", "signed", txid=TXID, raw="00")
     at = bench.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

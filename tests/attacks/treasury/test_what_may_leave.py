@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
@@ -10,13 +11,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from vault.bitcoin.transaction import OutPoint
 from vault.config import TreasuryConfig
 from vault.errors import AttestationError, DeniedError, MoneyError, PlanError
 from vault.money import BTC, Amount
-from vault.treasury import approve, history, preconditions, propose, spending
+from vault.treasury import approve, coins, history, preconditions, propose, spending
 from vault.treasury.plan import Transfer
 from vault.venues.base import WithdrawNetwork
 from vault.venues.binance_wallet import withdraw_network
+
+COIN = "cd" * 32
 
 
 def btc(units: int) -> Amount:
@@ -40,7 +44,8 @@ def limited(per_transfer: str, window: str) -> Any:
         window_hours=24,
         window_amount=Decimal(window),
     )
-    return SimpleNamespace(policy=SimpleNamespace(limit=(limit,)))
+    fees = SimpleNamespace(window_hours=24, window_amount=Decimal(1), window_share=Decimal(1))
+    return SimpleNamespace(policy=SimpleNamespace(limit=(limit,), fees=fees))
 
 
 def test_two_transfers_of_one_plan_do_not_pass_a_window_that_both_together_break(bench: Any) -> None:
@@ -108,7 +113,7 @@ def test_two_spends_of_one_plan_are_built_from_different_coins(
 
     def build(desk: Any, decision: Any, before: tuple[Transfer, ...]) -> Any:
         left_alone.append(spending.coins_of(before))
-        return bench.top_up(len(before) + 1, psbt=_one_coin())
+        return bench.top_up(len(before) + 1, coins=(f"{COIN}:1",))
 
     monkeypatch.setattr(propose, "_transfer", build)
     decision = SimpleNamespace(outcome="allow", amount=btc(1))
@@ -117,7 +122,7 @@ def test_two_spends_of_one_plan_are_built_from_different_coins(
     monkeypatch.setattr(propose, "_body", lambda *arguments: (_ for _ in ()).throw(KeyError))
     with pytest.raises(KeyError):
         propose.propose(bench.desk)
-    assert [len(coins) for coins in left_alone] == [0, 1]
+    assert [len(taken) for taken in left_alone] == [0, 1]
 
 
 def test_the_wallet_is_told_which_coins_are_taken(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,33 +131,31 @@ def test_the_wallet_is_told_which_coins_are_taken(bench: Any, monkeypatch: pytes
     class Wallet:
         def build_spend(self, payments: Any, rate: Any, **options: Any) -> Any:
             asked.update(options, rate=rate)
-            return SimpleNamespace(payments=payments, fee=btc(1), psbt=b"", change_index=None)
+            psbt = base64.b64decode(_one_coin())
+            return SimpleNamespace(payments=payments, fee=btc(1), psbt=psbt, inputs=(OutPoint(COIN, 1),))
 
+    frozen = OutPoint(COIN, 7)
+    monkeypatch.setattr(coins, "withheld", lambda desk, wallet: (frozen,))
     bench.desk.wallet = lambda name: Wallet()
-    bench.chain.fee_rate = lambda blocks: Decimal(1)
+    bench.desk.fee_rate = lambda blocks: Decimal("8.91")
     policy = SimpleNamespace(fees=SimpleNamespace(max_fee_rate=Decimal(9)), band_of=lambda account: None)
     decision = SimpleNamespace(amount=btc(5_000), action="top_up", source="cold", subject="hedge")
-    entry = SimpleNamespace(id="hedge-1", address=bench.transfer().address, network="bitcoin:regtest")
-    taken = spending.coins_of((bench.top_up(psbt=_one_coin()),))
+    entry = SimpleNamespace(id="hedge-1", address=bench.transfer().payment.address, network="bitcoin:regtest")
+    taken = spending.coins_of((bench.top_up(coins=(f"{COIN}:1",)),))
     propose._spend(bench.desk, policy, decision, entry, 2, taken)  # type: ignore[arg-type]
-    assert asked["without"] == taken
+    assert asked["without"] == (*taken, frozen)
     assert len(taken) == 1
-    bench.chain.fee_rate = lambda blocks: Decimal(500)
-    propose._spend(bench.desk, policy, decision, entry, 2, taken)  # type: ignore[arg-type]
-    assert asked["rate"] == Decimal("8.91"), (
-        "rounded up while it is built, it must still be within the cap of 9"
-    )
+    assert asked["rate"] == Decimal("8.91")
 
 
 def _one_coin() -> str:
-    import base64
-
-    from vault.bitcoin.psbt import FieldMap, Psbt, PsbtInput, PsbtOutput
-    from vault.bitcoin.psbt_fields import Global
-    from vault.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
+    from vault.bitcoin.psbt.document import Psbt
+    from vault.bitcoin.psbt.fields import Global
+    from vault.bitcoin.psbt.maps import FieldMap, PsbtInput, PsbtOutput
+    from vault.bitcoin.transaction import Transaction, TxIn, TxOut
 
     unsigned = Transaction(
-        2, (TxIn(OutPoint("cd" * 32, 1), b"", 0xFFFFFFFD),), (TxOut(5_000, b"\x00\x14" + b"\x01" * 20),), 0
+        2, (TxIn(OutPoint(COIN, 1), b"", 0xFFFFFFFD),), (TxOut(5_000, b"\x00\x14" + b"\x01" * 20),), 0
     )
     head = FieldMap(()).put(Global.UNSIGNED_TX, unsigned.serialise(witness=False))
     psbt = Psbt(unsigned, head, (PsbtInput(()),), (PsbtOutput(()),))
@@ -169,7 +172,7 @@ def test_a_signature_by_another_key_freezes_the_plan(
     alice = SimpleNamespace(name="alice", device="d", public_key="02" * 33, roles=("approve",))
     bench.desk.treasury.config.attester = (alice,)
     bench.desk.treasury.attester = lambda name: alice
-    bench.desk.device = lambda name: contextlib.nullcontext()
+    bench.desk.device = lambda name, permit: contextlib.nullcontext()
     monkeypatch.setattr(approve, "_show_destinations", lambda *arguments: None)
 
     def other_key(*arguments: Any) -> None:

@@ -18,12 +18,14 @@ import tempfile
 import threading
 import traceback
 from concurrent.futures import Future
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, cast
 
 from tests.faults.treasury import stage
 from tests.faults.treasury.jobs import Job, perform
 from tests.faults.treasury.stage import Scene
+from tests.support.warm_server import IMPORTED
 
 
 class _Adopted:
@@ -171,23 +173,10 @@ class Server:
 
 
 def _preload() -> None:
-    """Everything that a job or a worker imports: paid for once."""
-    import bdkpython  # noqa: F401
-    import ccxt  # noqa: F401
-    import keyrings.cryptfile.cryptfile  # noqa: F401
-    import pbk  # noqa: F401
-    import sqlalchemy.dialects.sqlite  # noqa: F401
-    from trezorlib import btc, client, messages  # noqa: F401
-
-    import vault.bitcoin.verify
-    import vault.bitcoin.wallet
-    import vault.device.session
-    import vault.markets.binance
-    import vault.policy.engine
-    import vault.risk.assess
-    import vault.treasury.overview
-    import vault.venues.client
-    import vault.venues.worker  # noqa: F401
+    """Everything that a job or a worker imports, also late: paid for once."""
+    sys.path.append(str(stage.HELPERS))
+    for name in (*IMPORTED, "quick_keyring", "vault.venues.worker"):
+        import_module(name)
 
 
 # -- the other side: what tests use ------------------------------------------------------------------

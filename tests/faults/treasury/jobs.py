@@ -18,6 +18,7 @@ from typing import Any, Final
 from tests.faults.treasury import line, stage
 from tests.faults.treasury.kill import Stops
 from tests.faults.treasury.stage import Scene, Staged
+from vault.device.connection.features import DeviceInfo
 from vault.device.session import DeviceSession
 from vault.errors import OutcomeUnknownError, VaultError
 from vault.store import records
@@ -183,8 +184,10 @@ def _one_user_a_device(folder: Path) -> None:
     opened = Desk.device
 
     @contextmanager
-    def device(desk: Desk, name: str) -> Iterator[DeviceSession]:
-        with _locked(folder / "device.lock"), opened(desk, name) as session:
+    def device(
+        desk: Desk, name: str, permit: Callable[[DeviceInfo], None] | None = None
+    ) -> Iterator[DeviceSession]:
+        with _locked(folder / "device.lock"), opened(desk, name, permit) as session:
             yield session
 
     Desk.device = device  # type: ignore[method-assign,assignment]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
+from emulator.chains.control import ChainControl
+from emulator.venues.control import VenueControl
 from tests.faults.treasury.stage import TREASURER, Scene, Staged, sign_documents, write_book
 from tests.faults.treasury.truth import Truth, truth
 from vault.store import records
@@ -22,6 +24,15 @@ PATIENCE: Final = 40
 # A request may leave up to 5 s after its journal entry and arrive within the receive window of 1 s.
 SETTLE_SECONDS: Final = 30.0
 LOST: Final = frozenset({"submitting", "unknown"})
+
+
+class Whereabouts(Protocol):
+    """The chain and the exchange that a plan is carried out on."""
+
+    @property
+    def chain(self) -> ChainControl: ...
+    @property
+    def exchange(self) -> VenueControl: ...
 
 
 def prepare(desk: Desk, staged: Staged) -> None:
@@ -45,7 +56,7 @@ def carry_out(desk: Desk, scene: Scene, plan: Plan) -> None:
     follow(desk, scene, plan)
 
 
-def follow(desk: Desk, scene: Scene, plan: Plan) -> None:
+def follow(desk: Desk, scene: Whereabouts, plan: Plan) -> None:
     """Let blocks and the exchange's clockwork pass until the plan is done."""
     for _ in range(PATIENCE):
         scene.chain.mine(1)

@@ -37,10 +37,12 @@ Kind = Literal["withdrawal", "evacuation", "top-up", "mixed"]
 KINDS: Final[tuple[Kind, ...]] = ("withdrawal", "evacuation", "top-up", "mixed")
 
 ROOT: Final = Path(__file__).resolve().parents[3]
+HELPERS: Final = ROOT / "tests" / "integration" / "venues"  # the quick keyring is a module there
 NETWORK: Final = network_of("regtest")
 TREASURER: Final = "treasurer"
 PASSWORD: Final = "only for tests"
 LABELS: Final = ("cold", "staging")
+USED_ADDRESSES: Final = 8
 HOME_INDEX: Final = 5  # the receive address of the cold wallet that the address book knows
 COIN_SAT: Final = 2_500_000  # each of the two coins that a funded wallet starts with
 CREDIT_SAT: Final = 20_000_000
@@ -173,7 +175,15 @@ class Staged:
         return load_treasury(self.config)
 
     def address(self, wallet: str, change: bool, index: int) -> str:
-        return Descriptor.parse(dict(self.descriptors)[wallet], NETWORK).address(change, index)
+        return self._descriptor(wallet).address(change, index)
+
+    def addresses(self, wallet: str, change: bool) -> list[str]:
+        """As many as a plan ever comes to."""
+        descriptor = self._descriptor(wallet)
+        return [descriptor.address(change, index) for index in range(USED_ADDRESSES)]
+
+    def _descriptor(self, wallet: str) -> Descriptor:
+        return Descriptor.parse(dict(self.descriptors)[wallet], NETWORK)
 
     def save(self) -> None:
         (Path(self.folder) / "staged.json").write_text(json.dumps(asdict(self)), encoding="utf-8")
@@ -187,7 +197,7 @@ class Staged:
 
 def own_keyring(folder: Path) -> dict[str, str]:
     """The environment of an encrypted keyring in `folder`, with a cheap key derivation."""
-    helpers = str(ROOT / "tests" / "integration" / "venues")
+    helpers = str(HELPERS)
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return {
         "KEYRING_CRYPTFILE_PASSWORD": PASSWORD,
@@ -215,7 +225,7 @@ def environment(changes: Mapping[str, str]) -> Iterator[None]:
 
 def store_keys(folder: Path, treasury_id: str, keys: Mapping[str, tuple[str, str]]) -> None:
     """API keys into the encrypted keyring of `folder`, which only the worker opens again."""
-    helpers = str(ROOT / "tests" / "integration" / "venues")
+    helpers = str(HELPERS)
     if helpers not in sys.path:
         sys.path.append(helpers)
     with environment(own_keyring(folder)):

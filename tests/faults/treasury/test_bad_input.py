@@ -29,7 +29,7 @@ from vault.policy.book import dump_book
 from vault.store import records
 from vault.treasury import authority, books, execute, inspection, preconditions, propose, reconcile
 from vault.treasury.desk import Desk
-from vault.treasury.plan import Plan, write_plan
+from vault.treasury.plan import Plan, PlanBody, write_plan
 from vault.treasury.steps import ensure_intents
 
 Make = Callable[..., Case]
@@ -42,6 +42,12 @@ def refuse(code: str, *attempts: Callable[[], object]) -> None:
         assert caught.value.code == code, caught.value.message
 
 
+def with_payment(body: PlanBody, **changes: Any) -> PlanBody:
+    """The plan's only transfer, with a payment that differs."""
+    transfer = body.transfers[0]
+    return replace(body, transfers=(replace(transfer, payments=(replace(transfer.payment, **changes),)),))
+
+
 # -- the plan ----------------------------------------------------------------------------------------
 
 
@@ -49,7 +55,9 @@ def test_an_edited_plan_file_is_refused_although_the_store_has_the_original(make
     case = make("withdrawal").ready()
     path = case.desk.treasury.plans_path / f"{case.plan.plan_id}.json"
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace(case.plan.body.transfers[0].address, case.staged.deposit), encoding="utf-8")
+    path.write_text(
+        text.replace(case.plan.body.transfers[0].payment.address, case.staged.deposit), encoding="utf-8"
+    )
     refuse("plan.altered", lambda: inspection.find_plan(case.desk, case.plan.plan_id))
     refuse("plan.altered", lambda: inspection.find_plan(case.desk, str(path)))
     case.untouched()
@@ -58,7 +66,7 @@ def test_an_edited_plan_file_is_refused_although_the_store_has_the_original(make
 def test_a_plan_with_a_recomputed_digest_is_unknown(make: Make) -> None:
     case = make("withdrawal").ready()
     body = case.plan.body
-    forged = Plan.of(replace(body, transfers=(replace(body.transfers[0], address=case.staged.deposit),)))
+    forged = Plan.of(with_payment(body, address=case.staged.deposit))
     path = write_plan(forged, case.desk.treasury.plans_path)
     refuse("plan.unknown", lambda: inspection.find_plan(case.desk, str(path)))
     refuse("plan.unknown", lambda: inspection.find_plan(case.desk, forged.plan_id))
@@ -71,7 +79,7 @@ def test_a_forged_plan_that_got_into_the_store_lacks_the_persons_approval(make: 
     """A hostile host writes its own plan and moves the true plan's approval to it."""
     case = make("withdrawal").ready()
     body = case.plan.body
-    forged = Plan.of(replace(body, transfers=(replace(body.transfers[0], destination="trading-deposit"),)))
+    forged = Plan.of(with_payment(body, destination="trading-deposit"))
     with case.desk.store.write() as writer:
         records.save_plan(writer, replace(propose._row(forged), state="approved"))
         ((attester, approval),) = records.approvals(writer.connection, case.plan.plan_id)
@@ -198,11 +206,11 @@ def test_an_altered_approval_does_not_count(make: Make) -> None:
     with case.desk.store.read() as connection:
         ((_, approval),) = records.approvals(connection, case.plan.plan_id)
     text = json.dumps(approval)
-    assert case.plan.body.transfers[0].address in text
+    assert case.plan.body.transfers[0].payment.address in text
     with case.desk.store.write() as writer:
         writer.connection.execute(
             update(schema.approval).values(
-                body=text.replace(case.plan.body.transfers[0].address, case.staged.deposit)
+                body=text.replace(case.plan.body.transfers[0].payment.address, case.staged.deposit)
             )
         )
     with pytest.raises(AttestationError):
@@ -341,8 +349,8 @@ def test_a_position_that_grew_meanwhile_stops_a_sweep(make: Make) -> None:
 def test_a_limit_used_up_by_another_plan_stops_this_one(make: Make) -> None:
     case = make("withdrawal").ready()
     earlier = case.plan.body.created_at - timedelta(hours=1)
-    large = replace(case.plan.body.transfers[0], amount=Amount(BTC, 1_195_000_000))
-    other = Plan.of(replace(case.plan.body, created_at=earlier, transfers=(large,)))
+    large = with_payment(case.plan.body, amount=Amount(BTC, 1_195_000_000))
+    other = Plan.of(replace(large, created_at=earlier))
     with case.desk.store.write() as writer:
         records.save_plan(writer, replace(propose._row(other), state="done"))
     ensure_intents(case.desk.store, other)

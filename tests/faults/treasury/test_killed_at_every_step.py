@@ -27,7 +27,7 @@ from tests.faults.treasury.driver import Crew, result_of
 from tests.faults.treasury.jobs import Job
 from tests.faults.treasury.stage import ROOT, Scene
 
-SIDE_BY_SIDE = 10  # jobs wait for the exchange's rate limit most of the time
+SIDE_BY_SIDE = 6  # some jobs wait until an absence is proven; the others keep the cores busy
 KILLED = -signal.SIGKILL
 TRIES = 4  # a run may pass a stop by: what reconciliation sees depends on how far the world is
 

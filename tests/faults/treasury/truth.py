@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
 
 from tests.faults.treasury.stage import HOME_INDEX, LABELS, Scene, Staged
 from vault.money import BTC, Amount
@@ -34,13 +38,14 @@ class Truth:
 def truth(scene: Scene, staged: Staged) -> Truth:
     """Ask the exchange for the account and the chain for every address of the treasury."""
     state = scene.exchange.state(staged.account)
-    stats = {
-        (name, change): [_stats(scene, staged.address(name, change, index)) for index in range(8)]
-        for name in LABELS
-        for change in (False, True)
-    }
+    with _esplora(scene) as ask:
+        stats = {
+            (name, change): [_stats(ask, address) for address in staged.addresses(name, change)]
+            for name in LABELS
+            for change in (False, True)
+        }
+        deposit = _stats(ask, staged.deposit)
     home = stats["cold", False][HOME_INDEX]
-    deposit = _stats(scene, staged.deposit)
     held = {
         name: sum(each[1] for (label, _), all_of in stats.items() if label == name for each in all_of)
         for name in LABELS
@@ -65,11 +70,27 @@ def _sat(text: str) -> int:
     return Amount.from_decimal(Decimal(text), BTC).units
 
 
-def _stats(scene: Scene, address: str) -> tuple[int, int]:
+@contextmanager
+def _esplora(scene: Scene) -> Iterator[Callable[[str], Any]]:
+    """Ask the chain's server, every time anew but over one connection."""
+    connection = HTTPConnection(urlsplit(scene.esplora).netloc, timeout=30)
+
+    def ask(path: str) -> Any:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        text = answer.read()
+        assert answer.status == 200, (path, answer.status, text)
+        return json.loads(text)
+
+    try:
+        yield ask
+    finally:
+        connection.close()
+
+
+def _stats(ask: Callable[[str], Any], address: str) -> tuple[int, int]:
     """(outputs ever paid to it, satoshi on it), the mempool included."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{scene.esplora}/address/{address}", timeout=30) as answer:
-        value = json.load(answer)
+    value = ask(f"/address/{address}")
     parts = (value["chain_stats"], value["mempool_stats"])
     count = sum(part["funded_txo_count"] for part in parts)
     return count, sum(part["funded_txo_sum"] - part["spent_txo_sum"] for part in parts)

@@ -16,4 +16,5 @@ sys.modules[_NAME] = _world  # dataclasses look their module up
 _SPEC.loader.exec_module(_world)
 
 keyring_environment = _world.keyring_environment
+warm = _world.warm
 world = _world.world

@@ -16,6 +16,7 @@ import pytest
 from emulator.world_client import WorldProcess
 
 ROOT = Path(__file__).resolve().parents[3]
+QUICK_KEYRING = ROOT / "tests" / "integration" / "venues"  # a module there
 COMMAND_SECONDS = 90
 
 
@@ -76,8 +77,8 @@ def shell_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
         "HOME": str(home),
         "XDG_DATA_HOME": str(home),
         "XDG_CONFIG_HOME": str(home),
-        "PYTHONPATH": str(ROOT),
-        "PYTHON_KEYRING_BACKEND": "keyrings.cryptfile.cryptfile.CryptFileKeyring",
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, QUICK_KEYRING))),
+        "PYTHON_KEYRING_BACKEND": "quick_keyring.QuickCryptFileKeyring",
         "KEYRING_CRYPTFILE_PASSWORD": "only for tests",
         "NO_COLOR": "1",
     }

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+import signal
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -33,6 +38,34 @@ class Miner:
         self._thread.join()
 
 
+def interrupt_signing(shell: Any, world: WorldProcess, ident: str) -> None:
+    """Ctrl-C while the device signs: nothing is kept, and the plan can be signed again."""
+    control = world.device("cold").control
+    control.fault(delay_packets_ms=100)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vault", "sign", ident, "--json"],
+        cwd=shell.folder,
+        env=shell.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("On the device (sign transaction)"):
+                break
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        control.fault(delay_packets_ms=0)
+    assert process.returncode == 130, out
+    assert json.loads(out)["error"] == "interrupted.by_user"
+    assert "sign again" in json.loads(out)["message"]
+
+
 def run_plan(shell: Any, world: WorldProcess, ident: str, *, signs: bool) -> list[dict[str, Any]]:
     """show, why, approve, sign, send: one plan to its end; its steps."""
     shown = shell.ok("show", ident)
@@ -42,7 +75,11 @@ def run_plan(shell: Any, world: WorldProcess, ident: str, *, signs: bool) -> lis
     assert shell.ok("approve", ident, "--attester", "alice")["approved"] is True
     if signs:
         shell.fails(60, "plan.not_signed", "send", ident)
-        assert len(shell.ok("sign", ident)["txids"]) == 1
+        interrupt_signing(shell, world, ident)
+        signed = shell.vault("sign", ident, "--json")
+        assert signed.status == 0, signed.err
+        assert len(signed.document["txids"]) == 1
+        assert re.search(r"signed ([0-9]+) of \1 inputs, each signature checked", signed.err)
     with Miner(world):
         sent = shell.ok("send", ident, "--wait", "60")
     assert sent["done"] is True, sent
@@ -63,7 +100,10 @@ def test_a_sweep_and_a_top_up_are_done_by_commands_alone_and_the_books_balance(
     (sweep,) = plan.document["transfers"]
     assert (sweep["action"], sweep["kind"]) == ("sweep", "venue_withdrawal")
     for width in ("40", "60", "100"):  # never cut, however narrow the terminal
-        assert sweep["address"] in shell.vault("show", plan.document["plan_id"], COLUMNS=width).out
+        assert (
+            sweep["payments"][0]["address"]
+            in shell.vault("show", plan.document["plan_id"], COLUMNS=width).out
+        )
     done = run_plan(shell, world, plan.document["plan_id"], signs=False)
     assert [step["kind"] for step in done] == ["to_spot", "withdraw"]
     assert world.chain.confirmations(done[1]["reference"]) >= 3

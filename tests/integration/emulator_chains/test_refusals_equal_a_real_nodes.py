@@ -1,23 +1,14 @@
 """The emulated mempool and a real bitcoind on the same blocks: the same verdicts, in the same words.
 
-Runs where a bitcoind is on the PATH or named by VAULT_BITCOIND; skipped elsewhere. A Knots node is set to
-Core's policy, whose defaults the emulator follows.
+Skipped where there is no bitcoind. A Knots node is set to Core's policy, whose defaults the emulator follows.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import http.client
-import json
-import os
-import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,8 +19,8 @@ from emulator.chains.policy import PolicyRules
 from emulator.chains.script import address_of
 from emulator.chains.signing import Key, OwnedCoin, sign
 from emulator.chains.transaction import OutPoint, Transaction, TxIn, TxOut
+from tests.support.real_node import RealNode, require_bitcoind
 
-START_SECONDS = 20
 # Since version 28 a node replaces without being asked to; the emulator must be told to.
 FULL_RBF = PolicyRules(full_rbf=True)
 KEY = Key(b"tests", "node")
@@ -41,55 +32,16 @@ RENAMED = {
 }
 
 
-class Node:
-    """A bitcoind in regtest without network or wallet."""
+class Node(RealNode):
+    """A bitcoind with Core's policy of old."""
 
-    def __init__(self, binary: str, directory: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
-        self._cookie = directory / "regtest" / ".cookie"
-        command = [binary, "-regtest", f"-datadir={directory}", f"-rpcport={self.port}", "-listen=0"]
-        command += [
-            "-disablewallet",
-            "-server",
-            "-printtoconsole=0",
-            "-rpcbind=127.0.0.1",
-            "-rpcallowip=127.0.0.1",
-        ]
+    def __init__(self, directory: Path) -> None:
+        version = subprocess.run(
+            [require_bitcoind(), "--version"], capture_output=True, text=True, check=True
+        ).stdout
         # Releases of 2025 and later lowered both to a tenth; the emulator keeps the stricter old ones.
-        command += ["-minrelaytxfee=0.00001", "-incrementalrelayfee=0.00001"]
-        command += ["-corepolicy=1"] if "Knots" in version else []
-        self.process = subprocess.Popen(command)
-
-    def wait(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self.call("getblockcount")
-                return
-            except (OSError, RuntimeError):
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise
-                time.sleep(0.05)  # there is nothing to await: the node tells nobody that it is ready
-
-    def call(self, method: str, *params: object) -> Any:
-        token = base64.b64encode(self._cookie.read_bytes()).decode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            body = json.dumps({"id": 0, "method": method, "params": params})
-            connection.request("POST", "/", body, {"Authorization": f"Basic {token}"})
-            answer = json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
-        if answer["error"] is not None:
-            raise RuntimeError(answer["error"])
-        return answer["result"]
-
-    def follow(self, chain: BitcoinChain) -> None:
-        for height in range(self.call("getblockcount") + 1, chain.height + 1):
-            assert self.call("submitblock", chain.block_at(height).raw.hex()) is None
+        options = ["-minrelaytxfee=0.00001", "-incrementalrelayfee=0.00001"]
+        super().__init__(directory, *options, *(["-corepolicy=1"] if "Knots" in version else []))
 
     def verdict(self, tx: Transaction) -> str:
         """Empty when it would be taken, else the reject reason."""
@@ -104,16 +56,8 @@ class Node:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    binary = os.environ.get("VAULT_BITCOIND") or shutil.which("bitcoind")
-    if binary is None:
-        pytest.skip("no bitcoind on the PATH and none named by VAULT_BITCOIND")
-    made = Node(binary, tmp_path_factory.mktemp("node"))
-    try:
-        made.wait()
-        yield made
-    finally:
-        made.process.terminate()
-        made.process.wait(20)
+    with Node(tmp_path_factory.mktemp("node")) as running:
+        yield running
 
 
 class Twins:

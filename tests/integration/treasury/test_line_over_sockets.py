@@ -28,8 +28,8 @@ def test_the_device_shows_every_address_in_full_before_it_approves_and_signs(mak
     signed = " ".join(text for screen in case.hands["staging"].screens for text in screen.lines)
     assert case.plan.plan_id in approved
     for transfer in case.plan.body.transfers:
-        assert transfer.address in approved
-    assert next(t for t in case.plan.body.transfers if t.action == "evacuate").address in signed
+        assert transfer.payment.address in approved
+    assert next(t for t in case.plan.body.transfers if t.action == "evacuate").payment.address in signed
     case.send()
     line.follow(case.desk, case.scene, case.plan)
 

@@ -15,9 +15,11 @@ import pytest
 from emulator.venues.chain_port import Deposit
 from emulator.venues.control import VenueControl
 from emulator.venues.server import BinanceServer
+from tests.support.warm_server import WarmServer, warm_server
 from vault.address import network_of, segwit_encode
 from vault.config import VenueSettings
 from vault.money import BTC, Amount
+from vault.venues import client as venue_client
 from vault.venues.base import WithdrawRequest
 from vault.venues.client import VenueClient
 
@@ -137,8 +139,15 @@ def keyring_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
         yield folder
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmServer]:
+    with warm_server() as server:
+        yield server
+
+
 @pytest.fixture
-def world(keyring_environment: Path) -> Iterator[World]:
+def world(keyring_environment: Path, warm: WarmServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(venue_client, "_start", warm.worker)
     chain = FakeChain()
     with BinanceServer(chain=chain) as server:
         control = VenueControl(server.url)

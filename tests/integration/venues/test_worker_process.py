@@ -14,9 +14,17 @@ from typing import Any
 import pytest
 
 from vault.errors import SecretError, VaultError, VenueError
+from vault.venues import client as venue_client
 
 ACCOUNT = "binance-main"
+START = venue_client._start
 COMMAND = [sys.executable, "-P", "-m", "vault.venues.worker"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_workers(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started by the client itself, as outside of tests."""
+    monkeypatch.setattr(venue_client, "_start", START)
 
 
 def environment(root: Path) -> dict[str, str]:
@@ -133,6 +141,21 @@ def test_a_key_that_the_venue_echoes_is_taken_out_of_the_error(world: Any) -> No
     error = connection._clean(VenueError("refused", "no key the-key with the-secret"))
     assert str(error) == error.message == "no key … with …"
     assert "the-secret" not in repr(connection)
+
+
+@pytest.mark.parametrize(
+    ("url", "pauses"),
+    [("https://api.example.com", True), ("https://10.0.0.1", True), ("http://127.0.0.1:1", False)],
+)
+def test_the_pauses_between_requests_are_kept_everywhere_but_on_this_machine(
+    world: Any, monkeypatch: pytest.MonkeyPatch, *, url: str, pauses: bool
+) -> None:
+    from vault.clock import SystemClock
+    from vault.venues import connection
+
+    monkeypatch.setattr(connection, "venue_address", lambda _settings: url)
+    opened = connection.Connection(world.settings, None, SystemClock())
+    assert opened._exchange.enableRateLimit is pauses
 
 
 def test_the_client_loads_no_ccxt(repo_root: Path) -> None:

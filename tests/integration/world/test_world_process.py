@@ -19,7 +19,9 @@ from pathlib import Path
 
 import bdkpython as bdk
 import pytest
-from trezorlib.client import get_default_client
+from trezorlib import mapping, models
+from trezorlib.client import AppManifest, get_client, get_default_client
+from trezorlib.transport import get_transport
 
 from emulator.scenario import load_scenario
 from emulator.strict_toml import ScenarioError
@@ -126,6 +128,23 @@ def test_the_directory_holds_a_report_without_secrets(world: WorldProcess) -> No
         assert account.read.secret not in text
         assert account.withdraw.secret not in text
         assert account.withdraw.secret not in repr(account)
+
+
+@pytest.mark.parametrize("persona", ["onekey-pro", "trezor-one"])
+def test_all_its_devices_can_be_of_one_persona(tmp_path: Path, persona: str) -> None:
+    with WorldProcess.start(directory=tmp_path, persona=persona) as world:
+        assert {device.persona for device in world.devices} == {persona}
+        assert {plan.persona for plan in world.scenario.devices} == {persona}
+        model = models.TrezorModel(
+            "1", "ANY", (0, 0, 0), ("onekey.so", "trezor.io"), (), mapping.DEFAULT_MAPPING
+        )
+        for device in world.devices:
+            client = get_client(AppManifest("tests"), get_transport(device.path), model=model)
+            try:
+                vendor = "onekey.so" if persona.startswith("onekey") else "trezor.io"
+                assert (client.features.vendor, client.features.label) == (vendor, device.label)
+            finally:
+                client.transport.close()
 
 
 # --- the day
@@ -237,6 +256,21 @@ def test_the_command_line_says_what_is_wrong_and_exits_with_2(tmp_path: Path) ->
     alone = run("bitcoin", "--start-blocks", "3")
     assert alone.returncode == 0
     assert json.loads(alone.stdout)["height"] == 3
+
+
+def test_an_unknown_persona_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="persona: expected one of onekey-classic1s"):
+        WorldProcess.start(directory=tmp_path, persona="ledger")
+    done = subprocess.run(
+        [sys.executable, "-m", "emulator", "world", "--persona", "ledger", "--dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        stdin=subprocess.DEVNULL,
+        cwd=Path(__file__).resolve().parents[3],
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "found 'ledger'" in done.stderr
 
 
 def test_interactive_devices_need_a_terminal(tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
-"""`python -m vault` in a process of its own, in a treasury that `vault init` made; no device, no network."""
+"""`vault` in processes of their own, in a treasury that `vault init` made; no device, no network."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +16,14 @@ from typing import Any
 import pytest
 from coincurve import PrivateKey
 
+from tests.support import statements
+from tests.support.warm_server import WarmServer, warm_server
 from vault.address import segwit_encode
-from vault.attestation import SignedStatement, Statement, message_digest
+from vault.attestation import SignedStatement, Statement, signed_text
 from vault.config import Treasury, load_treasury
 from vault.policy.book import AddressBook, Entry, dump_book
 from vault.treasury import authority
+from vault.treasury.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND_SECONDS = 60
@@ -64,6 +66,7 @@ class Shell:
     """Runs `vault` in a folder."""
 
     folder: Path
+    warm: WarmServer
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -85,6 +88,10 @@ class Shell:
         statement = authority.document_statement(self.treasury, kind, name, version, digest)
         authority.write_signature(authority.document_path(self.treasury, kind), signed_by_alice(statement))
 
+    def approval(self, plan: Plan) -> SignedStatement:
+        """The approval of a plan as the attester's device would sign it."""
+        return signed_by_alice(authority.approval_statement(plan))
+
     def run(self, *command: str, stdin: str = "", **variables: str) -> Ran:
         finished = subprocess.run(
             [sys.executable, *command],
@@ -98,7 +105,10 @@ class Shell:
         return Ran(finished.returncode, finished.stdout, finished.stderr)
 
     def vault(self, *arguments: str, stdin: str = "", **variables: str) -> Ran:
-        return self.run("-m", "vault", *arguments, stdin=stdin, **variables)
+        """In a process of its own; a variable that the interpreter reads at its start needs a fresh one."""
+        if any(name.startswith("PYTHON") for name in variables):
+            return self.run("-m", "vault", *arguments, stdin=stdin, **variables)
+        return Ran(*self.warm.vault(arguments, self.folder, {**self.environment, **variables}, stdin))
 
     def ok(self, *arguments: str, stdin: str = "") -> dict[str, Any]:
         """Run with --json and expect exit status 0."""
@@ -118,9 +128,9 @@ class Shell:
 
 
 def signed_by_alice(statement: Statement) -> SignedStatement:
-    """The signature of a p2wpkh key as a Trezor makes it: header 39 to 42, then r and s."""
-    raw = PrivateKey(ATTESTER_KEY).sign_recoverable(message_digest(statement.text()), hasher=None)
-    return SignedStatement(statement, "alice", base64.b64encode(bytes([39 + raw[64]]) + raw[:64]).decode())
+    """A statement as the attester's device would sign it."""
+    raw = statements.sign(signed_text(statement, "alice"), PrivateKey(ATTESTER_KEY))
+    return statements.signed(raw, statement, "alice")
 
 
 @pytest.fixture(scope="session")
@@ -137,20 +147,26 @@ def shell_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
     }
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmServer]:
+    with warm_server() as server:
+        yield server
+
+
 @pytest.fixture
-def elsewhere(tmp_path: Path, shell_environment: dict[str, str]) -> Shell:
+def elsewhere(tmp_path: Path, warm: WarmServer, shell_environment: dict[str, str]) -> Shell:
     """A shell in an empty folder."""
-    return Shell(tmp_path, shell_environment)
+    return Shell(tmp_path, warm, shell_environment)
 
 
 @pytest.fixture
-def shell(tmp_path: Path, shell_environment: dict[str, str]) -> Shell:
+def shell(tmp_path: Path, warm: WarmServer, shell_environment: dict[str, str]) -> Shell:
     """A shell in a new treasury, made through the same function as `vault init` (which has its own tests)."""
     from vault.clock import SystemClock
     from vault.treasury.setup import init_treasury
 
     made = init_treasury(tmp_path / "desk", "desk-one", SystemClock(), emulated=True)
-    return Shell(made.folder, shell_environment)
+    return Shell(made.folder, warm, shell_environment)
 
 
 @pytest.fixture

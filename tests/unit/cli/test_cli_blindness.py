@@ -73,7 +73,7 @@ def test_a_plan_made_blind_says_what_is_not_known_and_not_that_nothing_is_called
         "not known: sweep trading: venue:trading could not be read: no connection (venue.unreachable)" in said
     )
     assert "nothing is called for" not in said
-    assert plan_command._document(found)["not_known"][0]["error"] == "venue.unreachable"
+    assert plan_command.plan_document(found)["not_known"][0]["error"] == "venue.unreachable"
 
 
 def test_a_wallet_that_the_policy_names_and_nobody_configured_is_said_as_such() -> None:
@@ -119,7 +119,7 @@ def test_a_venue_whose_spot_wallet_failed_is_a_place_not_read() -> None:
 
 
 def books(*, difference: Amount = ZERO, unsettled: tuple[str, ...] = (), unread: tuple[str, ...] = ()) -> Any:
-    line = BookLine("wallet:cold", ONE, ZERO, ONE, ONE + difference, difference)
+    line = BookLine("wallet:cold", ONE, ZERO, ZERO, ZERO, ONE, ONE + difference, difference)
     return Books((line,), ZERO, ZERO, ZERO, ONE, ONE + difference, unsettled, unread)
 
 

@@ -23,7 +23,7 @@ from vault.store.database import Store
 from vault.store.records import IntentRow, PlanRow
 from vault.treasury import authority
 from vault.treasury.inspection import outlook
-from vault.treasury.plan import Plan, PlanBody, Transfer, write_plan
+from vault.treasury.plan import Payment, Plan, PlanBody, Transfer, write_plan
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SIX = Amount.parse("6", BTC)
@@ -40,8 +40,8 @@ def make(shell: Any, state: str, **changes: Any) -> Plan:
     """A recorded plan of one sweep from `trading`."""
     book = authority.read_book(shell.treasury)
     transfer = Transfer(
-        1, "sweep", "venue_withdrawal", "trading", "trading", "cold-1", book.entries[0].address,
-        "bitcoin:regtest", "BTC", SIX - FEE, FEE, "", None,
+        1, "sweep", "venue_withdrawal", "trading", "trading", "bitcoin:regtest", "BTC",
+        (Payment("cold-1", book.entries[0].address, SIX - FEE),), FEE,
     )  # fmt: skip
     digest = authority.read_policy(shell.treasury)[1]
     body = PlanBody(
@@ -92,6 +92,25 @@ def test_a_second_approval_by_the_same_person_is_refused_before_the_device_is_as
         records.save_approval(writer, plan.plan_id, "alice", {"is": base64.b64encode(b"one").decode()})
     found = signed.fails(60, "plan.approved_twice", "approve", plan.plan_id, "--attester", "alice")
     assert found["hint"] == "1 more must come from others."
+
+
+def test_an_approval_is_exported_as_the_file_that_anybody_can_verify(signed: Any, elsewhere: Any) -> None:
+    plan = make(signed, "proposed")
+    signed.fails(17, "attestation.no_approval", "attestation", "export", plan.plan_id, "--attester", "alice")
+    item = signed.approval(plan)
+    with opened(signed) as store, store.write() as writer:
+        records.save_approval(writer, plan.plan_id, "alice", item.as_json())
+    command = ("attestation", "export", plan.plan_id[:6], "--attester", "alice")
+    for printed in (signed.vault(*command).out, signed.vault(*command, "--json").out):
+        assert printed == item.dump()
+    public_key = signed.treasury.attester("alice").public_key
+    path = elsewhere.folder / "approval.json"
+    path.write_text(item.dump(), encoding="utf-8")
+    found = elsewhere.ok("attestation", "verify", str(path), "--public-key", public_key)
+    assert (found["kind"], found["fields"]["plan"]) == ("approval", plan.plan_id)
+    assert found["fields"]["1"] == "sweep 5.99998500 BTC from trading"
+    assert found["fields"]["1 to"] == plan.body.transfers[0].payment.address
+    signed.fails(17, "attestation.no_approval", "attestation", "export", plan.plan_id, "--attester", "bob")
 
 
 def step(state: str, **facts: str) -> IntentRow:

@@ -20,7 +20,7 @@ from vault.store import records
 from vault.store.database import Store
 from vault.store.records import IntentRow, PlanRow
 from vault.treasury import authority
-from vault.treasury.plan import Plan, PlanBody, Transfer, write_plan
+from vault.treasury.plan import Payment, Plan, PlanBody, Transfer, write_plan
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 AMOUNT = Amount.parse("6", BTC)
@@ -56,14 +56,10 @@ def make_plan(shell: Any, **changes: Any) -> Plan:
         kind="venue_withdrawal",
         source="trading",
         venue_account="trading",
-        destination="cold-1",
-        address=book.entries[0].address,
         network="bitcoin:regtest",
         venue_network="BTC",
-        amount=AMOUNT - FEE,
+        payments=(Payment("cold-1", book.entries[0].address, AMOUNT - FEE),),
         fee=FEE,
-        psbt="",
-        change_index=None,
     )
     body = PlanBody(
         schema_version=1,
@@ -185,7 +181,7 @@ def test_show_prints_the_whole_address_on_any_terminal(signed: Any) -> None:
     for width in ("20", "80", "200"):
         ran = signed.vault("show", plan.plan_id, COLUMNS=width, NO_COLOR="1")
         assert ran.status == 0
-        assert plan.body.transfers[0].address in ran.out
+        assert plan.body.transfers[0].payment.address in ran.out
         assert plan.digest in ran.out
         assert "\x1b" not in ran.out
 
@@ -195,7 +191,7 @@ def test_show_takes_a_file_or_an_id(signed: Any) -> None:
     by_id = signed.ok("show", plan.plan_id)
     by_file = signed.ok("show", f"plans/{plan.plan_id}.json")
     assert by_id == by_file
-    assert by_id["body"]["transfers"][0]["amount"] == {"asset": "BTC", "amount": "5.99998500"}
+    assert by_id["body"]["transfers"][0]["payments"][0]["amount"] == {"asset": "BTC", "amount": "5.99998500"}
 
 
 @pytest.mark.parametrize("command", ["show", "approve", "sign", "send", "cancel"])
@@ -237,7 +233,9 @@ def test_show_names_a_transfer_to_another_address_than_the_books(signed: Any) ->
     from vault.address import segwit_encode
 
     plan = make_plan(signed)
-    elsewhere = replace(plan.body.transfers[0], address=segwit_encode("bcrt", 0, bytes(20)))
+    transfer = plan.body.transfers[0]
+    other = replace(transfer.payment, address=segwit_encode("bcrt", 0, bytes(20)))
+    elsewhere = replace(transfer, payments=(other,))
     plan = record(signed, make_plan(signed, transfers=(elsewhere,)))
     ran = signed.vault("show", plan.plan_id)
     assert ran.status == 60

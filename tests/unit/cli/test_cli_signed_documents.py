@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from vault.attestation import SignedStatement
 
 Edit = Callable[[Path, str, str], None]
 
@@ -44,10 +47,10 @@ def test_one_altered_byte_in_the_policy_is_found(signed: Any) -> None:
 
 def test_an_altered_signature_is_found(signed: Any) -> None:
     path = signed.folder / "policy.toml.sig"
-    value = json.loads(path.read_text(encoding="utf-8"))
+    other = SignedStatement.load((signed.folder / "address-book.json.sig").read_text(), what="book")
+    item = SignedStatement.load(path.read_text(), what="policy")
     # The signature of another statement by the right key.
-    value["signature"] = json.loads((signed.folder / "address-book.json.sig").read_text())["signature"]
-    path.write_text(json.dumps(value), encoding="utf-8")
+    path.write_text(dataclasses.replace(item, signature=other.signature).dump(), encoding="utf-8")
     signed.fails(17, "attestation.wrong_signer", "plan")
 
 

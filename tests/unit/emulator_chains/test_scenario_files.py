@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_every_scenario_of_ours_loads_and_is_named_like_its_file(path: Path) -> 
         ('cold = "10"', 'cold = ["10"]', "funding_of_wallets.cold: expected a decimal in quotes"),
         ('symbol = "BTCUSDT"\n#', 'symbol = "ETHUSDT"\n#', "accounts: expected positions in ETHUSDT"),
         ('[[devices]]\nlabel = "cold"', '[devices]\nlabel = "cold"', "not TOML"),
+        ('persona = "trezor-core"', 'persona = "ledger"', r"devices\[0\]\.persona: expected one of onekey-"),
         ("date = 2026-01-14", 'date = "2026-01-14"', r"history\[0\]\.date: expected a date"),
     ],
 )
@@ -63,3 +65,16 @@ def test_refuses_bytes_that_are_not_utf8(write: Path) -> None:
     write.write_bytes(b"name = '\xff'")
     with pytest.raises(ScenarioError, match="not TOML"):
         load_scenario(str(write))
+
+
+def test_a_day_can_be_played_with_one_persona_on_all_devices_and_is_else_the_same() -> None:
+    ours = load_scenario()
+    played = ours.with_persona("trezor-one")
+    assert {plan.persona for plan in played.devices} == {"trezor-one"}
+    assert [(plan.label, plan.mnemonic) for plan in played.devices] == [
+        (plan.label, plan.mnemonic) for plan in ours.devices
+    ]
+    assert replace(played, devices=ours.devices) == ours
+    assert len({plan.persona for plan in ours.devices}) > 1
+    with pytest.raises(ScenarioError, match=r"persona: expected one of onekey-classic1s, .*, found 'ledger'"):
+        ours.with_persona("ledger")

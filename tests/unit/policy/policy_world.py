@@ -53,6 +53,8 @@ approvals_required = 1
 max_fee = "0.001"
 max_fee_rate = "100"
 max_fee_share = "0.01"
+window_amount = "0.01"
+window_share = "0.01"
 [address_book]
 cooling_hours = 24
 """

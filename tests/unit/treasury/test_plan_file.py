@@ -18,6 +18,7 @@ from vault.errors import PlanError
 from vault.money import BTC, Amount
 from vault.treasury.plan import (
     MAX_PLAN_BYTES,
+    Payment,
     Plan,
     PlanBody,
     Transfer,
@@ -39,14 +40,10 @@ def transfer(number: int = 1, **changes: object) -> Transfer:
         kind="venue_withdrawal",
         source="trading",
         venue_account="trading",
-        destination="cold-1",
-        address=ADDRESS,
         network="bitcoin:regtest",
         venue_network="BTC",
-        amount=Amount(BTC, 600_000_000),
+        payments=(Payment("cold-1", ADDRESS, Amount(BTC, 600_000_000)),),
         fee=Amount(BTC, 1_500),
-        psbt="",
-        change_index=None,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -114,7 +111,9 @@ def test_no_bytes_make_the_reader_fail_otherwise(
 @pytest.mark.parametrize("field", ["amount", "fee"])
 def test_an_edited_amount_under_the_old_digest_is_altered(field: str) -> None:
     value = json.loads(TEXT)
-    value["body"]["transfers"][0][field] = encode(Amount(BTC, 700_000_000))
+    transfer = value["body"]["transfers"][0]
+    holder = transfer if field == "fee" else transfer["payments"][0]
+    holder[field] = encode(Amount(BTC, 700_000_000))
     with pytest.raises(PlanError) as caught:
         parse_plan(json.dumps(value))
     assert caught.value.code == "plan.altered"

@@ -1,0 +1,149 @@
+"""`vault request`: plans that the policy does not call for, and must permit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from vault.cli.command import Answer, Call, command
+from vault.errors import MoneyError, PlanError
+
+if TYPE_CHECKING:
+    from vault.bitcoin.transaction import OutPoint
+    from vault.cli.page import Page
+    from vault.money import Amount
+    from vault.treasury.propose import Proposal
+
+_RATE_HELP: Final = "Fee rate in sat/vB (default: the present estimate, held below the policy's cap)."
+_INTERRUPTED: Final = "A plan that was recorded is shown by `vault status`; no plan moves by itself."
+
+
+@click.group("request")
+def request() -> None:
+    """Ask for a plan that the policy does not call for: it must permit it all the same.
+
+    Each becomes a plan like any other, to be approved, signed and sent. What the policy denies is status 51,
+    with its trace under `vault why`.
+    """
+
+
+@command("pay", interrupted=_INTERRUPTED)
+@click.argument("wallet")
+@click.argument("payments", nargs=-1, required=True, metavar="ENTRY=AMOUNT...")
+@click.option("--fee-rate", metavar="SAT_VB", help=_RATE_HELP)
+def pay(call: Call, wallet: str, payments: tuple[str, ...], fee_rate: str | None) -> Answer:
+    """Pay cold entries of the address book out of WALLET, all in one transaction; amounts in BTC."""
+    from vault.treasury.requests.build import pay as make
+
+    wanted = [_payment(each) for each in payments]
+    with call.desk() as desk:
+        return _answer(make(desk, wallet, wanted, _rate(fee_rate)))
+
+
+@command("consolidate", interrupted=_INTERRUPTED)
+@click.argument("wallet")
+@click.option("--coin", "coins", multiple=True, required=True, metavar="TXID:VOUT", help="A coin; repeat.")
+@click.option("--fee-rate", metavar="SAT_VB", help=_RATE_HELP)
+def consolidate(call: Call, wallet: str, coins: tuple[str, ...], fee_rate: str | None) -> Answer:
+    """Join exactly these coins of WALLET into one."""
+    from vault.treasury.requests.build import consolidate as make
+
+    points = [_point(each) for each in coins]
+    with call.desk() as desk:
+        return _answer(make(desk, wallet, points, _rate(fee_rate)))
+
+
+@command("bump", interrupted=_INTERRUPTED)
+@click.argument("ident", metavar="PLAN")
+@click.argument("transfer", type=click.IntRange(min=1))
+@click.option("--fee-rate", required=True, metavar="SAT_VB", help="The new fee rate in sat/vB.")
+def bump(call: Call, ident: str, transfer: int, fee_rate: str) -> Answer:
+    """Replace a plan's unconfirmed transaction by the same payments at a higher fee (BIP125).
+
+    What is to follow it (a venue's credit) is in the new plan too; only the winner's runs.
+    """
+    from vault.treasury.inspection import find_plan
+    from vault.treasury.requests.build import bump as make
+
+    with call.desk() as desk:
+        return _answer(make(desk, find_plan(desk, ident), transfer, _exact_rate(fee_rate)))
+
+
+@command("cancel", interrupted=_INTERRUPTED)
+@click.argument("ident", metavar="PLAN")
+@click.argument("transfer", type=click.IntRange(min=1))
+@click.option("--fee-rate", metavar="SAT_VB", help=_RATE_HELP)
+def cancel(call: Call, ident: str, transfer: int, fee_rate: str | None) -> Answer:
+    """Take the coins of a plan's unconfirmed transaction back into the wallet (BIP125).
+
+    Also of one that was signed and given up: until its coins are spent, whoever has its bytes can send it.
+    """
+    from vault.treasury.inspection import find_plan
+    from vault.treasury.requests.build import cancel_onchain
+
+    with call.desk() as desk:
+        return _answer(cancel_onchain(desk, find_plan(desk, ident), transfer, _rate(fee_rate)))
+
+
+@command("speed-up", interrupted=_INTERRUPTED)
+@click.argument("wallet")
+@click.argument("coin", metavar="TXID:VOUT")
+@click.option("--fee-rate", required=True, metavar="SAT_VB", help="Rate of parent and child together.")
+def speed_up(call: Call, wallet: str, coin: str, fee_rate: str) -> Answer:
+    """Spend an unconfirmed coin of WALLET so dearly that its transaction confirms with it (CPFP)."""
+    from vault.treasury.requests.build import speed_up as make
+
+    point = _point(coin)
+    with call.desk() as desk:
+        return _answer(make(desk, wallet, point, _exact_rate(fee_rate)))
+
+
+def _answer(found: Proposal) -> Answer:
+    from vault.cli.plan import plan_document
+
+    return Answer(plan_document(found), lambda page: _render(page, found))
+
+
+def _render(page: Page, found: Proposal) -> None:
+    from vault.cli.plan import render_plan
+
+    for decision in found.decisions:
+        page.line(f"Allowed by {decision.decided_by}: {decision.reason}")
+    page.line()
+    if found.plan is not None:
+        render_plan(page, found.plan, found.path)
+
+
+def _payment(text: str) -> tuple[str, Amount]:
+    from vault.money import BTC, Amount
+
+    entry, separator, amount = text.partition("=")
+    if not entry or not separator:
+        raise PlanError("bad_payment", f"expected ENTRY=AMOUNT, found {text!r}", hint="cold-1=0.25")
+    return entry, Amount.parse(amount, BTC)
+
+
+def _point(text: str) -> OutPoint:
+    from vault.bitcoin.transaction import OutPoint
+
+    return OutPoint.parse(text)
+
+
+def _rate(text: str | None) -> Decimal | None:
+    return None if text is None else _exact_rate(text)
+
+
+def _exact_rate(text: str) -> Decimal:
+    """A fee rate as an exact decimal. Raises `MoneyError`."""
+    from vault.money import exact_decimal
+
+    rate = exact_decimal(text, what="fee rate")
+    if not Decimal(0) < rate <= Decimal(10_000):
+        raise MoneyError("fee_rate", f"expected a rate above 0 and at most 10000 sat/vB, found {text}")
+    return rate
+
+
+for _each in (pay, consolidate, bump, cancel, speed_up):
+    request.add_command(_each)

@@ -1,0 +1,119 @@
+"""What every decision is checked against: wallets, the address book, rules, limits, what is under way.
+
+Each check writes its step into the trail and never stops at a denial: the trace shows all that would
+have to change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from vault.errors import VaultError
+from vault.policy.expression import parse_expression
+from vault.policy.facts import Facts, age_problem
+from vault.policy.limits import check_limits
+
+if TYPE_CHECKING:
+    from vault.model import Assessment, Outflow, Snapshot, WalletBalance
+    from vault.money import Amount
+    from vault.policy.book import AddressBook
+    from vault.policy.document import Policy
+    from vault.policy.trail import Stamp, Trail
+
+# States of a past transfer that is not over: another on the same subject waits for it.
+OPEN_STATES: Final = frozenset({"pending", "unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Everything one round of decisions is judged on; `history` grows by what the round allows."""
+
+    policy: Policy
+    stamp: Stamp
+    assessment: Assessment
+    snapshot: Snapshot
+    book: AddressBook
+    history: tuple[Outflow, ...]
+    in_flight: frozenset[str]
+    at: datetime
+    fresh: Facts
+
+    @property
+    def max_age(self) -> timedelta:
+        return timedelta(seconds=self.policy.freshness.max_age_seconds)
+
+    def wallet(self, name: str | None) -> WalletBalance | None:
+        """The wallet of that name, when it was read."""
+        found = [wallet for wallet in self.snapshot.wallets if wallet.name == name]
+        return found[0] if len(found) == 1 else None
+
+
+def check_wallet_age(state: Round, trail: Trail, wallet: WalletBalance) -> None:
+    """The balance must be as fresh as every other fact."""
+    if problem := age_problem(wallet.observed_at, state.at, state.max_age):
+        trail.deny(f"wallet:{wallet.name}", f"the balance is {problem}")
+
+
+def check_under_way(state: Round, trail: Trail) -> None:
+    """Nothing else on the subject may be under way, or of unknown result."""
+    open_ones = [
+        outflow
+        for outflow in state.history
+        if outflow.subject == trail.subject and outflow.state.casefold() in OPEN_STATES
+    ]
+    if trail.subject in state.in_flight or open_ones:
+        trail.deny("in_flight", f"a transfer on {trail.subject} is under way or its result is not known")
+
+
+def check_entry(
+    state: Round, trail: Trail, destination: str, amount: Amount | None, venue: str | None
+) -> None:
+    """The destination is an active entry: a cold address, or the deposit address of `venue`."""
+    step = f"book:{destination}"
+    try:
+        entry = state.book.active(destination, state.at, state.policy.address_book.cooling_hours)
+    except VaultError as error:
+        trail.deny(step, f"{error.code}: {error.message}")
+        return
+    purpose = "cold" if venue is None else "venue_deposit"
+    if entry.purpose != purpose or entry.venue != venue:
+        wanted = "a cold address" if venue is None else f"the deposit address of {venue}"
+        trail.deny(step, f"expected {wanted}, found {entry.purpose} {entry.venue or ''}".strip())
+    elif amount is not None and entry.asset != amount.asset.symbol:
+        trail.deny(step, f"expected an address for {amount.asset}, found one for {entry.asset}")
+    else:
+        trail.note(step, f"active: {entry.address} on {entry.network}")
+
+
+def check_rules(state: Round, trail: Trail, facts: Facts) -> None:
+    """Every rule that covers the action; an error in any of them, also in an allow rule, denies."""
+    for rule in state.policy.rule:
+        if not rule.covers(trail.action):
+            continue
+        condition = parse_expression(rule.when)
+        shown = facts.shown(condition)
+        try:
+            holds = condition.holds(facts.read)
+        except VaultError as error:
+            trail.deny(rule.name, f"{error.code}: {error.message}", shown)
+            continue
+        if not holds:
+            trail.skip(rule.name, f"does not apply: {condition.text}", shown)
+        elif rule.effect == "deny":
+            trail.deny(rule.name, f"denied while {condition.text}", shown)
+        else:
+            trail.allow(rule.name, f"allowed while {condition.text}", shown)
+
+
+def check_amount(state: Round, trail: Trail, amount: Amount) -> None:
+    """Every limit that covers the transfer; that none does is a denial."""
+    results = check_limits(state.policy, trail.action, amount, state.history, state.at)
+    if not results:
+        trail.deny("limits", "no limit covers this transfer")
+    for result in results:
+        if result.within:
+            trail.note(result.name, result.reason, result.facts)
+        else:
+            trail.deny(result.name, result.reason, result.facts)

@@ -1,0 +1,103 @@
+"""Decides on what a person asks for: payments, consolidation, replacements, children that pay for parents.
+
+The policy does not call for these, and allows none of them without a rule that says so. Default deny,
+deny overrides; the transaction is judged as it was built, with its real fee.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from vault.canonical import digest
+from vault.codec import encode
+from vault.errors import PolicyError
+from vault.policy.budget import check_fee_budget
+from vault.policy.checks import (
+    Round,
+    check_amount,
+    check_entry,
+    check_rules,
+    check_under_way,
+    check_wallet_age,
+)
+from vault.policy.facts import Facts, market_facts, request_facts, time_facts, transfer_facts, wallet_facts
+from vault.policy.trail import Stamp, Trail
+
+if TYPE_CHECKING:
+    from vault.model import Action, Assessment, Decision, Outflow, Snapshot
+    from vault.money import Amount
+    from vault.policy.book import AddressBook
+    from vault.policy.document import Policy
+
+# These act on a transaction that is under way: that something is, is their very reason.
+_ON_WHAT_IS_UNDER_WAY: Final = frozenset({"bump", "cancel", "speed_up"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A transaction as built. `amount` is what it makes leave beyond what left already, `fee` of it the fee.
+
+    A replacement leaves only what its fee is higher, an upkeep its fee. `moved` is what it is done for,
+    zero for a replacement that moves nothing more. `venue` is the account that is credited, if any;
+    `fee_rate` is in sat/vB.
+    """
+
+    action: Action
+    wallet: str
+    destinations: tuple[str, ...]
+    venue: str | None
+    amount: Amount
+    fee: Amount
+    moved: Amount
+    fee_rate: Decimal
+    coins: int
+
+
+def decide_request(  # noqa: PLR0917 -- the whole of what a decision rests on, each named
+    policy: Policy,
+    policy_digest: str,
+    request: Request,
+    assessment: Assessment,
+    snapshot: Snapshot,
+    book: AddressBook,
+    history: tuple[Outflow, ...],
+    in_flight: Collection[str],
+    at: datetime,
+) -> Decision:
+    """Allow or deny, with the whole trace. Raises `PolicyError` for an assessment of another snapshot."""
+    if assessment.snapshot_digest != digest(encode(snapshot)):
+        raise PolicyError("other_snapshot", "expected an assessment of this snapshot, found another")
+    max_age = timedelta(seconds=policy.freshness.max_age_seconds)
+    facts = Facts((*market_facts(assessment), *time_facts(at)), at, max_age)
+    stamp = Stamp(policy.policy_id, policy.version, policy_digest)
+    state = Round(policy, stamp, assessment, snapshot, book, history, frozenset(in_flight), at, facts)
+    return _judge(state, request)
+
+
+def _judge(state: Round, request: Request) -> Decision:
+    where = ", ".join(dict.fromkeys(request.destinations))
+    trail = Trail(request.action, request.wallet, request.wallet, where, state.stamp)
+    trail.note("request", f"asked for by a person: {request.amount} leave, {request.fee} of it as fee")
+    facts = state.fresh.with_facts(
+        *transfer_facts(request.amount, request.action, state.at),
+        *request_facts(request.fee, request.fee_rate, request.coins, state.at),
+    )
+    wallet = state.wallet(request.wallet)
+    if wallet is None:
+        trail.deny(f"wallet:{request.wallet}", "its balance is not known")
+    else:
+        check_wallet_age(state, trail, wallet)
+        facts = facts.with_facts(*wallet_facts(wallet))
+    if request.action not in _ON_WHAT_IS_UNDER_WAY:
+        check_under_way(state, trail)
+    for destination in dict.fromkeys(request.destinations):
+        check_entry(state, trail, destination, request.amount, request.venue)
+    check_rules(state, trail, facts)
+    check_amount(state, trail, request.amount)
+    budget = check_fee_budget(state.policy, request.fee, request.moved, state.history, state.at)
+    (trail.note if budget.within else trail.deny)(budget.name, budget.reason, budget.facts)
+    return trail.settle(request.amount)

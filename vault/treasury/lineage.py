@@ -1,0 +1,148 @@
+"""Transactions of ours that compete for the same coins: which of them counts, and which has won.
+
+An original and its replacements can never both confirm, nor can a child outlive its parent. Every change
+is one write: at no moment do two of them count, and a winner and its losers are recorded together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from vault.store import records
+from vault.treasury.steps import outcome_of_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.engine import Connection
+
+    from vault.store.database import Writer
+    from vault.store.records import IntentRow
+
+# States in which a transaction is thought to be in the mempool or in a block.
+SEEN: Final = frozenset({"accepted", "sent"})
+_LOSES: Final = records.OPEN_STATES
+
+
+class Lineage:
+    """All spends of the treasury, by what they replace and whose coins they spend."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._rows = records.intents_of_kind(connection, "spend")
+        facts = {row.client_id: row.facts for row in self._rows}
+        self._txid = {name: str(found.get("txid", "")) for name, found in facts.items()}
+        self._replaces = {name: str(found.get("replaces", "")) for name, found in facts.items()}
+        self._coins = {name: tuple(map(str, found.get("coins", ()))) for name, found in facts.items()}
+        self._by_txid = {self._txid[row.client_id]: row for row in self._rows if self._txid[row.client_id]}
+
+    def find(self, txid: str) -> IntentRow | None:
+        """The spend of that transaction id, if it is ours."""
+        return self._by_txid.get(txid)
+
+    def replaced(self, txid: str) -> list[IntentRow]:
+        """The spend of that id and all that it replaced itself, nearest first."""
+        found: list[IntentRow] = []
+        while (row := self.find(txid)) is not None and row not in found:
+            found.append(row)
+            txid = self._replaces[row.client_id]
+        return found
+
+    def relatives(self, txids: Iterable[str]) -> list[IntentRow]:
+        """The spends of those ids with everything they replaced and everything that replaced them."""
+        ids = set(txids) - {""}
+        found: dict[str, IntentRow] = {}
+        while True:
+            more = [
+                row
+                for row in self._rows
+                if row.client_id not in found
+                and (self._txid[row.client_id] in ids or self._replaces[row.client_id] in ids)
+            ]
+            if not more:
+                return list(found.values())
+            for row in more:
+                found[row.client_id] = row
+                ids |= {self._txid[row.client_id], self._replaces[row.client_id]} - {""}
+
+    def coins(self, row: IntentRow) -> tuple[str, ...]:
+        """The coins it spends, as ``txid:vout``."""
+        return self._coins[row.client_id]
+
+    def children(self, rows: Iterable[IntentRow]) -> list[IntentRow]:
+        """Spends of coins that these made."""
+        made = {self._txid[row.client_id] for row in rows} - {""}
+        return [row for row in self._rows if made & {coin.partition(":")[0] for coin in self.coins(row)}]
+
+    def parents(self, row: IntentRow) -> list[IntentRow]:
+        """Spends of ours that made the coins it spends."""
+        makers = dict.fromkeys(coin.partition(":")[0] for coin in self.coins(row))
+        return [found for maker in makers if (found := self.find(maker)) is not None]
+
+    def losers(self, winner: IntentRow) -> list[IntentRow]:
+        """What cannot be in the chain together with `winner`: rivals of it and of its parents, and theirs."""
+        alive = {winner.client_id: winner}
+        queue = [winner]
+        while queue:
+            fresh = [each for each in self.parents(queue.pop()) if each.client_id not in alive]
+            alive.update((each.client_id, each) for each in fresh)
+            queue += fresh
+        dead: dict[str, IntentRow] = {}
+        for each in alive.values():
+            named = (self._txid[each.client_id], self._replaces[each.client_id])
+            for rival in self.relatives(named):
+                if rival.client_id not in alive:
+                    dead[rival.client_id] = rival
+        queue = list(dead.values())
+        while queue:
+            fresh = [row for row in self.children([queue.pop()]) if row.client_id not in {*dead, *alive}]
+            dead.update((row.client_id, row) for row in fresh)
+            queue += fresh
+        return list(dead.values())
+
+
+def seen(writer: Writer, row: IntentRow) -> None:
+    """`row` is in the mempool or in a block: what competes with it is displaced, for now."""
+    for loser in Lineage(writer.connection).losers(row):
+        if loser.state in SEEN:
+            records.move_intent(writer, loser, "displaced", displaced_by=str(row.facts["txid"]))
+
+
+def won(writer: Writer, row: IntentRow) -> None:
+    """`row` is final: what competes with it is replaced, with all that was to follow it."""
+    winner = str(row.facts["txid"])
+    for loser in Lineage(writer.connection).losers(row):
+        if loser.state not in _LOSES:
+            continue
+        for step in records.intents(writer.connection, loser.plan_id):
+            if step.transfer == loser.transfer and step.state in _LOSES:
+                records.move_intent(writer, step, "replaced", replaced_by=winner)
+        end_plan(writer, loser.plan_id)
+
+
+def reopened(writer: Writer, row: IntentRow) -> None:
+    """`row` had won and was reorganised out: what it had replaced competes again."""
+    winner = str(row.facts["txid"])
+    for loser in Lineage(writer.connection).losers(row):
+        if loser.state != "replaced" or loser.facts.get("replaced_by") != winner:
+            continue
+        for step in records.intents(writer.connection, loser.plan_id):
+            if step.transfer == loser.transfer and step.state == "replaced":
+                again = "displaced" if step.kind == "spend" and step.submitted_at else "planned"
+                records.reopen_intent(writer, step, again)
+        begin_again(writer, loser.plan_id)
+
+
+def begin_again(writer: Writer, plan_id: str) -> None:
+    """A plan that was over has something to wait for again."""
+    found = records.find_plan(writer.connection, plan_id)
+    if found is not None and found.state in {"done", "replaced"}:
+        records.set_plan_state(writer, plan_id, frozenset({found.state}), "sending", "books.reorganised")
+
+
+def end_plan(writer: Writer, plan_id: str) -> None:
+    """Mark a plan as over when nothing of it is left to happen."""
+    found = records.find_plan(writer.connection, plan_id)
+    state, reason = outcome_of_plan(records.intents(writer.connection, plan_id))
+    open_states = {"sending", "approved"} if state == "replaced" else {"sending"}
+    if state and found is not None and found.state in open_states:
+        records.set_plan_state(writer, plan_id, frozenset(open_states), state, reason)
