@@ -8,15 +8,19 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
 from emulator.chains.node import NodeRpc, free_port
 
 START_SECONDS = 60
+POLL_SECONDS = 0.02
 # Its padding against traffic analysis delays small answers by up to a second, unless this budget is raised.
 _PROGRAM = """
 from electrumx.server.transport import PaddedRSTransport
@@ -106,43 +110,31 @@ class ElectrumServer:
         ready.set()  # it ended
 
     def await_tip(self) -> None:
-        """Return when the server shows the node's best block: it tells of each new one by itself."""
+        """Return when the server shows the node's best block."""
         best = self._node.call("getblockheader", self._node.call("getbestblockhash"), False)
-        with socket.create_connection(("127.0.0.1", self.port), timeout=START_SECONDS) as connection:
-            lines = connection.makefile("r")
-            for number, (method, *params) in enumerate(
-                (("server.version", "tests", "1.4"), ("blockchain.headers.subscribe",))
-            ):
-                question = {"id": number, "method": method, "params": params}
-                connection.sendall(json.dumps(question).encode() + b"\n")
-            for line in lines:
-                told = json.loads(line)
-                tip = told["params"][0] if "params" in told else told["result"]
-                if isinstance(tip, dict) and tip["hex"] == best:
-                    return
-        raise RuntimeError("ElectrumX hung up")
+        self._until(lambda told: told["hex"] == best, "blockchain.headers.subscribe")
 
-    def await_waiting(self, script: bytes, count: int) -> None:
-        """Return when the server knows `count` transactions of a script, waiting ones included."""
+    def await_waiting(self, script: bytes, least: int) -> None:
+        """Return when the server knows `least` transactions of a script, waiting ones included."""
         from vault.bitcoin.backends.proof import script_hash
 
-        name = script_hash(script)
+        self._until(lambda told: len(told) >= least, "blockchain.scripthash.get_history", script_hash(script))
+
+    def _until(self, enough: Callable[[Any], bool], method: str, *params: str) -> None:
+        """Ask again and again: the server drops its own notices when a block and a payment come together."""
+        deadline = time.monotonic() + START_SECONDS
         with socket.create_connection(("127.0.0.1", self.port), timeout=START_SECONDS) as connection:
             lines = connection.makefile("r")
-            questions = [
-                ("server.version", "tests", "1.4"),
-                ("blockchain.scripthash.subscribe", name),
-                ("blockchain.scripthash.get_history", name),
-            ]
-            for number, (method, *params) in enumerate(questions):
-                question = {"id": number, "method": method, "params": params}
-                connection.sendall(json.dumps(question).encode() + b"\n")
-            again = json.dumps({"id": 9, "method": "blockchain.scripthash.get_history", "params": [name]})
-            for line in lines:
-                told = json.loads(line)
-                if isinstance(told.get("result"), list) and told["id"] in {2, 9}:
-                    if len(told["result"]) >= count:
-                        return
-                elif "params" in told:  # something happened to the script
-                    connection.sendall(again.encode() + b"\n")
-        raise RuntimeError("ElectrumX hung up")
+            for number in count(0):
+                question = (method, *params) if number else ("server.version", "tests", "1.4")
+                asked = {"id": number, "method": question[0], "params": question[1:]}
+                connection.sendall(json.dumps(asked).encode() + b"\n")
+                told = next((each for each in map(json.loads, lines) if each.get("id") == number), None)
+                if told is None:
+                    raise RuntimeError("ElectrumX hung up")
+                if number and "result" in told and enough(told["result"]):
+                    return
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"ElectrumX did not come to it: {told}")
+                if number:
+                    time.sleep(POLL_SECONDS)

@@ -419,6 +419,8 @@ def test_two_processes_that_send_one_plan_at_once_send_it_once(
     said = [result_of(racer)["code"] for racer in racers]
     assert said.count("") >= 1 or resume, said
     allowed = {"", "plan.wrong_state", "plan.already_sent", "store.moved_meanwhile", "unknown.unsettled"}
+    # The slower one may look at the margin after the faster one took the coins out of it.
+    allowed.add("denied.margin_moved")
     assert set(said) <= allowed, said
     recover = replace(job, action="recover")
     assert crew.do(recover) == 0

@@ -36,7 +36,9 @@ from vault.treasury.propose import Proposal
 from vault.treasury.requests import build
 from vault.venues import client as venue_client
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("real node")]
+pytestmark = pytest.mark.timeout(180)
+# A world for each way to reach it, so that they may run side by side.
+ALL = {reach: pytest.param(reach, marks=pytest.mark.xdist_group(f"node by {reach}")) for reach in REACHES}
 
 FALLEN = "66000"  # a price at which the account needs more margin
 DEAR = Decimal(20)  # sat/vB that a miner asks for, while something is to stay unconfirmed
@@ -50,7 +52,7 @@ def node_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeBench]:
         yield bench
 
 
-@pytest.fixture(scope="module", params=REACHES)
+@pytest.fixture(scope="module", params=ALL.values())
 def treasury(request: pytest.FixtureRequest, node_bench: NodeBench) -> Iterator[NodeTreasury]:
     made = make_node_treasury(node_bench, request.param, 1 + REACHES.index(request.param))
     try:
@@ -253,6 +255,7 @@ def test_three_blocks_are_reorganised_and_the_books_close_again(treasury: NodeTr
     assert held(treasury, "cold") == before + 300_000
 
 
+@pytest.mark.parametrize("treasury", [ALL["bitcoind"], ALL["electrum"]], indirect=True)
 def test_the_new_branch_has_what_was_replaced_in_the_old_one(treasury: NodeTreasury) -> None:
     cold, staging = held(treasury, "cold"), held(treasury, "staging")
     first = treasury.send(pay(treasury, "staging", ("cold-16", 400_000), rate=2))
@@ -269,7 +272,7 @@ def test_the_new_branch_has_what_was_replaced_in_the_old_one(treasury: NodeTreas
     assert held(treasury, "staging") == staging - first.body.transfers[0].gross.units
 
 
-@pytest.mark.parametrize("treasury", [REACHES[-1]], indirect=True)
+@pytest.mark.parametrize("treasury", [ALL["bitcoind and electrum"]], indirect=True)
 def test_the_same_by_commands_alone(treasury: NodeTreasury) -> None:
     """Pay a batch out of the group, bump it, close the books: each command a process of its own."""
     chain = treasury.bench.chain

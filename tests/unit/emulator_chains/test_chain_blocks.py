@@ -19,6 +19,7 @@ from emulator.chains.errors import (
     UnknownBlockError,
 )
 from emulator.chains.index import ChainIndex
+from emulator.chains.kernel import Kernel
 from emulator.chains.signing import Key
 from emulator.chains.transaction import internal_hash, sha256d
 
@@ -256,7 +257,9 @@ def test_block_hash_is_that_of_its_header(chain: BitcoinChain) -> None:
 
 def test_closing_removes_the_directory() -> None:
     made = BitcoinChain(start_blocks=1)
-    directory = made._kernel._directory
+    judge = made._judge
+    assert isinstance(judge, Kernel)
+    directory = judge._directory
     assert directory.is_dir()
     made.close()
     assert not directory.exists()
