@@ -1,37 +1,23 @@
-"""Treasuries on a real bitcoind: venue and hot wallet, Esplora and ElectrumX all stand on the one node.
+"""Treasuries on a real bitcoind: wallets of one key on two makes of device, taproot, a group of 2 of 3.
 
-A treasury reaches the chain as its `reach` says; what is true is asked of the node itself. Four wallets: one
-of each make of device, one of taproot, and a group of two out of three.
+A treasury reaches the chain as its `reach` says; what its wallets hold is asked of the node itself.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
-from emulator.chains.control import ChainControl
-from emulator.chains.index import Coin
-from emulator.chains.node import NodeRpc
-from emulator.chains.script import script_of
-from emulator.chains.signing import Key, OwnedCoin, build_payment
-from emulator.chains.transaction import OutPoint, TxOut, parse_transaction
-from emulator.device.server import DeviceEmulator
-from emulator.world_client import WorldProcess
+from emulator.chains.signing import Key
 from tests.faults.treasury import line, stage
 from tests.faults.treasury.stage import NETWORK, TREASURER
-from tests.support.electrum_server import ElectrumServer
-from tests.support.hostile_server import self_signed
-from tests.support.real_node import require_bitcoind
+from tests.support.node_bench import DEVICES, NodeBench
 from vault.bitcoin.descriptor import Descriptor, Kind
 from vault.bitcoin.psbt.document import Psbt
 from vault.bitcoin.psbt.fields import In
@@ -53,17 +39,8 @@ from vault.treasury.desk import Desk
 from vault.treasury.inspection import find_plan
 from vault.treasury.plan import Plan, Transfer
 from vault.treasury.spending import verify_transfer
-from vault.venues import client as venue_client
 
 REACHES: Final = ("bitcoind", "electrum", "esplora", "bitcoind and electrum")
-DEVICES: Final[dict[str, tuple[str, str]]] = {
-    "cold": ("trezor-core", "all all all all all all all all all all all all"),
-    "staging": (
-        "onekey-classic1s",
-        "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about",
-    ),
-    "third": ("trezor-one", "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong"),
-}
 SINGLE: Final[dict[str, tuple[str, Kind, str]]] = {
     "cold": ("cold", "p2wpkh", "m/84h/1h/{}h"),
     "staging": ("staging", "p2wpkh", "m/84h/1h/{}h"),
@@ -79,7 +56,6 @@ SMALL_COIN_SAT: Final = 25_000
 COLLATERAL: Final = "0.14"
 COMMAND_SECONDS: Final = 90
 _PYTHONPATH: Final = os.pathsep.join(map(str, (stage.ROOT, stage.HELPERS)))
-SEED_BLOCKS, SEED_PAYMENTS = 40, 10  # what estimatesmartfee needs before it says anything
 
 _CONFIG = """\
 schema = 1
@@ -132,133 +108,6 @@ _POLICY: Final = (
     ('max_fee_share = "0.02"', 'max_fee_share = "0.1"'),
     ("'transfer.fee_rate <= 10'", "'transfer.fee_rate <= 20'"),
 )
-
-
-class FollowedChain(ChainControl):
-    """The world's chain; an order returns when ElectrumX shows the new tip as well."""
-
-    def __init__(self, url: str, electrum: ElectrumServer) -> None:
-        super().__init__(url)
-        self._electrum = electrum
-
-    def mine(self, *arguments: Any, **options: Any) -> list[str]:
-        hashes = super().mine(*arguments, **options)
-        self._electrum.await_tip()
-        return hashes
-
-    def fund(self, *arguments: Any, **options: Any) -> str:
-        txid = super().fund(*arguments, **options)
-        self._electrum.await_tip()
-        return txid
-
-    def reorg(self, *arguments: Any, **options: Any) -> list[str]:
-        hashes = super().reorg(*arguments, **options)
-        self._electrum.await_tip()
-        return hashes
-
-
-class NodeBench:
-    """One world, one node, one ElectrumX, one venue worker and three devices; treasuries stand on it."""
-
-    def __init__(self, world: WorldProcess, electrum: ElectrumServer, certificate: str, folder: Path) -> None:
-        assert world.report.bitcoind is not None
-        self.world, self.electrum, self.certificate, self.folder = world, electrum, certificate, folder
-        self.node = NodeRpc(world.report.bitcoind.url, Path(world.report.bitcoind.cookie_file))
-        self.chain, self.exchange = FollowedChain(world.esplora_url, electrum), world.venue
-        self._stack = contextlib.ExitStack()
-        self.devices = {
-            name: self._stack.enter_context(
-                DeviceEmulator(mnemonic=mnemonic, persona=persona, mode="auto", label=name)
-            )
-            for name, (persona, mnemonic) in DEVICES.items()
-        }
-        with stage.environment(stage.own_keyring(folder)):
-            self.worker = venue_client._start()
-        self.worker.ready.result(60)
-
-    def close(self) -> None:
-        venue_client._end(self.worker)
-        self._stack.close()
-
-    @cached_property
-    def stranger(self) -> Key:
-        """Somebody with coins of his own."""
-        return Key(b"tests", "stranger")
-
-    def reach(self, name: str) -> str:
-        """The chain part of treasury.toml."""
-        bitcoind = f'bitcoind = "{self.node.url}"\ncookie = "{self.node.cookie_file}"\n'
-        electrum = f'electrum = "{self.electrum.tls_url}"\ncertificate = "{self.certificate}"\n'
-        return {
-            "bitcoind": bitcoind,
-            "electrum": electrum,
-            "esplora": f'esplora = "{self.world.esplora_url}"\n',
-            "bitcoind and electrum": f"{bitcoind}\n[bitcoin.witness]\n{electrum}",
-        }[name]
-
-    def seed_estimates(self) -> None:
-        """Enough confirmed payments that the node estimates a fee rate."""
-        for _ in range(SEED_BLOCKS):
-            for _ in range(SEED_PAYMENTS):
-                ChainControl.fund(self.chain, self.stranger.address, 50_000, confirmations=0)
-            ChainControl.mine(self.chain, 1)
-        self.electrum.await_tip()
-        assert self.node.call("estimatesmartfee", 3)["feerate"] > 0
-
-    def spread(self, addresses: Sequence[str], amount_sat: int, outputs: int = 10) -> None:
-        """A coin for each address, several in a transaction, in one block."""
-        key = self.stranger
-        rows = [addresses[start : start + outputs] for start in range(0, len(addresses), outputs)]
-        row_sat = outputs * amount_sat + 5_000
-        purse = self._coin(self.chain.fund(key.address, len(rows) * row_sat + 20_000), 0)
-        split = build_payment([purse], [TxOut(row_sat, key.script)] * len(rows), key.script, 3)
-        self.chain.submit(split.raw)
-        for number, row in enumerate(rows):
-            coin = OwnedCoin(
-                Coin(OutPoint(split.txid, number), split.outputs[number], 0, is_coinbase=False), key
-            )
-            paid = [TxOut(amount_sat, script_of(address)) for address in row]
-            self.chain.submit(build_payment([coin], paid, key.script, 3).raw)
-        self.chain.mine(1)
-
-    def _coin(self, txid: str, _: int) -> OwnedCoin:
-        tx = parse_transaction(self.chain.raw_transaction(txid))
-        vout = [output.script_pubkey for output in tx.outputs].index(self.stranger.script)
-        return OwnedCoin(Coin(OutPoint(txid, vout), tx.outputs[vout], 0, is_coinbase=False), self.stranger)
-
-    def stranger_pays(self, address: str, amount_sat: int, fee_rate: int) -> str:
-        """Somebody pays an address, unconfirmed, at that rate."""
-        coin = self._coin(self.chain.fund(self.stranger.address, amount_sat + 100_000), 0)
-        output = TxOut(amount_sat, script_of(address))
-        return self.chain.submit(build_payment([coin], [output], self.stranger.script, fee_rate).raw)
-
-    def unspent(self, descriptor: Descriptor, most: int = 260) -> int:
-        """Confirmed satoshi of a wallet by the node's own set of unspent outputs."""
-        ranges = [
-            {"desc": descriptor.text(branch=branch), "range": most if branch == 0 else 40}
-            for branch in (0, 1)
-        ]
-        found = self.node.call("scantxoutset", "start", ranges)
-        return int(Decimal(str(found["total_amount"])) * 100_000_000)
-
-
-@contextlib.contextmanager
-def opened_node_bench(folder: Path) -> Iterator[NodeBench]:
-    """Skips the test without a bitcoind or an ElectrumX."""
-    program = require_bitcoind()
-    _, certificate, files = self_signed(folder)
-    with WorldProcess.start(directory=folder / "world", bitcoind=program) as world:
-        told = world.report.bitcoind
-        assert told is not None
-        node = NodeRpc(told.url, Path(told.cookie_file))
-        with ElectrumServer(node, folder / "electrum", files) as electrum:
-            bench = NodeBench(world, electrum, certificate, folder)
-            try:
-                bench.electrum.await_tip()
-                bench.seed_estimates()
-                yield bench
-            finally:
-                bench.close()
 
 
 # -- a treasury ----------------------------------------------------------------------------------------
@@ -407,9 +256,10 @@ def _await_spent(bench: NodeBench, descriptor: Descriptor, transfer: Transfer) -
     bench.electrum.await_waiting(Transaction.parse(raw).outputs[point.vout].script, 2)
 
 
-def make_node_treasury(bench: NodeBench, reach: str, number: int) -> NodeTreasury:
+def make_node_treasury(bench: NodeBench, reach: str) -> NodeTreasury:
     """Account, wallets, configuration, keys, policy, book, coins; everything signed, the books open."""
-    name = reach.replace(" ", "-")
+    number = next(bench.numbers)
+    name = f"{reach.replace(' ', '-')}-{number}"
     folder = bench.folder / "treasuries" / name
     folder.mkdir(parents=True)
     keys = {role: (f"{role}-key-{name}", f"{role}-secret-{name}") for role in ("read", "withdraw")}

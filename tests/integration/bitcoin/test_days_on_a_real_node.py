@@ -15,15 +15,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.node_bench import NodeBench, opened_node_bench
 from tests.support.node_treasury import (
     COLD_ENTRIES,
     MANY,
     OUTSIDE_ENTRIES,
     REACHES,
-    NodeBench,
     NodeTreasury,
     make_node_treasury,
-    opened_node_bench,
 )
 from vault.bitcoin.transaction import OutPoint, Transaction
 from vault.bitcoin.wallet.coins import unspent
@@ -54,7 +53,7 @@ def node_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeBench]:
 
 @pytest.fixture(scope="module", params=ALL.values())
 def treasury(request: pytest.FixtureRequest, node_bench: NodeBench) -> Iterator[NodeTreasury]:
-    made = make_node_treasury(node_bench, request.param, 1 + REACHES.index(request.param))
+    made = make_node_treasury(node_bench, request.param)
     try:
         yield made
     finally:
