@@ -10,6 +10,8 @@ import os
 import threading
 from pathlib import Path
 
+from vault.errors import ConfigError
+
 
 def write_private(path: Path, data: bytes) -> None:
     """Write a file whole or not at all (mode 0600), replacing what was there; synced to disk."""
@@ -25,3 +27,15 @@ def write_private(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             scratch.unlink()
         raise
+
+
+def write_document(path: Path, data: bytes) -> None:
+    """The same for a file that a person asked for. Raises `ConfigError` (``config.not_writable``)."""
+    try:
+        write_private(path, data)
+    except OSError as error:
+        raise ConfigError(
+            "not_writable",
+            f"{path}: {error.strerror or error}",
+            hint="Nothing was written. Make room, or let this user write there, and do it again.",
+        ) from None

@@ -49,29 +49,44 @@ def verify(call: Call, file: str, public_key: str | None, attester: str | None) 
         )
     signed = _load(file)
     key = str(public_key) if attester is None else _pinned(call, signed, attester)
-    return _answer(signed, key)
+    try:
+        return _answer(signed, key)
+    except AttestationError as error:
+        if attester is not None or error.code != "attestation.wrong_signer":
+            raise
+        raise AttestationError(
+            "wrong_signer",
+            f"the {signed.statement.kind} statement of {signed.attester!r} is not signed by the key given",
+            hint="It was altered, or another key signed it: compare the key with its owner. Do not go on.",
+        ) from None
 
 
 @command("export")
 @click.argument("ident", metavar="PLAN")
 @click.option("--attester", required=True, metavar="NAME", help="Whose approval, as in `vault show`.")
 def export(call: Call, ident: str, attester: str) -> Answer:
-    """Print an approval of a plan as the JSON file that `vault attestation verify` reads."""
+    """Print an approval of a plan as the JSON file that `vault attestation verify` reads.
+
+    Refused (17) unless its signature holds against the pinned key.
+    """
     from vault.attestation import SignedStatement
     from vault.store import records
+    from vault.treasury.authority import check_approval
     from vault.treasury.inspection import find_plan
 
     with call.desk() as desk:
         plan = find_plan(desk, ident)
         with desk.store.read() as connection:
             given = dict(records.approvals(connection, plan.plan_id))
-    if attester not in given:
-        raise AttestationError(
-            "no_approval",
-            f"plan {plan.plan_id}: expected an approval by one of {', '.join(given) or 'nobody yet'}, "
-            f"found {attester!r}",
-        )
-    document = SignedStatement.from_json(given[attester]).as_json()
+        if attester not in given:
+            raise AttestationError(
+                "no_approval",
+                f"plan {plan.plan_id}: expected an approval by one of {', '.join(given) or 'nobody yet'}, "
+                f"found {attester!r}",
+            )
+        signed = SignedStatement.from_json(given[attester])
+        check_approval(desk.treasury, plan, signed)
+    document = signed.as_json()
     return Answer(document, lambda _page: print_json(document))
 
 

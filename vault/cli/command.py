@@ -103,7 +103,8 @@ class Call:
 
     def on_prompt(self, prompt: Prompt) -> None:
         """A device is about to ask a person: the same facts here, to be compared line by line."""
-        say(f"On the device ({prompt.action.replace('_', ' ')}); compare every line, then confirm there:")
+        where = f"device {prompt.device}" if prompt.device else "the device"
+        say(f"On {where} ({prompt.action.replace('_', ' ')}); compare every line, then confirm there:")
         for line in prompt.lines:
             say(f"    {line}")
 

@@ -22,6 +22,8 @@ def cosigning_json(found: Cosigning) -> dict[str, Any]:
 def show_cosigning(page: Page, found: Cosigning) -> None:
     """A line for each cosigner, below what the transaction does."""
     missing = f"{found.missing} more needed" if found.missing else "complete"
+    if found.missing and found.closed:
+        missing = f"{found.missing} missing, and nobody signs this plan any more"
     page.line(f"  Signatures: {found.threshold} of {len(found.cosigners)} cosigners, {missing}")
     for each in found.cosigners:
         page.line(f"    {_who(each)}: {_state(found, each)}")
@@ -46,4 +48,6 @@ def _state(found: Cosigning, each: CosignerState) -> str:
         return "signed"
     if each.signed:
         return f"signed {each.signed} of {found.inputs} inputs"
-    return "may sign" if each in found.open else "not needed"
+    if each in found.open:
+        return "may sign"
+    return "not signed" if found.missing else "not needed"

@@ -60,7 +60,7 @@ def extracted(found: Transaction, to: ToWrite) -> Answer:
 
 def _given(raw: bytes, text: str, facts: dict[str, Any], to: ToWrite) -> Answer:
     from vault.cli.edge import say
-    from vault.files import write_private
+    from vault.files import write_document
 
     data = raw if to.raw else f"{text}\n".encode()
     if to.output == "-":
@@ -71,17 +71,19 @@ def _given(raw: bytes, text: str, facts: dict[str, Any], to: ToWrite) -> Answer:
         return Answer({**facts, "path": None}, lambda _page: None, printed=not to.as_json)
     path = Path(to.output)
     _require_writable(path)
-    write_private(path, data)
+    write_document(path, data)
     if not to.as_json:
         say(f"written: {path}")
     return Answer({**facts, "path": str(path)}, lambda _page: None)
 
 
 def _require_writable(path: Path) -> None:
-    from vault.errors import PsbtError
+    from vault.errors import ConfigError, PsbtError
 
     if path.is_dir() or not path.parent.is_dir():
         raise PsbtError("unwritable", f"expected a file in a folder that is there, found {path}")
+    if path.exists() or path.is_symlink():
+        raise ConfigError("exists", f"{path} is already there", hint="Give another name.")
 
 
 def inspected(found: PsbtReport, note: str, faults: Sequence[Remark]) -> Answer:

@@ -66,17 +66,14 @@ def export(call: Call, path: Path) -> Answer:
     """
     from vault.bitcoin.wallet.labels import write_labels
     from vault.errors import ConfigError
-    from vault.files import write_private
+    from vault.files import write_document
     from vault.treasury.marks import export_labels
 
     with call.desk() as desk:
         found = export_labels(desk)
     if path.exists():
         raise ConfigError("exists", f"{path} is already there", hint="Give another name.")
-    try:
-        write_private(path, write_labels(found).encode())
-    except OSError as error:
-        raise ConfigError("not_writable", f"{path}: {error.strerror}") from None
+    write_document(path, write_labels(found).encode())
     document = {"path": str(path), "labels": len(found)}
     return Answer(document, lambda page: page.line(f"{len(found)} lines written to {path} (mode 0600)"))
 

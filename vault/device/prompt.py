@@ -12,10 +12,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """`action` is the call (``show_address``, ``sign_message``, ``sign_transaction``); `lines` are facts."""
+    """`action` is the call (``show_address``, ``sign_message``, ``sign_transaction``); `lines` are facts.
+
+    `device` names a configured device to the person; empty when it has no name.
+    """
 
     action: str
     lines: tuple[str, ...]
+    device: str = ""
 
 
 OnPrompt = Callable[[Prompt], None]

@@ -15,7 +15,7 @@ from vault.attestation import attestation_path
 from vault.bip32 import HARDENED
 from vault.config import PassphraseSource, Role, Treasury, TreasuryConfig
 from vault.errors import ConfigError, DeviceError
-from vault.files import write_private
+from vault.files import write_document
 from vault.toml_strict import parse_toml
 from vault.treasury import authority
 from vault.treasury.devices import KeyList, Target, account_key, labelled, open_target
@@ -171,7 +171,7 @@ def _differ(what: str, how: str) -> DeviceError:
 def append(treasury: Treasury, added: AddedDevice | NewWallet) -> Treasury:
     """Append the tables to treasury.toml, whole or not at all; returns the treasury as it now is."""
     text, config = check_candidate(treasury, added.text)
-    write_private(treasury.path, text.encode())
+    write_document(treasury.path, text.encode())
     return Treasury(config, treasury.path)
 
 

@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vault.errors import AttestationError, DeceivedError, DeviceRefusedError, PlanError, PsbtError
+from vault.errors import (
+    AttestationError,
+    DeceivedError,
+    DeviceRefusedError,
+    PlanError,
+    PsbtError,
+    VaultError,
+)
 from vault.store import records
 from vault.treasury import authority, cosign, preconditions
 from vault.treasury.execute import require_recorded
@@ -49,7 +56,7 @@ def approve(desk: Desk, plan: Plan, attester_name: str) -> int:
             _show_destinations(desk, plan, session, attester.device)
             signed = sign_statement(session, statement, attester.name, attester.public_key, desk.network)
     except (DeviceRefusedError, DeceivedError, AttestationError) as error:
-        freeze(desk, plan, error.code)
+        freeze(desk, plan, error)
         raise
     authority.check_approval(desk.treasury, plan, signed)
     require_live(plan, desk.clock.now())
@@ -154,13 +161,14 @@ def freezing(desk: Desk, plan: Plan) -> Iterator[None]:
     try:
         yield
     except (DeviceRefusedError, DeceivedError, PsbtError) as error:
-        freeze(desk, plan, error.code)
+        freeze(desk, plan, error)
         raise
 
 
-def freeze(desk: Desk, plan: Plan, reason: str) -> None:
-    """Nobody may approve, sign or send this plan again."""
+def freeze(desk: Desk, plan: Plan, error: VaultError) -> None:
+    """Nobody may approve, sign or send this plan again; the error's hint says so."""
     with desk.store.write() as writer:
         records.set_plan_state(
-            writer, plan.plan_id, frozenset({"proposed", "approved", "sending"}), "frozen", reason
+            writer, plan.plan_id, frozenset({"proposed", "approved", "sending"}), "frozen", error.code
         )
+    error.hint = f"{error.hint} Plan {plan.plan_id} is now frozen; make a new plan.".lstrip()

@@ -18,7 +18,7 @@ from vault.attestation import SignedStatement, Statement, verify
 from vault.clock import to_iso
 from vault.config import AttesterSettings, Role, Treasury, TreasuryConfig
 from vault.errors import AddressError, AttestationError, DeniedError, GuardError
-from vault.files import write_private
+from vault.files import write_document
 from vault.store import records
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def title(kind: str, name: str) -> str:
 def write_signature(path: Path, signed: SignedStatement) -> Path:
     """Put the signature beside its document, whole or not at all; returns its path."""
     target = path.with_name(path.name + SIGNATURE_SUFFIX)
-    write_private(target, signed.dump().encode())
+    write_document(target, signed.dump().encode())
     return target
 
 

@@ -38,13 +38,17 @@ class CosignerState:
 
 @dataclass(frozen=True, slots=True)
 class Cosigning:
-    """How far a group's transaction is: `missing` signatures are needed on the input that has fewest."""
+    """How far a group's transaction is: `missing` signatures are needed on the input that has fewest.
+
+    `closed`: its plan is signed by nobody any more (frozen, over, or ended).
+    """
 
     transfer: int
     threshold: int
     inputs: int
     missing: int
     cosigners: tuple[CosignerState, ...]
+    closed: bool = False
 
     @property
     def done(self) -> tuple[CosignerState, ...]:
@@ -53,8 +57,9 @@ class Cosigning:
 
     @property
     def open(self) -> tuple[CosignerState, ...]:
-        """Who still may; nobody once it is enough."""
-        return tuple(each for each in self.cosigners if self.missing and each.signed < self.inputs)
+        """Who still may; nobody once it is enough, or the plan is closed."""
+        wanted = self.missing and not self.closed
+        return tuple(each for each in self.cosigners if wanted and each.signed < self.inputs)
 
 
 def as_it_stands(verified: VerifiedSpend, intent: IntentRow) -> VerifiedSpend:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from vault.address import Network, network_of
@@ -171,10 +172,21 @@ class Desk:
     ) -> AbstractContextManager[DeviceSession]:
         """Open the configured device; its root fingerprint must be the configured one.
 
-        `permit` is asked before the wallet is opened; what it raises ends it.
+        `permit` is asked before the wallet is opened; what it raises ends it. Prompts name the device, its
+        model once it has said it, and the wallet it must hold.
         """
         from vault.device.connection.keyboard import NOBODY
         from vault.treasury.devices import configured, open_target
 
         target = configured(self.treasury, name)
-        return open_target(self.treasury, target, self._keyboard or NOBODY, self.on_prompt, permit)
+        known = [f"wallet {target.fingerprint}"]
+
+        def named(prompt: Prompt) -> None:
+            self.on_prompt(replace(prompt, device=f"{name} ({', '.join(known)})"))
+
+        def met(info: DeviceInfo) -> None:
+            known[:] = [info.model, f"wallet {target.fingerprint}"]
+            if permit is not None:
+                permit(info)
+
+        return open_target(self.treasury, target, self._keyboard or NOBODY, named, met)

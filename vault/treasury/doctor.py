@@ -107,6 +107,7 @@ def treasury_findings(
         yield Finding(what, "FAIL", error.message, error.code, error.hint)
         why = f"not asked: {error.code}"
         parts = [*(["store"] if guarded else []), "journal", "policy", "address book", "bitcoin backend"]
+        parts += [_group(wallet) for wallet in treasury.config.wallet if wallet.group]
         parts += [f"device {device.name}" for device in treasury.config.device]
         parts += [f"venue {venue.name}" for venue in treasury.config.venue]
         for what in parts:
@@ -117,6 +118,9 @@ def treasury_findings(
         yield _ask("journal", lambda: _journal(desk))
         yield _ask("policy", lambda: _policy(desk))
         yield _ask("address book", lambda: _book(desk))
+        for wallet in treasury.config.wallet:
+            if wallet.group:
+                yield _ask(_group(wallet), functools.partial(_shown, desk, wallet))
         progress("asking the bitcoin backend")
         yield _ask("bitcoin backend", lambda: _backend(desk))
         yield from _devices(desk)
@@ -130,6 +134,18 @@ def _descriptor(treasury: Treasury, wallet: WalletSettings) -> str:
 
     parsed = Descriptor.parse(wallet.descriptor, network_of(treasury.config.bitcoin.network))
     return f"{wallet.role}, {parsed.kind}, first address {parsed.address(False, 0)}"
+
+
+def _group(wallet: WalletSettings) -> str:
+    return f"group of wallet {wallet.name}"
+
+
+def _shown(desk: Desk, wallet: WalletSettings) -> str:
+    """Every device of the group has shown its first address."""
+    from vault.treasury.shown import require_shown
+
+    require_shown(desk, wallet.name)
+    return f"first address shown by {', '.join(wallet.signers)}"
 
 
 def _names(treasury: Treasury) -> str:

@@ -15,7 +15,7 @@ from vault.attestation import Statement
 from vault.clock import to_iso
 from vault.codec import decode
 from vault.errors import AddressError, AttestationError
-from vault.files import write_private
+from vault.files import write_document
 from vault.store import records
 from vault.treasury import authority
 from vault.treasury.authority import BOOK_NAME, DocumentKind
@@ -317,7 +317,7 @@ def _write(desk: Desk, book: AddressBook, entry: Entry) -> AddedEntry:
     from vault.policy.book import dump_book
 
     path = desk.treasury.book_path
-    write_private(path, dump_book(book).encode())
+    write_document(path, dump_book(book).encode())
     with desk.store.write() as writer:
         writer.journal(
             "book_entry",

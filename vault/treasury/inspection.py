@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # Fewer digits of a plan's id are too easily those of another.
 MIN_PREFIX: Final = 6
+_SIGNABLE: Final = frozenset({"proposed", "approved", "sending"})
 _PLAN_ID = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},{PLAN_ID_LENGTH}}}", re.ASCII)
 
 
@@ -158,13 +159,15 @@ def inspect_plan(desk: Desk, plan: Plan) -> PlanReport:
         row = records.find_plan(connection, plan.plan_id)
         given = records.approvals(connection, plan.plan_id)
         steps = tuple(records.intents(connection, plan.plan_id))
+    state, expired = row.state if row else "unknown", plan.expired(at)
+    closed = expired or state not in _SIGNABLE
     return PlanReport(
         plan=plan,
-        state=row.state if row else "unknown",
-        expired=plan.expired(at),
+        state=state,
+        expired=expired,
         at=at,
         approvals=tuple(_approval(desk, plan, name, value) for name, value in given),
-        transfers=tuple(_transfer(desk, transfer, steps) for transfer in plan.body.transfers),
+        transfers=tuple(_transfer(desk, transfer, steps, closed) for transfer in plan.body.transfers),
         steps=steps,
     )
 
@@ -189,7 +192,7 @@ def _approval(desk: Desk, plan: Plan, name: str, value: object) -> CheckedApprov
     return CheckedApproval(name, "", "")
 
 
-def _transfer(desk: Desk, transfer: Transfer, steps: tuple[IntentRow, ...]) -> CheckedTransfer:
+def _transfer(desk: Desk, transfer: Transfer, steps: tuple[IntentRow, ...], closed: bool) -> CheckedTransfer:
     from vault.bitcoin.spend import describe
     from vault.treasury.preconditions import check_destinations
     from vault.treasury.spending import verify_transfer
@@ -200,7 +203,7 @@ def _transfer(desk: Desk, transfer: Transfer, steps: tuple[IntentRow, ...]) -> C
             verified = verify_transfer(desk, transfer)
             spend = describe(verified)
             if verified.expected.descriptor.group:
-                signers = cosign.progress(desk, transfer, verified, steps)
+                signers = replace(cosign.progress(desk, transfer, verified, steps), closed=closed)
         check_destinations(desk, transfer)
     except VaultError as error:
         return CheckedTransfer(transfer, spend, error, signers)

@@ -14,8 +14,8 @@ from typing import Final, Literal
 from vault.canonical import canonical_json, digest, read_json
 from vault.clock import to_iso
 from vault.codec import decode, encode
-from vault.errors import DocumentError, PlanError, VaultError
-from vault.files import write_private
+from vault.errors import ConfigError, DocumentError, PlanError, VaultError
+from vault.files import write_document
 from vault.model import Action, Decision
 from vault.money import BTC, Amount, total
 
@@ -211,10 +211,13 @@ def read_plan(path: Path) -> Plan:
 
 
 def write_plan(plan: Plan, folder: Path) -> Path:
-    """Write the plan file whole or not at all (mode 0600); returns its path."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Write the plan file whole or not at all (mode 0600); returns its path. Raises `ConfigError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError("not_writable", f"{folder}: {error.strerror or error}") from None
     path = folder / f"{plan.plan_id}.json"
-    write_private(path, f"{plan.text()}\n".encode())
+    write_document(path, f"{plan.text()}\n".encode())
     return path
 
 

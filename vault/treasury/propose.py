@@ -123,9 +123,14 @@ def conclude(
     """
     plan = Plan.of(_body(desk, found, used, transfers))
     require_fit(plan)
-    with desk.store.write() as writer:
-        records.save_plan(writer, _row(plan))
-    return replace(found, plan=plan, path=write_plan(plan, desk.treasury.plans_path))
+    path = write_plan(plan, desk.treasury.plans_path)
+    try:
+        with desk.store.write() as writer:
+            records.save_plan(writer, _row(plan))
+    except BaseException:
+        path.unlink(missing_ok=True)  # a file of which the store knows nothing would only mislead
+        raise
+    return replace(found, plan=plan, path=path)
 
 
 def present_rate(desk: Desk) -> Decimal:

@@ -21,6 +21,7 @@ def test_a_no_at_the_approval_freezes_the_plan(make: Make) -> None:
     with pytest.raises(DeviceRefusedError) as caught:
         case.approve()
     assert (caught.value.code, case.state) == ("device.refused_by_person", "frozen")
+    assert caught.value.hint == f"Find out why. Plan {case.plan.plan_id} is now frozen; make a new plan."
     case.hands["cold"].yes = True
     refusals: dict[Callable[[], object], str] = {
         case.approve: "plan.wrong_state",

@@ -54,7 +54,7 @@ def interrupt_signing(shell: Any, world: WorldProcess, ident: str) -> None:
     try:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("On the device (sign transaction)"):
+            if line.startswith("On device cold (") and "(sign transaction)" in line:
                 break
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -106,16 +107,31 @@ def test_from_nothing_to_a_sent_transaction(place: Place) -> None:
     assert shell.ok("show", plan)["state"] == "done", done
 
 
+def group_finding(shell: Shell) -> dict[str, str]:
+    """What `vault doctor` says about the group."""
+    findings: list[dict[str, str]] = shell.vault("doctor", "--json").document["findings"]
+    (found,) = (each for each in findings if each["what"] == "group of wallet staging")
+    return found
+
+
 def test_a_device_that_was_away_confirms_by_command(place: Place) -> None:
     shell = place.shell
     added = shell.ok(*place.add("--keys", place.keys("cold"), "--write"))
     assert added["waiting"] == ["cold"]
     assert shell.ok("wallet", "show", "staging")["waiting"] == ["cold"]
     place.ready()
+    waiting = group_finding(shell)
+    assert (waiting["verdict"], waiting["code"]) == ("FAIL", "denied.wallet_not_confirmed")
+    assert "vault wallet confirm staging --device cold" in waiting["hint"]
     ran = shell.vault("plan", "--json")
     assert "denied.wallet_not_confirmed" in ran.out
     shell.fails(11, "config.no_signer", "wallet", "confirm", "staging", "--device", "nobody")
-    assert shell.ok("wallet", "confirm", "staging", "--device", "cold")["waiting"] == []
+    confirmed = shell.vault("wallet", "confirm", "staging", "--device", "cold", "--json")
+    assert confirmed.document["waiting"] == []
+    assert re.search(
+        r"^On device cold \(Trezor \S+, wallet [0-9a-f]{8}\) \(show address\)", confirmed.err, re.M
+    )
+    assert group_finding(shell)["verdict"] == "OK"
     assert shell.ok("plan")["plan_id"]
 
 

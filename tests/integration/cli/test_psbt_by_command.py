@@ -143,9 +143,9 @@ def test_every_way_in_and_out_gives_the_same(vault: Vault, tmp_path: Path) -> No
         ran = vault("psbt", "convert", source, "--to", "0", stdin=stdin)
         assert (ran.status, ran.words) == (0, text + "\n")
     assert vault("psbt", "convert", text, "--to", "0", "--binary").out == raw
-    for options, content in (((), raw), (("--base64",), f"{text}\n".encode())):
-        assert vault("psbt", "convert", text, "--to", "0", "-o", "out", *options).status == 0
-        assert (tmp_path / "out").read_bytes() == content
+    for name, options, content in (("out", (), raw), ("text-out", ("--base64",), f"{text}\n".encode())):
+        assert vault("psbt", "convert", text, "--to", "0", "-o", name, *options).status == 0
+        assert (tmp_path / name).read_bytes() == content
     assert vault("psbt", "convert", text, "--to", "2", "--json").document["version"] == 2
     there_and_back = vault("psbt", "convert", "-", "--to", "0", stdin=to_v2(sample.psbt).serialise())
     assert there_and_back.words == text + "\n"
@@ -193,6 +193,17 @@ def test_a_file_that_is_not_there_and_a_folder_that_is_not_there(vault: Vault) -
     text = text_of(sample_of("p2wpkh").psbt)
     ran = vault("psbt", "convert", text, "--to", "2", "-o", "nowhere/out")
     assert (ran.status, "psbt.unwritable" in ran.err) == (30, True)
+
+
+def test_a_file_that_is_there_is_never_replaced(vault: Vault, tmp_path: Path) -> None:
+    (tmp_path / "vault.db").write_bytes(b"the store")
+    (tmp_path / "link").symlink_to("nowhere")
+    text = text_of(sample_of("p2wpkh").psbt)
+    for name in ("vault.db", "link"):
+        ran = vault("psbt", "convert", text, "--to", "2", "-o", name)
+        assert (ran.status, "config.exists" in ran.err) == (11, True)
+    assert (tmp_path / "vault.db").read_bytes() == b"the store"
+    assert not (tmp_path / "nowhere").exists()
 
 
 # -- what inspect and verify say ---------------------------------------------------------------------

@@ -21,6 +21,8 @@ from vault.bitcoin.psbt.combine import combine
 from vault.bitcoin.psbt.convert import to_v2
 from vault.bitcoin.scripts import Kind
 from vault.bitcoin.standard_inputs import finalise
+from vault.cli.cosigners import show_cosigning
+from vault.cli.page import Page
 from vault.errors import (
     ConfigError,
     DeceivedError,
@@ -167,15 +169,25 @@ def killed_while_signing(config: Path, plan: str, device: str, side: str, folder
 # -- no and lies freeze, a broken line does not --------------------------------------------------------
 
 
-def test_a_no_freezes_the_plan_also_after_another_cosigner_said_yes(bench: Bench) -> None:
+def test_a_no_freezes_the_plan_also_after_another_cosigner_said_yes(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
     with group_treasury(bench, "no") as group:
         group.case.approve()
         sign(group, "cold")
         bench.hands["staging"].yes = False
-        with pytest.raises(DeviceRefusedError):
+        with pytest.raises(DeviceRefusedError) as refused:
             sign(group, "staging")
         bench.hands["staging"].yes = True
         assert group.case.state == "frozen"
+        assert refused.value.hint.endswith(f"Plan {group.case.plan.plan_id} is now frozen; make a new plan.")
+        (transfer,) = inspect_plan(group.case.desk, group.case.plan).transfers
+        assert transfer.cosigning is not None
+        assert (transfer.cosigning.open, transfer.cosigning.missing) == ((), 1)
+        show_cosigning(Page(), transfer.cosigning)
+        said = capsys.readouterr().out
+        assert "1 missing, and nobody signs this plan any more" in said
+        assert "may sign" not in said and "more needed" not in said
         with pytest.raises(PlanError):
             sign(group, "staging")
         group.case.untouched()

@@ -16,8 +16,9 @@ from emulator.chains.chain import DEFAULT_FEE_ESTIMATES
 from tests.faults.treasury import line, stage
 from tests.faults.treasury.bench import Case
 from vault.bitcoin.transaction import OutPoint
-from vault.errors import DeniedError, PlanError, VaultError
+from vault.errors import ConfigError, DeniedError, PlanError, VaultError
 from vault.money import BTC, Amount
+from vault.store import records
 from vault.treasury import approve, books, execute, history, reconcile
 from vault.treasury.inspection import inspect_plan
 from vault.treasury.plan import Plan
@@ -85,6 +86,22 @@ def test_a_bumped_top_up_is_credited_once_and_the_books_close(make: Make) -> Non
         counted = history.outflows(connection, case.clock.now())
     assert sum(each.amount.units for each in counted) == transfer.gross.units
     assert sum(each.fee.units for each in counted) == transfer.fee.units
+
+
+def test_a_plan_whose_file_cannot_be_written_is_not_in_the_store_either(make: Make) -> None:
+    case = make("top-up").ready()
+    case.send()
+    folder = case.desk.treasury.plans_path
+    moved = folder.rename(folder.with_name("elsewhere"))
+    folder.write_bytes(b"in the way")
+    with pytest.raises(ConfigError) as caught:
+        build.bump(case.desk, case.plan, 1, Decimal(40))
+    assert caught.value.code == "config.not_writable"
+    with case.desk.store.read() as connection:
+        assert not records.all_plans(connection, frozenset({"proposed"}))
+    folder.unlink()
+    moved.rename(folder)
+    assert build.bump(case.desk, case.plan, 1, Decimal(40)).plan is not None
 
 
 def test_an_original_that_is_mined_first_wins_and_the_bump_is_refused(make: Make) -> None:

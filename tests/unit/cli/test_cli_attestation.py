@@ -62,9 +62,10 @@ def test_the_signatures_of_policy_and_book_verify_as_they_lie_there(
 def test_a_key_that_did_not_sign_is_status_17(elsewhere: Any) -> None:
     path = elsewhere.folder / "approval.json"
     path.write_text(FILE, encoding="utf-8")
-    elsewhere.fails(
+    found = elsewhere.fails(
         17, "attestation.wrong_signer", "attestation", "verify", str(path), "--public-key", OTHER_KEY
     )
+    assert found["message"] == "the approval statement of 'anna' is not signed by the key given"
     elsewhere.fails(17, "attestation.unreadable", "attestation", "verify", "gone", "--public-key", PINNED)
 
 

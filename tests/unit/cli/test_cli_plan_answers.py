@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import statements
+from vault.attestation import signed_text
 from vault.canonical import canonical_json
 from vault.cli import send as send_command
 from vault.clock import SystemClock, to_iso
@@ -111,6 +113,15 @@ def test_an_approval_is_exported_as_the_file_that_anybody_can_verify(signed: Any
     assert found["fields"]["1"] == "sweep 5.99998500 BTC from trading"
     assert found["fields"]["1 to"] == plan.body.transfers[0].payment.address
     signed.fails(17, "attestation.no_approval", "attestation", "export", plan.plan_id, "--attester", "bob")
+
+
+def test_an_approval_whose_signature_does_not_hold_is_not_exported(signed: Any) -> None:
+    plan = make(signed, "proposed")
+    statement = authority.approval_statement(plan)
+    forged = statements.signed(statements.sign(signed_text(statement, "alice")), statement, "alice")
+    with opened(signed) as store, store.write() as writer:
+        records.save_approval(writer, plan.plan_id, "alice", forged.as_json())
+    signed.fails(17, "attestation.wrong_signer", "attestation", "export", plan.plan_id, "--attester", "alice")
 
 
 def step(state: str, **facts: str) -> IntentRow:
