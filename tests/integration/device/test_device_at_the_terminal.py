@@ -177,7 +177,9 @@ def test_doctor_unlocks_a_device_at_the_terminal_and_skips_it_where_nobody_is(de
             text=True,
             timeout=LIMIT_S,
         )
-        (found,) = [each for each in json.loads(finished.stdout)["findings"] if each["what"] == "device cold"]
+        answer = json.loads(finished.stdout)
+        assert "findings" in answer, answer
+        (found,) = [each for each in answer["findings"] if each["what"] == "device cold"]
         assert (found["verdict"], found["code"]) == ("SKIP", "device.locked")
         assert "terminal" in found["hint"]
         _, seen = on_terminal(desk, ["doctor"], [("Places of the PIN", places)])

@@ -122,9 +122,12 @@ def soon(seconds: int = 60) -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000) + timedelta(seconds=seconds)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def keyring_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An encrypted file keyring that the worker, a process of its own, opens too."""
+    """An encrypted file keyring that the worker, a process of its own, opens too.
+
+    Not for the session: other modules' processes must not inherit this environment.
+    """
     folder = tmp_path_factory.mktemp("keyring")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KEYRING_CRYPTFILE_PASSWORD", PASSWORD)
