@@ -11,7 +11,14 @@ import pytest
 
 from tests.faults.treasury import line
 from tests.faults.treasury.bench import Case
-from vault.errors import BooksError, OutcomeUnknownError, PlanError, VaultError, VenueError
+from vault.errors import (
+    BooksError,
+    DeviceRefusedError,
+    OutcomeUnknownError,
+    PlanError,
+    VaultError,
+    VenueError,
+)
 from vault.store import records
 from vault.treasury import books, execute, reconcile
 
@@ -254,7 +261,7 @@ def test_a_frozen_plan_is_still_followed_and_goes_no_further(make: Make) -> None
     confirmed = execute._confirmed
 
     def freezing(*arguments: object) -> bool:
-        freeze(case.desk, case.plan, "device.refused_by_person")
+        freeze(case.desk, case.plan, DeviceRefusedError("refused_by_person", "the person said no"))
         return confirmed(*arguments)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -273,7 +280,7 @@ def test_a_lost_step_of_a_frozen_plan_is_settled(make: Make) -> None:
     case = make("withdrawal").ready()
     case.scene.exchange.fault("504_after_recording", APPLY)
     lost(case, "withdraw")
-    freeze(case.desk, case.plan, "device.refused_by_person")
+    freeze(case.desk, case.plan, DeviceRefusedError("refused_by_person", "the person said no"))
     for _ in range(4):
         case.scene.exchange.tick()
         case.scene.chain.mine(1)
