@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from coincurve import PublicKey
 
 HARDENED: Final = 0x80000000
+# BIP44, BIP49, BIP84, BIP86: which purpose holds which single-key script type.
+SINGLE_PURPOSES: Final[dict[str, int]] = {"p2pkh": 44, "p2sh-p2wpkh": 49, "p2wpkh": 84, "p2tr": 86}
+# BIP48: the fourth step of a group's account path by its script type.
+GROUP_PURPOSE: Final = 48
+GROUP_STEPS: Final[dict[str, int]] = {"p2sh": 0, "p2sh-p2wsh": 1, "p2wsh": 2}
 _ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _XPRV: Final = (bytes.fromhex("0488ade4"), bytes.fromhex("04358394"))
 

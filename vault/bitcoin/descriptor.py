@@ -14,7 +14,7 @@ from typing import Final
 
 from vault.address import Network, address_of
 from vault.attestation import ATTESTATION_ACCOUNT
-from vault.bip32 import HARDENED, ExtendedKey
+from vault.bip32 import GROUP_PURPOSE, GROUP_STEPS, HARDENED, SINGLE_PURPOSES, ExtendedKey
 from vault.bitcoin.descriptor_places import Place, make_place
 from vault.bitcoin.descriptor_text import (
     KeyExpression,
@@ -28,10 +28,6 @@ from vault.errors import ConfigError
 
 __all__ = ["Descriptor", "KeyExpression", "Kind", "Place", "PlaceFinder", "descriptor_checksum", "path_text"]
 
-# BIP44, 49, 84, 86 for one key; BIP48 for groups, whose fourth step names the script.
-_PURPOSES: Final[dict[Kind, int]] = {"p2pkh": 44, "p2sh-p2wpkh": 49, "p2wpkh": 84, "p2tr": 86}
-_GROUP_PURPOSE: Final = 48
-_GROUP_STEPS: Final[dict[Kind, int]] = {"p2sh-p2wsh": 1, "p2wsh": 2}
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{8}", re.ASCII)
 
 
@@ -198,11 +194,11 @@ def _check_origin(kind: Kind, network: Network, key: KeyExpression) -> None:
 
 
 def _check_standard_path(kind: Kind, network: Network, path: tuple[int, ...]) -> None:
-    steps = [_PURPOSES.get(kind, _GROUP_PURPOSE), network.coin_type, path[2] if len(path) > 2 else 0]
-    if kind in _GROUP_STEPS:
-        steps.append(_GROUP_STEPS[kind])
+    steps = [SINGLE_PURPOSES.get(kind, GROUP_PURPOSE), network.coin_type, path[2] if len(path) > 2 else 0]
+    if kind in GROUP_STEPS:
+        steps.append(GROUP_STEPS[kind])
     if path != tuple(step | HARDENED for step in steps):
-        last = f"/{_GROUP_STEPS[kind]}h" if kind in _GROUP_STEPS else ""
+        last = f"/{GROUP_STEPS[kind]}h" if kind in GROUP_STEPS else ""
         raise ConfigError(
             "descriptor_path",
             f"expected m/{steps[0]}h/{steps[1]}h/account'{last} for {kind}, found {path_text(path)}",

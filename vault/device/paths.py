@@ -12,7 +12,7 @@ from typing import Final
 
 from vault.address import NETWORKS, Network
 from vault.attestation import ATTESTATION_ACCOUNT
-from vault.bip32 import HARDENED
+from vault.bip32 import GROUP_PURPOSE, GROUP_STEPS, HARDENED, SINGLE_PURPOSES
 from vault.errors import DeviceError
 
 MAX_INDEX: Final = 1_000_000  # core firmware shows change above this index as a payment
@@ -20,11 +20,6 @@ MAX_INDEX: Final = 1_000_000  # core firmware shows change above this index as a
 Path = tuple[int, ...]
 PathLike = str | Sequence[int]
 
-# BIP44, BIP49, BIP84, BIP86: which purpose holds which single-key script type.
-SINGLE_PURPOSES: Final[dict[str, int]] = {"p2pkh": 44, "p2sh-p2wpkh": 49, "p2wpkh": 84, "p2tr": 86}
-# BIP48: the fourth step of a group's account path by its script type.
-GROUP_PURPOSE: Final = 48
-GROUP_STEPS: Final[dict[str, int]] = {"p2sh": 0, "p2sh-p2wsh": 1, "p2wsh": 2}
 # BIP48 itself knows these two; the step of p2sh is a habit of some programs.
 _STANDARD_GROUPS: Final = ("p2wsh", "p2sh-p2wsh")
 

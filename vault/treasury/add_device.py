@@ -8,11 +8,11 @@ emulators in a treasury that is not marked emulated, and names that are taken.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from vault.address import network_of
 from vault.attestation import attestation_path
-from vault.bip32 import HARDENED
+from vault.bip32 import HARDENED, SINGLE_PURPOSES
 from vault.config import PassphraseSource, Role, Treasury, TreasuryConfig
 from vault.errors import ConfigError, DeviceError
 from vault.files import write_document
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from vault.treasury.add_wallet import NewWallet
 
 ScriptType = Literal["p2wpkh", "p2tr"]
-_PURPOSES: Final[dict[ScriptType, int]] = {"p2wpkh": 84, "p2tr": 86}
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,4 +229,6 @@ def _wallet(
 
 
 def _account_path(network: Network, wanted: WantedWallet) -> tuple[int, ...]:
-    return tuple(step | HARDENED for step in (_PURPOSES[wanted.script], network.coin_type, wanted.account))
+    return tuple(
+        step | HARDENED for step in (SINGLE_PURPOSES[wanted.script], network.coin_type, wanted.account)
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from vault.address import network_of
-from vault.bip32 import HARDENED, ExtendedKey
+from vault.bip32 import GROUP_PURPOSE, GROUP_STEPS, HARDENED, SINGLE_PURPOSES, ExtendedKey
 from vault.bitcoin.descriptor import Descriptor, KeyExpression
 from vault.bitcoin.scripts import GROUP_KINDS
 from vault.config import MAX_COSIGNERS
@@ -181,8 +181,6 @@ class _Reader:
         return True
 
     def _paths(self, device: str) -> tuple[tuple[int, ...], ...]:
-        from vault.device.paths import GROUP_PURPOSE, GROUP_STEPS, SINGLE_PURPOSES
-
         kind, coin = self._wanted.kind, self._network.coin_type
         purpose = SINGLE_PURPOSES.get(kind, GROUP_PURPOSE)
         last = (GROUP_STEPS[kind],) if kind in GROUP_KINDS else ()
