@@ -43,7 +43,12 @@ class Bracket:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """An open position; `size` > 0 in base units whatever the side, prices in quote units."""
+    """An open position; `size` > 0 whatever the side, prices in quote units.
+
+    Linear: `size` in base units, profit in `settle` (the quote). Inverse: `size` in quote units (USD),
+    profit in `settle` (the base): size * (1/entry - 1/mark) for a long. `adl_rank`: 1 is last to be
+    deleveraged, 5 first. `observed_at`: what the venue says of this position alone.
+    """
 
     symbol: str
     base: str
@@ -55,17 +60,59 @@ class Position:
     brackets: tuple[Bracket, ...]
     venue_liquidation_price: Decimal | None
     venue_maintenance_margin: Decimal | None
+    settle: str = ""
+    inverse: bool = False
+    leverage: Decimal | None = None
+    notional: Decimal | None = None
+    initial_margin: Decimal | None = None
+    isolated_margin: Decimal | None = None
+    adl_rank: int | None = None
+    observed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollateralTier:
+    """The part of a balance above `floor` and up to `cap` (None: no end) counts at `ratio`; asset units."""
+
+    floor: Decimal
+    cap: Decimal | None
+    ratio: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Collateral:
-    """One asset in a margin account: balance in the asset, USD index price, collateral ratio 0..1."""
+    """One asset in a margin account: balance in the asset, USD index price, collateral ratio 0..1.
+
+    `balance` is net of what was `borrowed`. With `tiers` the ratio falls with the balance, marginally, and
+    `ratio` is what the whole balance counts at now.
+    """
 
     asset: str
     balance: Decimal
     price: Decimal
     ratio: Decimal
     max_withdraw: Decimal | None
+    tiers: tuple[CollateralTier, ...] = ()
+    borrowed: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueRatio:
+    """The margin ratio in the venue's own words. Binance and Bybit say maintenance / balance, up is bad;
+    uniMMR and OKX's mgnRatio say equity / maintenance, down is bad."""
+
+    name: str
+    value: Decimal
+    bad: Literal["up", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where some of an account's numbers come from, and when the venue says they were true."""
+
+    what: str
+    endpoint: str
+    observed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +120,10 @@ class MarginAccount:
     """A venue account as the venue's raw strings say, in USD unless an asset is named.
 
     `equity` is the venue's margin balance (haircut collateral plus unrealised profit). `observed_at`
-    is when the venue says the numbers were true, `received_at` when they arrived here.
-    `flags` names numbers that contradict each other.
+    is when the venue says the oldest of the numbers was true, `received_at` when they arrived here.
+    `balance` is without unrealised profit. `derived` names the numbers that we computed because the venue
+    does not say them, `missing` those that nobody says, `flags` those that contradict each other.
+    ``off_exchange``: the coins are with a custodian, the venue holds only their mirror.
     """
 
     name: str
@@ -91,6 +140,13 @@ class MarginAccount:
     clock_skew_ms: int
     missing: tuple[str, ...]
     flags: tuple[str, ...]
+    balance: Decimal | None = None
+    open_order_margin: Decimal | None = None
+    ratio: VenueRatio | None = None
+    mode: str = ""
+    custody: Literal["venue", "off_exchange"] = "venue"
+    derived: tuple[str, ...] = ()
+    sources: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
