@@ -29,7 +29,9 @@ _NOTHING: Final = Amount.zero(BTC)
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """One notional tier of maintenance margin: MM = notional * rate - cum, in quote units.
+    """One notional tier of maintenance margin: MM = notional * rate - cum.
+
+    Notional, `floor`, `cap` and `cum` are in quote units for linear contracts, in settle coins for inverse.
 
     `cum` keeps MM continuous: cum_n = floor_n * (rate_n - rate_{n-1}) + cum_{n-1} (Binance
     "Leverage and Margin of USD-M Futures").
@@ -46,8 +48,9 @@ class Position:
     """An open position; `size` > 0 whatever the side, prices in quote units.
 
     Linear: `size` in base units, profit in `settle` (the quote). Inverse: `size` in quote units (USD),
-    profit in `settle` (the base): size * (1/entry - 1/mark) for a long. `adl_rank`: 1 is last to be
-    deleveraged, 5 first. `observed_at`: what the venue says of this position alone.
+    profit in `settle` (the base): size * (1/entry - 1/mark) for a long. `rate_per_unit` is added to the
+    bracket's rate for each base unit of size (Deribit). `adl_rank`: 1 is last to be deleveraged, 5 first.
+    `observed_at`: what the venue says of this position alone.
     """
 
     symbol: str
@@ -66,6 +69,7 @@ class Position:
     notional: Decimal | None = None
     initial_margin: Decimal | None = None
     isolated_margin: Decimal | None = None
+    rate_per_unit: Decimal = Decimal(0)
     adl_rank: int | None = None
     observed_at: datetime | None = None
 
@@ -83,8 +87,9 @@ class CollateralTier:
 class Collateral:
     """One asset in a margin account: balance in the asset, USD index price, collateral ratio 0..1.
 
-    `balance` is net of what was `borrowed`. With `tiers` the ratio falls with the balance, marginally, and
-    `ratio` is what the whole balance counts at now.
+    `balance` is net of what was `borrowed` and includes what isolated positions hold. With `tiers` the ratio
+    falls with the balance, marginally, and `ratio` is what the whole balance counts at now. A debt counts
+    at `debt_ratio`; None: at 2 - ratio, the ask side of the haircut.
     """
 
     asset: str
@@ -94,6 +99,7 @@ class Collateral:
     max_withdraw: Decimal | None
     tiers: tuple[CollateralTier, ...] = ()
     borrowed: Decimal | None = None
+    debt_ratio: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

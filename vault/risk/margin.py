@@ -1,8 +1,7 @@
-"""Margin of one venue account when all prices move: equity after haircuts, maintenance margin, distances.
+"""Margin of one venue account when all prices move: equity after haircuts, maintenance margin.
 
 Pure and exact. Refuses to compute with numbers it cannot use (no brackets, no price): it names them.
-Formulas: Binance "Leverage and Margin of USD-M Futures" (brackets with cum), "How to Calculate
-Liquidation Price of USD-M Futures Contracts" (cross liquidation price), "Multi-Assets Mode" (haircuts).
+Isolated positions stand apart: their margin is taken out of the balance that all others share.
 """
 
 from __future__ import annotations
@@ -10,10 +9,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from vault.risk.contract import base_size, position_margin, profit_line, unrealised_pnl
 from vault.risk.exact import ONE, ZERO, exact, trimmed
+from vault.risk.haircut import best_ratio, counted_units, tiers_join
+from vault.risk.liquidation import liquidation_price
 
 if TYPE_CHECKING:
-    from vault.model import Bracket, Collateral, MarginAccount, Position
+    from vault.model import Collateral, MarginAccount, Position
 
 # Assets that a fall of the market does not move; the shock scenarios leave their price alone. A depeg is
 # another scenario, not a small version of this one.
@@ -28,15 +30,10 @@ EQUITY_TOLERANCE: Final = Decimal("0.005")
 # ... and maintenance margin by this share of itself; both at least by a dollar, for rounding.
 MAINTENANCE_TOLERANCE: Final = Decimal("0.01")
 MIN_TOLERANCE_USD: Final = ONE
-
-
-def quote_of(position: Position) -> str:
-    """The asset a linear contract is settled in: USDT for BTCUSDT and for BTCUSDT_260327, else nothing.
-
-    Contracts quoted in USD itself (BTCUSD_PERP) are inverse: settled in the coin, and not computed here.
-    """
-    rest = position.symbol.split("_", maxsplit=1)[0].removeprefix(position.base)
-    return rest if rest in STABLE_ASSETS and rest != "USD" else ""
+# A liquidation price may differ by this share of the mark: venues add fees to close and round tiers.
+LIQUIDATION_TOLERANCE: Final = Decimal("0.03")
+# Modes whose liquidation price comes from a scenario model of the whole portfolio, not from a formula.
+SCENARIO_MODES: Final = frozenset({"portfolio"})
 
 
 def unusable(account: MarginAccount) -> str | None:
@@ -45,19 +42,35 @@ def unusable(account: MarginAccount) -> str | None:
     for item in account.collateral:
         if not _sound(item.price, item.ratio, abs(item.balance)) or item.price <= 0 or item.ratio > 1:
             return f"collateral {item.asset}: balance, price or ratio out of range"
+        if item.debt_ratio is not None and not 1 <= item.debt_ratio <= 2:
+            return f"collateral {item.asset}: a debt counts at {item.debt_ratio}, expected 1 to 2"
+        if not tiers_join(item):
+            return f"collateral {item.asset}: haircut tiers do not join"
         if item.asset in seen:
             return f"collateral {item.asset} is listed twice"
         seen.add(item.asset)
     for position in account.positions:
-        if not _sound(position.size, position.entry_price, position.mark_price) or position.mark_price <= 0:
-            return f"position {position.symbol}: size, entry or mark price out of range"
-        if not quote_of(position):
-            return f"position {position.symbol}: not a linear contract settled in a stable asset"
-        if quote_of(position) not in seen:
-            return f"position {position.symbol}: its settlement asset is not among the collateral"
-        if reason := _unusable_brackets(position):
+        if reason := _unusable_position(position):
             return f"position {position.symbol}: {reason}"
+        if position.settle not in seen:
+            return f"position {position.symbol}: its settlement asset is not among the collateral"
     return None
+
+
+def _unusable_position(position: Position) -> str | None:
+    numbers = (position.size, position.entry_price, position.mark_price, position.rate_per_unit)
+    if not _sound(*numbers) or position.mark_price <= 0:
+        return "size, entry or mark price out of range"
+    if position.inverse and position.entry_price <= 0:
+        return "size, entry or mark price out of range"
+    if position.inverse == (position.settle in STABLE_ASSETS):
+        return (
+            f"settled in {position.settle or 'nothing'}: expected a stable asset for a linear contract, "
+            "a coin for an inverse one"
+        )
+    if position.inverse and position.settle != position.base:
+        return f"an inverse contract on {position.base} settled in {position.settle}"
+    return _unusable_brackets(position)
 
 
 def _sound(*numbers: Decimal) -> bool:
@@ -79,29 +92,6 @@ def _unusable_brackets(position: Position) -> str | None:
     return None
 
 
-@exact
-def bracket_at(brackets: tuple[Bracket, ...], notional: Decimal) -> Bracket:
-    """The bracket of an absolute notional (floor < notional <= cap); beyond the last cap, the last."""
-    for bracket in brackets:
-        if bracket.cap is None or notional <= bracket.cap:
-            return bracket
-    return brackets[-1]
-
-
-@exact
-def bracket_margin(brackets: tuple[Bracket, ...], notional: Decimal) -> Decimal:
-    """Maintenance margin of one position: notional * rate - cum, never below zero; in quote units."""
-    bracket = bracket_at(brackets, notional)
-    return max(ZERO, notional * bracket.rate - bracket.cum)
-
-
-@exact
-def unrealised_pnl(position: Position, mark_price: Decimal) -> Decimal:
-    """size * (mark - entry) for a long, the reverse for a short; in quote units."""
-    move = position.size * (mark_price - position.entry_price)
-    return move if position.side == "long" else -move
-
-
 def shock_of(asset: str, shock: Decimal) -> Decimal:
     """The relative move of an asset's price when all prices move by `shock`: none for stable assets."""
     return ZERO if asset in STABLE_ASSETS else shock
@@ -109,52 +99,71 @@ def shock_of(asset: str, shock: Decimal) -> Decimal:
 
 @exact
 def unit_value(item: Collateral, shock: Decimal) -> Decimal:
-    """USD that one whole unit adds to equity after the shock: price * (1 + shock) * ratio."""
-    return trimmed(item.price * (ONE + shock_of(item.asset, shock)) * item.ratio)
+    """USD that one whole unit adds to equity after the shock, at most: price * (1 + shock) * first ratio."""
+    return trimmed(item.price * (ONE + shock_of(item.asset, shock)) * best_ratio(item))
 
 
-def _quote_price(account: MarginAccount, quote: str) -> Decimal:
-    for item in account.collateral:
-        if item.asset == quote:
-            return item.price
-    return ONE
+def cross_positions(account: MarginAccount) -> list[Position]:
+    """The positions that share one margin."""
+    return [position for position in account.positions if not position.isolated]
+
+
+@exact
+def shared_balance(account: MarginAccount, item: Collateral) -> Decimal:
+    """A balance without what isolated positions hold of it."""
+    held = (
+        position.isolated_margin
+        for position in account.positions
+        if position.isolated and position.settle == item.asset and position.isolated_margin is not None
+    )
+    return item.balance - sum(held, ZERO)
 
 
 @exact
 def equity(account: MarginAccount, shock: Decimal) -> Decimal:
-    """Margin balance in USD after all non-stable prices moved by `shock`, after haircuts.
+    """Shared margin balance in USD after all non-stable prices moved by `shock`, after haircuts.
 
-    Per asset, net = balance + unrealised profit settled in it. A credit counts net * price * ratio; a
-    debt counts net * price * (2 - ratio), the venue's ask side: a haircut never makes a debt smaller.
-    Isolated positions are not part of it.
+    Per asset, net = balance + unrealised profit settled in it; a credit counts after its haircut, a debt at
+    its full value or more. Isolated positions and their margin are not part of it.
     """
     profits: dict[str, Decimal] = {}
-    for position in account.positions:
-        if not position.isolated:
-            quote = quote_of(position)
-            profit = unrealised_pnl(position, position.mark_price * (ONE + shock))
-            profits[quote] = profits.get(quote, ZERO) + profit
+    prices = {item.asset: item.price for item in account.collateral}
+    for position in cross_positions(account):
+        profit = profit_line(position, prices.get(position.settle, ONE)).at(shock)
+        profits[position.settle] = profits.get(position.settle, ZERO) + profit
     total = ZERO
     for item in account.collateral:
-        net = item.balance + profits.pop(item.asset, ZERO)
-        total += _counted(net, item.price * (ONE + shock_of(item.asset, shock)), item.ratio)
+        price = item.price * (ONE + shock_of(item.asset, shock))
+        net = shared_balance(account, item) + profits.pop(item.asset, ZERO) / price
+        total += counted_units(item, net) * price
     return trimmed(sum(profits.values(), total))
-
-
-def _counted(net: Decimal, price: Decimal, ratio: Decimal) -> Decimal:
-    return net * price * (ratio if net >= 0 else 2 - ratio)
 
 
 @exact
 def maintenance_margin(account: MarginAccount, shock: Decimal) -> Decimal:
     """Maintenance margin in USD of all cross positions after all prices moved by `shock`."""
+    return trimmed(_maintenance(account, cross_positions(account), shock))
+
+
+def _maintenance(account: MarginAccount, positions: list[Position], shock: Decimal) -> Decimal:
+    prices = {item.asset: item.price for item in account.collateral}
+    total = ZERO
+    for position in positions:
+        price = prices.get(position.settle, ONE) * (ONE + shock_of(position.settle, shock))
+        total += position_margin(position, position.mark_price * (ONE + shock)) * price
+    return total
+
+
+@exact
+def _isolated_equity(account: MarginAccount) -> Decimal:
+    """What isolated positions are worth now in USD, their margin included."""
+    prices = {item.asset: item.price for item in account.collateral}
     total = ZERO
     for position in account.positions:
-        if not position.isolated:
-            notional = position.size * position.mark_price * (ONE + shock)
-            margin = bracket_margin(position.brackets, notional)
-            total += margin * _quote_price(account, quote_of(position))
-    return trimmed(total)
+        if position.isolated and position.isolated_margin is not None:
+            worth = position.isolated_margin + unrealised_pnl(position, position.mark_price)
+            total += worth * prices.get(position.settle, ONE)
+    return total
 
 
 @exact
@@ -162,56 +171,46 @@ def contradictions(account: MarginAccount) -> tuple[str, ...]:
     """Where the venue's totals and the sum of its own parts cannot both be true.
 
     A position or a balance that was left out of the answer shows here, and so does one that is there
-    but does not count. Isolated positions are named too: their margin is not separated yet.
+    but does not count. Venues count isolated positions in their totals or leave them out: either may fit.
     """
-    found = [f"isolated_position:{p.symbol}" for p in account.positions if p.isolated]
+    found = [
+        f"isolated_position:{position.symbol}"
+        for position in account.positions
+        if position.isolated and position.isolated_margin is None
+    ]
+    prices = {item.asset: item.price for item in account.collateral}
     gross = sum((abs(item.balance) * item.price for item in account.collateral), ZERO)
-    gross += sum((p.size * p.mark_price for p in account.positions), ZERO)
+    for position in account.positions:
+        price = prices.get(position.settle, ONE)
+        value = position.size if position.inverse else position.size * position.mark_price * price
+        gross += value
     ours = equity(account, ZERO)
-    if abs(ours - account.equity) > max(MIN_TOLERANCE_USD, EQUITY_TOLERANCE * gross):
+    allowed = max(MIN_TOLERANCE_USD, EQUITY_TOLERANCE * gross)
+    if min(abs(ours - account.equity), abs(ours + _isolated_equity(account) - account.equity)) > allowed:
         found.append(f"equity_mismatch: venue {account.equity:f}, parts {ours:f}")
     ours = maintenance_margin(account, ZERO)
+    whole = _maintenance(account, list(account.positions), ZERO)
     allowed = max(MIN_TOLERANCE_USD, MAINTENANCE_TOLERANCE * max(ours, abs(account.maintenance_margin)))
-    if abs(ours - account.maintenance_margin) > allowed:
-        found.append(f"maintenance_mismatch: venue {account.maintenance_margin:f}, parts {ours:f}")
-    return tuple(found)
+    theirs = account.maintenance_margin
+    if min(abs(ours - theirs), abs(whole - theirs)) > allowed:
+        found.append(f"maintenance_mismatch: venue {theirs:f}, parts {ours:f}")
+    return (*found, *_liquidation_flags(account))
 
 
-@exact
-def liquidation_price(account: MarginAccount, symbol: str) -> Decimal | None:
-    """The mark price at which this one cross position is liquidated while all else stands still.
-
-    (WB - TMM' + UPNL' + cum - side*q*entry) / (q*rate - side*q), where ' is over the other positions and
-    WB is the collateral after haircuts in the quote asset. The bracket is the present one, as the venue
-    shows it. None when there is no such position, or no positive price does it.
-    """
-    mine = [p for p in account.positions if p.symbol == symbol and not p.isolated]
-    if len(mine) != 1 or mine[0].size == 0:
-        return None
-    position = mine[0]
-    price = _quote_price(account, quote_of(position))
-    margin = (
-        sum((_counted(item.balance, item.price, item.ratio) for item in account.collateral), ZERO) / price
-    )
-    for other in account.positions:
-        if other is not position and not other.isolated:
-            rate = _quote_price(account, quote_of(other)) / price
-            margin += unrealised_pnl(other, other.mark_price) * rate
-            margin -= bracket_margin(other.brackets, other.size * other.mark_price) * rate
-    return _solve_single(position, margin)
-
-
-@exact
-def isolated_liquidation_price(position: Position, isolated_margin: Decimal) -> Decimal | None:
-    """The same with the position's own margin (quote units) as the only collateral."""
-    return _solve_single(position, isolated_margin) if position.size else None
-
-
-def _solve_single(position: Position, margin: Decimal) -> Decimal | None:
-    side = ONE if position.side == "long" else -ONE
-    bracket = bracket_at(position.brackets, position.size * position.mark_price)
-    slope = position.size * (bracket.rate - side)
-    if slope == 0:
-        return None
-    price = (margin + bracket.cum - side * position.size * position.entry_price) / slope
-    return price if price > 0 else None
+def _liquidation_flags(account: MarginAccount) -> list[str]:
+    if account.mode in SCENARIO_MODES:
+        return []
+    found = []
+    for position in account.positions:
+        theirs = position.venue_liquidation_price
+        if theirs is None or base_size(position) == 0:
+            continue
+        ours = liquidation_price(account, position)
+        # A price far from the mark is an extrapolation on both sides.
+        if ours is None or not ZERO < theirs < 2 * position.mark_price:
+            continue
+        if abs(ours - theirs) > LIQUIDATION_TOLERANCE * position.mark_price:
+            found.append(
+                f"liquidation_price_mismatch {position.symbol}: venue {theirs:f}, ours {trimmed(ours):.2f}"
+            )
+    return found

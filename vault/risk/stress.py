@@ -12,11 +12,20 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from vault.model import ScenarioResult
+from vault.risk.contract import Line, margin_bends, margin_line, profit_line
 from vault.risk.exact import ONE, ZERO, exact, rounded, trimmed
-from vault.risk.margin import bracket_at, equity, maintenance_margin, quote_of, shock_of, unit_value
+from vault.risk.haircut import bend_points, piece
+from vault.risk.margin import (
+    cross_positions,
+    equity,
+    maintenance_margin,
+    shared_balance,
+    shock_of,
+    unit_value,
+)
 
 if TYPE_CHECKING:
-    from vault.model import Collateral, MarginAccount, Position
+    from vault.model import Collateral, MarginAccount
 
 # Digits of a joint distance: finer than any price is quoted, short enough to write down.
 DISTANCE_DIGITS = 12
@@ -58,9 +67,10 @@ def run_scenario(account: MarginAccount, scenario: Scenario, maintenance_multipl
 def joint_distance(account: MarginAccount) -> Decimal | None:
     """The least common move of all prices, as a share, at which equity meets maintenance margin.
 
-    Equity minus maintenance margin is piecewise linear in the move: it bends where a position's notional
-    enters another bracket and where an asset's net balance changes sign. Each piece is solved exactly,
-    walking outwards from zero. Negative: a fall. Zero: it is met already. None: not within (-1, +1).
+    Equity minus maintenance margin bends where a position's notional enters another bracket and where an
+    asset's net balance changes sign or haircut tier. Between bends it is constant + slope*s + hyper/(1+s);
+    each piece is solved exactly, walking outwards from zero. Negative: a fall. Zero: it is met already.
+    None: not within (-1, +1).
     """
     if equity(account, ZERO) <= maintenance_margin(account, ZERO):
         return ZERO if account.positions else None
@@ -76,67 +86,53 @@ def joint_distance(account: MarginAccount) -> Decimal | None:
 def _bends(account: MarginAccount) -> set[Decimal]:
     """Moves within (-1, +1) at which the slope of equity or of maintenance margin changes."""
     bends: set[Decimal] = set()
-    for position in _cross(account):
-        notional = position.size * position.mark_price
-        if notional:
-            bends.update(bracket.floor / notional - 1 for bracket in position.brackets)
-            bends.update(b.cum / (b.rate * notional) - 1 for b in position.brackets if b.rate)
+    for position in cross_positions(account):
+        bends |= margin_bends(position)
     for item in account.collateral:
-        constant, slope = _net_line(item, account)
-        if slope:
-            bends.add(-constant / slope)
+        worth, unit = _worth(item, account), _unit(item)
+        for level in bend_points(item):
+            away = worth - unit * level
+            if away.slope:
+                bends.add(-away.constant / away.slope)
     return {bend for bend in bends if -1 < bend < 1 and bend != 0}
 
 
-def _cross(account: MarginAccount) -> list[Position]:
-    return [position for position in account.positions if not position.isolated]
+def _unit(item: Collateral) -> Line:
+    """USD value of one unit."""
+    return Line(item.price, item.price if shock_of(item.asset, ONE) else ZERO)
 
 
-def _net_line(item: Collateral, account: MarginAccount) -> tuple[Decimal, Decimal]:
-    """Net balance of an asset as constant + slope * move, in the asset's units."""
-    constant, slope = item.balance, ZERO
-    for position in _cross(account):
-        if quote_of(position) == item.asset:
-            side = ONE if position.side == "long" else -ONE
-            constant += side * position.size * (position.mark_price - position.entry_price)
-            slope += side * position.size * position.mark_price
-    return constant, slope
+def _worth(item: Collateral, account: MarginAccount) -> Line:
+    """USD value of an asset's net balance before haircuts."""
+    worth = _unit(item) * shared_balance(account, item)
+    for position in cross_positions(account):
+        if position.settle == item.asset:
+            worth += profit_line(position, item.price)
+    return worth
 
 
-def _margin_line(account: MarginAccount, near: Decimal) -> tuple[Decimal, Decimal]:
-    """Equity minus maintenance margin as constant + slope * move, valid on the piece around `near`.
-
-    Only a non-stable asset's price moves and only a stable asset settles a contract, so each asset's
-    term is linear: either its price moves or its net balance does.
-    """
-    constant = slope = ZERO
+def _headroom(account: MarginAccount, near: Decimal) -> Line:
+    """Equity minus maintenance margin in USD, valid on the piece around `near`."""
+    total = Line(ZERO)
     prices = {item.asset: item.price for item in account.collateral}
     for item in account.collateral:
-        net, change = _net_line(item, account)
-        value = item.price * (item.ratio if net + change * near >= 0 else 2 - item.ratio)
-        constant += net * value
-        slope += change * value + (net * value if shock_of(item.asset, ONE) else ZERO)
-    for position in _cross(account):
-        notional = position.size * position.mark_price
-        price = prices.get(quote_of(position), ONE)
-        bracket = bracket_at(position.brackets, notional * (1 + near))
-        if notional * (1 + near) * bracket.rate > bracket.cum:
-            constant -= (notional * bracket.rate - bracket.cum) * price
-            slope -= notional * bracket.rate * price
-        if quote_of(position) not in prices:
-            side = ONE if position.side == "long" else -ONE
-            constant += side * position.size * (position.mark_price - position.entry_price)
-            slope += side * notional
-    return constant, slope
+        worth, unit = _worth(item, account), _unit(item)
+        constant, ratio = piece(item, worth.at(near) / unit.at(near))
+        total += unit * constant + worth * ratio
+    for position in cross_positions(account):
+        price = prices.get(position.settle, ONE)
+        total -= margin_line(position, price, near)
+        if position.settle not in prices:
+            total += profit_line(position, price)
+    return total
 
 
 def _first_root(account: MarginAccount, points: list[Decimal]) -> Decimal | None:
-    """The first point on the way outwards, piece by piece, where the margin line is not above zero."""
+    """The first point on the way outwards, piece by piece, where the headroom is not above zero."""
     for start, end in itertools.pairwise(points):
-        constant, slope = _margin_line(account, (start + end) / 2)
-        if constant + slope * start <= 0:
+        line = _headroom(account, (start + end) / 2)
+        if line.at(start) <= 0:
             return start
-        if constant + slope * end <= 0 and slope:
-            root = -constant / slope
+        if (root := line.first_root(start, end)) is not None:
             return None if abs(root) >= 1 else root
     return None

@@ -151,7 +151,9 @@ def account(
         Collateral("BTC", D(coins), D(index), D("0.95"), None if max_withdraw is None else D(max_withdraw)),
         Collateral("USDT", D(usdt), D(1), D(1), D(0)),
     )
-    long = Position("BTCUSDT", "BTC", "long", D(size), D(entry), D(mark), False, BRACKETS, None, None)
+    long = Position(
+        "BTCUSDT", "BTC", "long", D(size), D(entry), D(mark), False, BRACKETS, None, None, settle="USDT"
+    )
     made = MarginAccount(name, "binance", "1", D(0), D(0), D(0), None, held, (long,), AT, AT, 0, (), ())
     told = dataclasses.replace(
         made, equity=equity(made, D(0)), maintenance_margin=maintenance_margin(made, D(0))

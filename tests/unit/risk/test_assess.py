@@ -21,7 +21,9 @@ PARAMETERS = RiskParameters(D("0.10"), D(1), 300)
 
 def account(**changes: object) -> MarginAccount:
     brackets = (Bracket(D(0), None, D("0.01"), D(0)),)
-    long = Position("BTCUSDT", "BTC", "long", D(1), D(80_000), D(80_000), False, brackets, None, None)
+    long = Position(
+        "BTCUSDT", "BTC", "long", D(1), D(80_000), D(80_000), False, brackets, None, None, settle="USDT"
+    )
     made = MarginAccount(
         name="main",
         exchange="binance",

@@ -10,19 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.model import Bracket, Collateral, MarginAccount, Position
-from vault.risk.margin import (
-    bracket_at,
-    bracket_margin,
-    contradictions,
-    equity,
-    isolated_liquidation_price,
-    liquidation_price,
-    maintenance_margin,
-    unit_value,
-    unrealised_pnl,
-    unusable,
-)
+from vault.model import Bracket, Collateral, CollateralTier, MarginAccount, Position
+from vault.risk.contract import bracket_at, bracket_margin, unrealised_pnl
+from vault.risk.liquidation import isolated_price, liquidation_price
+from vault.risk.margin import contradictions, equity, maintenance_margin, unit_value, unusable
 
 D = Decimal
 AT = datetime(2026, 1, 31, tzinfo=UTC)
@@ -41,7 +32,9 @@ def position(  # noqa: PLR0917 -- the columns of the worked example
     symbol: str, base: str, size: str, entry: str, mark: str, rate: str, cum: str
 ) -> Position:
     brackets = (Bracket(D(0), None, D(rate), D(cum)),)
-    return Position(symbol, base, "long", D(size), D(entry), D(mark), False, brackets, None, None)
+    return Position(
+        symbol, base, "long", D(size), D(entry), D(mark), False, brackets, None, None, settle="USDT"
+    )
 
 
 def account(
@@ -74,14 +67,15 @@ def cents(value: D | None) -> D:
 
 def test_cross_liquidation_prices_of_the_worked_example() -> None:
     example = worked_example()
-    assert cents(liquidation_price(example, "ETHUSDT")) == D("1153.26")
-    assert cents(liquidation_price(example, "BTCUSDT")) == D("26316.89")
+    eth, btc = example.positions
+    assert cents(liquidation_price(example, eth)) == D("1153.26")
+    assert cents(liquidation_price(example, btc)) == D("26316.89")
 
 
 def test_isolated_liquidation_prices_of_the_worked_example() -> None:
     eth, btc = worked_example().positions
-    assert cents(isolated_liquidation_price(eth, D("1535443.01"))) == D("1114.78")
-    assert cents(isolated_liquidation_price(btc, D("1535443.01"))) == D("18778.73")
+    assert cents(isolated_price(eth, D("1535443.01"))) == D("1114.78")
+    assert cents(isolated_price(btc, D("1535443.01"))) == D("18778.73")
 
 
 @given(
@@ -95,17 +89,18 @@ def test_at_its_liquidation_price_equity_equals_maintenance_margin(
     size: D, entry: D, mark: D, cash: D, side: str
 ) -> None:
     brackets = (Bracket(D(0), None, D("0.01"), D(0)),)
-    made = Position("BTCUSDT", "BTC", side, size, entry, mark, False, brackets, None, None)  # type: ignore[arg-type]
+    made = Position("BTCUSDT", "BTC", side, size, entry, mark, False, brackets, None, None, settle="USDT")  # type: ignore[arg-type]
     held = (Collateral("USDT", cash, D(1), D(1), None),)
-    price = liquidation_price(account((made,), held), "BTCUSDT")
+    price = liquidation_price(account((made,), held), made)
     if price is None:
         return
     there = account((dataclasses.replace(made, mark_price=price),), held)
     assert abs(equity(there, D(0)) - maintenance_margin(there, D(0))) < D("1e-20")
 
 
-def test_no_liquidation_price_for_a_position_that_is_not_there() -> None:
-    assert liquidation_price(worked_example(), "SOLUSDT") is None
+def test_no_liquidation_price_for_a_position_without_size() -> None:
+    flat = dataclasses.replace(worked_example().positions[0], size=D(0))
+    assert liquidation_price(worked_example(), flat) is None
 
 
 @pytest.mark.parametrize(
@@ -210,7 +205,11 @@ def test_an_isolated_position_is_named_because_its_margin_is_not_separated() -> 
         ({"mark_price": D("NaN")}, "out of range"),
         ({"size": D("Infinity")}, "out of range"),
         ({"size": D("1e30")}, "out of range"),
-        ({"symbol": "BTCUSD_PERP"}, "not a linear contract"),
+        ({"settle": ""}, "settled in nothing"),
+        ({"settle": "BTC"}, "settled in BTC"),
+        ({"inverse": True}, "settled in USDT"),
+        ({"inverse": True, "settle": "ETH"}, "settled in ETH"),
+        ({"rate_per_unit": D("-0.1")}, "out of range"),
     ],
 )
 def test_names_a_position_whose_numbers_cannot_be_used(changes: dict[str, object], says: str) -> None:
@@ -226,6 +225,16 @@ def test_names_a_position_whose_numbers_cannot_be_used(changes: dict[str, object
         Collateral("BTC", D(1), D(1), D("-0.1"), None),
         Collateral("BTC", D("NaN"), D(1), D(1), None),
         Collateral("BTC", D("1e19"), D(1), D(1), None),
+        Collateral("BTC", D(1), D(1), D(1), None, debt_ratio=D("0.5")),
+        Collateral("BTC", D(1), D(1), D(1), None, tiers=(CollateralTier(D(1), None, D(1)),)),
+        Collateral(
+            "BTC",
+            D(1),
+            D(1),
+            D(1),
+            None,
+            tiers=(CollateralTier(D(0), D(5), D("0.8")), CollateralTier(D(5), None, D("0.9"))),
+        ),
     ],
 )
 def test_names_collateral_whose_numbers_cannot_be_used(item: Collateral) -> None:
@@ -236,11 +245,6 @@ def test_a_settlement_asset_of_unknown_price_is_not_taken_for_a_dollar() -> None
     held = (Collateral("BTC", D(1), D(80_000), D(1), None),)
     reason = unusable(dataclasses.replace(worked_example(), collateral=held))
     assert reason == "position ETHUSDT: its settlement asset is not among the collateral"
-
-
-def test_a_dated_contract_is_settled_in_its_quote() -> None:
-    dated = dataclasses.replace(worked_example().positions[1], symbol="BTCUSDT_260327")
-    assert unusable(dataclasses.replace(worked_example(), positions=(dated,))) is None
 
 
 def test_an_asset_listed_twice_is_not_counted_twice() -> None:
