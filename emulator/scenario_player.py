@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from emulator.scenario import AccountPlan, HistoryDay, Scenario, Step
-from emulator.venues.control import VenueControl
+from emulator.venues.control.client import VenueControl
 
 FUNDING_HOURS = (0, 8, 16)
 HOUR_MS = 3_600_000
@@ -48,7 +48,7 @@ def open_account(venue: VenueControl, plan: AccountPlan) -> OpenedAccount:
             {"key": read.key, "secret": read.secret, "transfer": False},
             {"key": withdraw.key, "secret": withdraw.secret, "transfer": True, "withdraw": True},
         ],
-        futures={asset: str(amount) for asset, amount in plan.futures.items()},
+        wallets={"futures": {asset: str(amount) for asset, amount in plan.futures.items()}},
         positions=[
             {
                 "symbol": position.symbol,

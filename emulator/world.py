@@ -32,8 +32,8 @@ from emulator.lifetime import EndSignals
 from emulator.scenario import DEFAULT_SCENARIO, DevicePlan, Scenario, load_scenario
 from emulator.scenario_player import OpenedAccount, apply_step, open_account, seed_history
 from emulator.strict_toml import ScenarioError
-from emulator.venues.control import VenueControl
-from emulator.venues.server import BinanceServer
+from emulator.venues.control.client import VenueControl
+from emulator.venues.serving.server import VenueServer
 from emulator.world_report import DeviceReport, NodeReport, WorldReport
 
 SATOSHI_PER_BTC = 100_000_000
@@ -68,7 +68,7 @@ class World:
         try:
             self.esplora = self._stack.enter_context(EsploraServer(self.chain))
             self.hot_wallet = HotWallet(self.chain, b"hot wallet of " + scenario.name.encode())
-            server = BinanceServer(chain=self.hot_wallet, tick_seconds=tick_seconds)
+            server = VenueServer("binance", chain=self.hot_wallet, tick_seconds=tick_seconds)
             self.venue_server = self._stack.enter_context(server)
             self.venue = VenueControl(self.venue_server.url)
             self.devices = tuple(self._start_device(plan) for plan in scenario.devices)

@@ -23,7 +23,7 @@ from typing import IO, Any, Self
 from emulator.chains.control import ChainControl
 from emulator.scenario import DEFAULT_SCENARIO, Scenario, Step, load_scenario
 from emulator.scenario_player import OpenedAccount, apply_step
-from emulator.venues.control import VenueControl
+from emulator.venues.control.client import VenueControl
 from emulator.world_report import DeviceReport, WorldReport
 
 READY_SECONDS = 30.0

@@ -68,18 +68,23 @@ def hash160(data: bytes) -> bytes:
     return ripemd160(hashlib.sha256(data).digest())
 
 
-def base58check_decode(text: str) -> bytes:
-    """Payload of a Base58Check string (checksum verified). Raises `AddressError`."""
+def base58_decode(text: str) -> bytes:
+    """The bytes of a Base58 string, which carries no checksum. Raises `AddressError`."""
     number = 0
     if not text or len(text) > 120:
-        raise AddressError("not_base58", f"expected a Base58Check string, found {len(text)} characters")
+        raise AddressError("not_base58", f"expected a Base58 string, found {len(text)} characters")
     for char in text:
         digit = _BASE58.find(char)
         if digit < 0:
             raise AddressError("not_base58", f"expected Base58 characters, found {char!r} in {text!r}")
         number = number * 58 + digit
     zeros = len(text) - len(text.lstrip("1"))
-    data = b"\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return b"\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def base58check_decode(text: str) -> bytes:
+    """Payload of a Base58Check string (checksum verified). Raises `AddressError`."""
+    data = base58_decode(text)
     if len(data) < 5 or sha256d(data[:-4])[:4] != data[-4:]:
         raise AddressError(
             "bad_checksum", f"the checksum of {text} fails", hint="Copy the address again, whole."
@@ -135,9 +140,10 @@ def segwit_encode(hrp: str, version: int, program: bytes) -> str:
     return f"{hrp}1" + "".join(_BECH32[d] for d in [*data, *((check >> 5 * (5 - i)) & 31 for i in range(6))])
 
 
-def segwit_decode(text: str) -> tuple[str, int, bytes]:
-    """(human readable part, witness version, program) of an address. Raises `AddressError`."""
-    if text.lower() != text and text.upper() != text:
+def _bech32_parts(text: str) -> tuple[str, list[int], int]:
+    """(human readable part, values without the checksum, checksum constant). Raises `AddressError`."""
+    # The Kelvin sign becomes a "k" in lower case: only ASCII has two letter cases that are one character.
+    if not text.isascii() or (text.lower() != text and text.upper() != text):
         raise AddressError("mixed_case", f"expected one letter case, found {text!r}")
     text = text.lower()
     split = text.rfind("1")
@@ -149,13 +155,30 @@ def segwit_decode(text: str) -> tuple[str, int, bytes]:
     ):
         raise AddressError("not_bech32", f"expected a bech32 address, found {text!r}")
     hrp, data = text[:split], [_BECH32.index(char) for char in text[split + 1 :]]
-    constant = _polymod(_expand(hrp) + data)
-    program = _regroup(data[1:-6], 5, 8, pad=False)
-    if constant not in {_BECH32_CONST, _BECH32M_CONST} or program is None:
+    return hrp, data[:-6], _polymod(_expand(hrp) + data)
+
+
+def bech32_decode(text: str) -> tuple[str, bytes]:
+    """(human readable part, bytes) of a plain bech32 string (BIP173). Raises `AddressError`."""
+    hrp, values, constant = _bech32_parts(text)
+    data = _regroup(values, 5, 8, pad=False)
+    if constant != _BECH32_CONST or data is None:
         raise AddressError(
             "bad_checksum", f"the checksum of {text} fails", hint="Copy the address again, whole."
         )
-    version = data[0]
+    return hrp, bytes(data)
+
+
+def segwit_decode(text: str) -> tuple[str, int, bytes]:
+    """(human readable part, witness version, program) of an address. Raises `AddressError`."""
+    hrp, values, constant = _bech32_parts(text)
+    text = text.lower()
+    program = _regroup(values[1:], 5, 8, pad=False)
+    if constant not in {_BECH32_CONST, _BECH32M_CONST} or program is None or not values:
+        raise AddressError(
+            "bad_checksum", f"the checksum of {text} fails", hint="Copy the address again, whole."
+        )
+    version = values[0]
     if constant != (_BECH32M_CONST if version else _BECH32_CONST):
         raise AddressError(
             "wrong_encoding", f"witness version {version} with the checksum of the other encoding: {text}"

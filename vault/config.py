@@ -16,7 +16,17 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from vault.config_fees import FeeSettings, FeeSourceSettings
-from vault.config_values import Certificate, ElectrumUrl, Fingerprint, Name, Proxy, PublicKey, Url
+from vault.config_values import (
+    CONTRACTS,
+    Certificate,
+    ElectrumUrl,
+    Exchange,
+    Fingerprint,
+    Name,
+    Proxy,
+    PublicKey,
+    Url,
+)
 from vault.errors import ConfigError
 from vault.toml_strict import ExactDecimal, PlacedError, StrictModel, read_toml
 
@@ -72,7 +82,7 @@ class BackendSettings(StrictModel):
         if self.bitcoind is not None:
             if (self.cookie is None) == (self.user is None):
                 raise PlacedError("expected `cookie` or `user` for a bitcoind, one of them", "bitcoind")
-            if self.bitcoind.startswith("http:") and not self.proxy and not _is_here(self.bitcoind):
+            if self.bitcoind.startswith("http:") and not _is_private(self.bitcoind):
                 raise PlacedError(
                     "expected https for a bitcoind on another machine: it is told a password", "bitcoind"
                 )
@@ -132,8 +142,10 @@ class BitcoinSettings(BackendSettings):
         return (("bitcoin", self), *((("bitcoin.witness", self.witness),) if self.witness else ()))
 
 
-def _is_here(url: str) -> bool:
-    return urlsplit(url).hostname in {"127.0.0.1", "::1", "localhost"}
+def _is_private(url: str) -> bool:
+    """Nobody on the way can read along: this machine, or an onion service, which is its own encryption."""
+    host = urlsplit(url).hostname or ""
+    return host in {"127.0.0.1", "::1", "localhost"} or host.endswith(".onion")
 
 
 class WalletSettings(StrictModel):
@@ -209,18 +221,47 @@ class VenueSettings(StrictModel):
 
     A request may leave this machine for `submit_seconds` after its journal entry, and the venue accepts
     it for `recv_window_ms` after that; with `history_lag_seconds` they say when absence is proof.
+    `product` is what is traded at Binance. `margin_currency` is the margin account at Deribit, where each
+    currency is one of its own; "" is the whole with cross collateral. ``off_exchange``: the coins are with
+    `custodian`, the venue holds their mirror and can send nothing. `contracts` are those whose market is
+    read. `paced`: whether the pauses between requests are kept; not said, they are, save on this machine.
     """
 
     name: Name
-    exchange: Literal["binance"]
+    exchange: Exchange
     account_uid: str = Field(min_length=1, max_length=64)
     url: Url | None = None
-    contracts: tuple[str, ...] = Field(default=("BTCUSDT",), min_length=1, max_length=50, strict=False)
+    product: Literal["usdm", "coinm", "portfolio"] = "usdm"
+    margin_currency: str = Field(default="", pattern=r"^([A-Z0-9]{2,10})?$")
+    custody: Literal["venue", "off_exchange"] = "venue"
+    custodian: str = Field(default="", max_length=64)
+    contracts: tuple[str, ...] = Field(min_length=1, max_length=50, strict=False)
+    paced: bool | None = None
     timeout_seconds: int = Field(default=10, ge=1, le=120)
     submit_seconds: int = Field(default=15, ge=1, le=120)
     recv_window_ms: int = Field(default=5000, ge=100, le=60_000)
     history_lag_seconds: int = Field(default=60, ge=0, le=86_400)
     max_clock_skew_ms: int = Field(default=1000, ge=0, le=60_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_contract(cls, data: object) -> object:
+        """The contract of the exchange's largest market in bitcoin, where none is named."""
+        if not isinstance(data, dict) or "contracts" in data:
+            return data
+        exchange, product = data.get("exchange"), data.get("product")
+        usual = "BTCUSD_PERP" if (exchange, product) == ("binance", "coinm") else CONTRACTS.get(str(exchange))
+        return data if usual is None else {**data, "contracts": (usual,)}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.product != "usdm" and self.exchange != "binance":
+            raise ValueError(f"product: expected none (only Binance has products), found {self.product!r}")
+        if self.margin_currency and self.exchange != "deribit":
+            raise ValueError("margin_currency: expected none, only Deribit has separate margin accounts")
+        if (self.custody == "off_exchange") != bool(self.custodian):
+            raise ValueError('custodian: expected a name with custody = "off_exchange", and only with it')
+        return self
 
 
 class RiskSettings(StrictModel):

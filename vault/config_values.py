@@ -6,7 +6,7 @@ Each refuses what is not exactly of its form, with what was expected.
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
@@ -65,6 +65,26 @@ def _certificate(value: str) -> str:
         raise ValueError("expected the SHA-256 of the server's certificate, 64 hex digits")
     return plain
 
+
+Exchange = Literal[
+    "binance", "bybit", "okx", "deribit", "kraken",
+    "bitget", "gate", "kucoin", "hyperliquid", "dydx", "coinbase",
+]  # fmt: skip
+
+# The largest perpetual in bitcoin of each exchange.
+CONTRACTS: Final[dict[str, str]] = {
+    "binance": "BTCUSDT",
+    "bybit": "BTCUSDT",
+    "okx": "BTC-USDT-SWAP",
+    "deribit": "BTC-PERPETUAL",
+    "kraken": "PF_XBTUSD",
+    "bitget": "BTCUSDT",
+    "gate": "BTC_USDT",
+    "kucoin": "XBTUSDTM",
+    "hyperliquid": "BTC",
+    "dydx": "BTC-USD",
+    "coinbase": "BTC-PERP-INTX",
+}
 
 Name = Annotated[str, AfterValidator(_name)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]

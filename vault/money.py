@@ -57,7 +57,15 @@ ETH: Final = Asset("ETH", 18)
 USDT: Final = Asset("USDT", 6)
 USDC: Final = Asset("USDC", 6)
 
-ASSETS: Final[dict[str, Asset]] = {asset.symbol: asset for asset in (BTC, ETH, USDT, USDC)}
+SOL: Final = Asset("SOL", 9)
+XRP: Final = Asset("XRP", 6)
+XLM: Final = Asset("XLM", 7)
+ATOM: Final = Asset("ATOM", 6)
+TON: Final = Asset("TON", 9)
+
+ASSETS: Final[dict[str, Asset]] = {
+    asset.symbol: asset for asset in (BTC, ETH, USDT, USDC, SOL, XRP, XLM, ATOM, TON)
+}
 
 
 def asset_of(symbol: str) -> Asset:

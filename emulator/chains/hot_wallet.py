@@ -12,7 +12,7 @@ from emulator.chains.index import Coin
 from emulator.chains.script import script_of
 from emulator.chains.signing import Key, OwnedCoin, build_payment
 from emulator.chains.transaction import OutPoint, TxOut
-from emulator.venues.chain_port import Deposit
+from emulator.venues.engine.chain_port import Deposit
 
 WITHDRAWAL_FEE_RATE = 5  # sat/vB the venue pays; what it charges is the venue's own affair
 
@@ -40,11 +40,13 @@ class HotWallet:
         with self._chain.lock:
             return sum(owned.coin.output.amount_sat for owned in self._coins())
 
-    def pay(self, address: str, amount_sat: int) -> str:
+    def pay(self, address: str, amount_sat: int, tag: str = "", /) -> str:
         """Pay from confirmed coins and own unconfirmed change; returns the txid.
 
-        Raises ValueError with the reason: bad address, not enough coins, or what the mempool refused.
+        Raises ValueError with the reason: bad address, a tag, not enough coins, or what the mempool refused.
         """
+        if tag:
+            raise ValueError(f"expected no tag on this chain, found {tag!r}")
         script = script_of(address)
         with self._chain.lock:
             outputs = [TxOut(amount_sat, script)]

@@ -30,7 +30,7 @@ class Funded:
 
     def __init__(self, account: Any, directory: Path, *amounts: int) -> None:
         self.account, self.descriptor = account, account.descriptor
-        self.chain = PaperChain()
+        self.chain = PaperChain(account=account)
         self.directory = directory
         self.wallet = self.open()
         for number, amount in enumerate(amounts):

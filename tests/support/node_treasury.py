@@ -307,7 +307,7 @@ def _open_account(bench: NodeBench, name: str, keys: Mapping[str, tuple[str, str
             {"key": keys["read"][0], "secret": keys["read"][1], "transfer": False},
             {"key": keys["withdraw"][0], "secret": keys["withdraw"][1], "withdraw": True},
         ],
-        futures={"BTC": COLLATERAL, "USDT": "0"},
+        wallets={"futures": {"BTC": COLLATERAL, "USDT": "0"}},
         positions=[{"symbol": "BTCUSDT", "quantity": "0.1", "entry_price": "89000", "leverage": 20}],
     )
 

@@ -1,17 +1,25 @@
 """A chain on paper for wallet tests: blocks and a mempool as lists, behind the calls a backend answers.
 
-Nothing is validated. It counts what it is asked, and a test may make it lie.
+Nothing is validated, but what spends coins of the account in its hands is signed. It counts what it is
+asked, and a test may make it lie.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from tests.support.bitcoin_keys import TestAccount
 from vault.bitcoin.backends.base import BlockRef, HistoryEntry, TxStatus
+from vault.bitcoin.descriptor import PlaceFinder
+from vault.bitcoin.finalise import opened
+from vault.bitcoin.sighash import SighashParts
 from vault.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 
+# Anybody may spend such an output (OP_TRUE), with nothing at all.
+ANYONE = b"\x51"
+PLACES_OF_ACCOUNT = 100
 COINBASE = OutPoint("00" * 32, 0xFFFFFFFF)
 
 
@@ -41,21 +49,28 @@ class PaperChain:
     mempool: list[str] = field(default_factory=list)
     store: dict[str, Transaction] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
+    account: TestAccount | None = None
     _forks: int = 0
 
     def __post_init__(self) -> None:
         self._touched: dict[bytes, list[str]] = {}
         self._made: dict[OutPoint, bytes] = {}
+        self._finder = PlaceFinder(self.account.descriptor, PLACES_OF_ACCOUNT) if self.account else None
         if not self.blocks:
             self.mine()
 
     # -- what happens
 
     def add(self, transaction: Transaction) -> str:
-        """A transaction into the mempool."""
+        """A transaction into the mempool; signed where it spends coins of the account alone."""
+        return self.add_as_it_is(self.signed(transaction))
+
+    def add_as_it_is(self, transaction: Transaction) -> str:
+        """A transaction into the mempool, signed or not."""
         txid = transaction.txid
-        if txid not in self.store:
-            self.store[txid] = transaction
+        known = txid in self.store
+        self.store[txid] = transaction  # the id says nothing about witnesses
+        if not known:
             scripts = {
                 self._made[each.outpoint] for each in transaction.inputs if each.outpoint in self._made
             }
@@ -67,6 +82,31 @@ class PaperChain:
         if txid not in self.mempool:
             self.mempool.append(txid)
         return txid
+
+    def signed(self, transaction: Transaction) -> Transaction:
+        """The same, its inputs opened; as it is where the account does not own all it spends."""
+        points = [each.outpoint for each in transaction.inputs]
+        if not all(point in self._made for point in points):
+            return transaction
+        spent = [self.store[point.txid].outputs[point.vout] for point in points]
+        parts = SighashParts.of(transaction, spent)
+        opened_inputs = [
+            self._opened(number, each, parts, spent[number]) for number, each in enumerate(transaction.inputs)
+        ]
+        return replace(transaction, inputs=tuple(opened_inputs))
+
+    def _opened(self, number: int, tx_in: TxIn, parts: SighashParts, spent: TxOut) -> TxIn:
+        if spent.script == ANYONE:
+            return replace(tx_in, script_sig=b"", witness=())
+        account = self.account
+        place = self._finder.find(spent.script, None) if self._finder else None
+        if account is None or place is None:
+            return tx_in
+        digest = parts.digest(number, place.script_code)
+        signers = [key.cosigner for key in place.keys if key.cosigner < place.threshold]
+        signatures = [account.sign_digest(place.change, place.index, digest, each) for each in signers]
+        script_sig, witness = opened(place, signatures)
+        return replace(tx_in, script_sig=script_sig, witness=witness)
 
     def mine(self, *transactions: Transaction, everything: bool = True) -> BlockRef:
         """A block with these transactions and, unless told otherwise, the mempool."""
@@ -134,6 +174,9 @@ class PaperChain:
             for script in scripts
         )
 
+    def prove(self, entries: Sequence[HistoryEntry]) -> None:
+        self._count("prove", len(entries))
+
     def raw_transaction(self, txid: str) -> bytes | None:
         return self.raw_transactions([txid])[0]
 
@@ -149,3 +192,6 @@ class PaperChain:
         height, block_hash = where
         depth = 0 if height is None else len(self.blocks) - height
         return TxStatus(True, height is not None, height, depth, block_hash)
+
+    def final_status(self, txid: str) -> TxStatus:
+        return self.transaction_status(txid)

@@ -37,7 +37,7 @@ IMPORTED = (
     "trezorlib.transport.udp", "vault.bitcoin.verify", "vault.bitcoin.wallet.watch", "vault.cli.edge",
     "vault.device.session", "vault.markets.binance", "vault.policy.document", "vault.policy.engine",
     "vault.risk.assess", "vault.treasury.desk", "vault.treasury.devices", "vault.treasury.overview",
-    "vault.treasury.setup", "vault.treasury.venue_requests", "vault.venues.binance",
+    "vault.treasury.setup", "vault.treasury.venue_requests", "vault.venues.binance.account",
     "vault.venues.client",
 )  # fmt: skip
 

@@ -15,7 +15,8 @@ from vault.model import MarginAccount
 from vault.money import Amount
 
 Role = Literal["read", "withdraw"]
-VenueWallet = Literal["spot", "futures"]
+VenueWallet = str
+"""A wallet of an account in the exchange's own words (`vault.venues.routes`)."""
 WithdrawalState = Literal["processing", "sent", "completed", "refused", "cancelled"]
 
 
@@ -66,11 +67,14 @@ class DepositStatus:
     confirmations: int
     required_confirmations: int
     raw_status: str
+    tag: str = ""
+    applied_at: datetime | None = None
+    credited_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SpotBalance:
-    """An asset in the venue's spot wallet: `free` can be withdrawn, `locked` cannot."""
+    """An asset in the wallet that withdrawals leave from: `free` can be withdrawn, `locked` cannot."""
 
     asset: str
     free: Amount
@@ -80,25 +84,59 @@ class SpotBalance:
 
 @dataclass(frozen=True, slots=True)
 class KeyPermissions:
-    """What one API key may do at the venue; None where the venue does not say."""
+    """What one API key may do at the venue; None where the venue does not say.
+
+    `ip_list` are the addresses the key works from; a venue may say only whether there are any.
+    `withdraw_whitelist_on`: withdrawals go to the venue's own list of addresses alone.
+    """
 
     role: Role
     account_uid: str
-    can_read: bool
-    can_withdraw: bool
-    can_trade: bool
-    can_transfer: bool
-    ip_restricted: bool
+    can_read: bool | None
+    can_withdraw: bool | None
+    can_trade: bool | None
+    can_transfer: bool | None
+    ip_restricted: bool | None
     created_at: datetime | None
+    ip_list: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+    withdraw_whitelist_on: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WhitelistEntry:
+    """One address the venue lets withdrawals go to; "" where the entry is for any asset or network.
+
+    `name` is what the venue calls it (at kraken the key that a withdrawal names). None: not said.
+    """
+
+    asset: str
+    network: str
+    address: str
+    tag: str
+    name: str
+    verified: bool | None
+    usable_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldStatus:
+    """Withdrawals held back after a security change: until when; all None where the venue does not say."""
+
+    held: bool | None
+    until: datetime | None
+    reason: str
+    observed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class WithdrawRequest:
     """A withdrawal from the spot wallet to a chain address.
 
-    `amount` is gross: what leaves the wallet, the venue's fee included. `not_after` bounds how late
-    the request may still be sent; the venue can accept it until `not_after` plus the receive window,
-    by its own clock. `bitcoin_network` is the network the address must belong to.
+    `amount` is gross: what leaves the wallet, the venue's fee included. `fee` is the part of it that was
+    planned as the venue's; where the venue adds its fee to what we ask for, another fee is refused.
+    `not_after` bounds how late the request may still be sent; the venue can accept it until `not_after`
+    plus the receive window, by its own clock. `bitcoin_network` is the network the address must belong to.
     """
 
     client_id: str
@@ -109,6 +147,7 @@ class WithdrawRequest:
     tag: str
     bitcoin_network: str
     not_after: datetime
+    fee: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +161,10 @@ class WithdrawReceipt:
 
 @dataclass(frozen=True, slots=True)
 class WithdrawalStatus:
-    """A withdrawal in the venue's history; `amount` is what the address receives, `fee` what was kept."""
+    """A withdrawal in the venue's history; `amount` is what the address receives, `fee` what was kept.
+
+    `client_id` is "" where the venue knows none. Of its times those that the venue says.
+    """
 
     state: WithdrawalState
     venue_id: str
@@ -135,6 +177,8 @@ class WithdrawalStatus:
     network: str
     applied_at: datetime
     raw_status: str
+    tag: str = ""
+    completed_at: datetime | None = None
 
     @property
     def gross(self) -> Amount:
@@ -144,7 +188,7 @@ class WithdrawalStatus:
 
 @dataclass(frozen=True, slots=True)
 class WithdrawalSearch:
-    """The history asked for one client id.
+    """The history asked for one request: by its client id, or by its details where the venue has no ids.
 
     `answered_at` is the venue's clock read before the history was asked, so the answer is at least
     that young. `covers_until` = answered_at - history lag - receive window: a request whose `not_after`
@@ -154,6 +198,7 @@ class WithdrawalSearch:
     found: WithdrawalStatus | None
     answered_at: datetime
     covers_until: datetime
+    matched_by: Literal["client_id", "details"] = "client_id"
 
     def proves_absence(self, not_after: datetime) -> bool:
         """True when nothing was found and nothing sent up to `not_after` can still appear."""
@@ -235,8 +280,16 @@ class Venue(ABC):
         """What the key of that role may do."""
 
     @abstractmethod
+    def whitelist(self) -> tuple[WhitelistEntry, ...] | None:
+        """The venue's own list of addresses for withdrawals; None: it cannot say."""
+
+    @abstractmethod
+    def holds(self) -> HoldStatus:
+        """Whether withdrawals are held back after a security change."""
+
+    @abstractmethod
     def spot_balance(self, asset: str) -> SpotBalance:
-        """What the spot wallet holds of an asset."""
+        """What the wallet that withdrawals leave from holds of an asset."""
 
     @abstractmethod
     def network_info(self, asset: str, network: str) -> WithdrawNetwork:
@@ -259,8 +312,8 @@ class Venue(ABC):
         """Withdraw, once."""
 
     @abstractmethod
-    def search_withdrawal(self, client_id: str, since: datetime) -> WithdrawalSearch:
-        """The withdrawal of that client id, or proof material that there is none."""
+    def search_withdrawal(self, request: WithdrawRequest, since: datetime) -> WithdrawalSearch:
+        """What the venue recorded of that request, or proof material that there is nothing."""
 
     @abstractmethod
     def find_deposit(

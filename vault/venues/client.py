@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         ClockReading,
         DepositAddress,
         DepositStatus,
+        HoldStatus,
         InternalTransfer,
         InternalTransferReceipt,
         InternalTransferSearch,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         RawAnswer,
         Role,
         SpotBalance,
+        WhitelistEntry,
         WithdrawalSearch,
         WithdrawalStatus,
         WithdrawNetwork,
@@ -126,8 +128,16 @@ class VenueClient:
         """What the key of that role may do."""
         return cast("KeyPermissions", self._call(venue, "permissions", protocol.RoleArguments(role)))
 
+    def whitelist(self, venue: str) -> tuple[WhitelistEntry, ...] | None:
+        """The venue's own list of addresses for withdrawals; None: it cannot say."""
+        return cast("protocol.Whitelist", self._call(venue, "whitelist", protocol.NoArguments())).entries
+
+    def holds(self, venue: str) -> HoldStatus:
+        """Whether withdrawals are held back after a security change."""
+        return cast("HoldStatus", self._call(venue, "holds", protocol.NoArguments()))
+
     def spot_balance(self, venue: str, asset: str) -> SpotBalance:
-        """What the spot wallet holds."""
+        """What the wallet that withdrawals leave from holds."""
         return cast("SpotBalance", self._call(venue, "spot_balance", protocol.AssetArguments(asset)))
 
     def network_info(self, venue: str, asset: str, network: str) -> WithdrawNetwork:
@@ -147,14 +157,16 @@ class VenueClient:
         arguments = protocol.DepositArguments(asset, network, txid, address, since)
         return cast("protocol.FoundDeposit", self._call(venue, "find_deposit", arguments)).deposit
 
-    def search_withdrawal(self, venue: str, client_id: str, since: datetime) -> WithdrawalSearch:
-        """The history for one client id, with what it proves (`WithdrawalSearch.proves_absence`)."""
-        arguments = protocol.WithdrawalSearchArguments(client_id, since)
+    def search_withdrawal(self, venue: str, request: WithdrawRequest, since: datetime) -> WithdrawalSearch:
+        """The history for one request, with what it proves (`WithdrawalSearch.proves_absence`)."""
+        arguments = protocol.WithdrawalSearchArguments(request, since)
         return cast("WithdrawalSearch", self._call(venue, "search_withdrawal", arguments))
 
-    def find_withdrawal(self, venue: str, client_id: str, since: datetime) -> WithdrawalStatus | None:
-        """The withdrawal of that client id; None says only that the history does not show it yet."""
-        return self.search_withdrawal(venue, client_id, since).found
+    def find_withdrawal(
+        self, venue: str, request: WithdrawRequest, since: datetime
+    ) -> WithdrawalStatus | None:
+        """What was recorded of that request; None says only that the history does not show it yet."""
+        return self.search_withdrawal(venue, request, since).found
 
     def find_internal_transfer(
         self, venue: str, transfer: InternalTransfer, since: datetime

@@ -17,6 +17,7 @@ from vault.venues.base import (
     ClockReading,
     DepositAddress,
     DepositStatus,
+    HoldStatus,
     InternalTransfer,
     InternalTransferReceipt,
     InternalTransferSearch,
@@ -24,6 +25,7 @@ from vault.venues.base import (
     RawAnswer,
     Role,
     SpotBalance,
+    WhitelistEntry,
     WithdrawalSearch,
     WithdrawNetwork,
     WithdrawReceipt,
@@ -82,7 +84,7 @@ class WithdrawArguments:
 
 @dataclass(frozen=True, slots=True)
 class WithdrawalSearchArguments:
-    client_id: str
+    request: WithdrawRequest
     since: datetime
 
 
@@ -100,6 +102,13 @@ class FoundDeposit:
 
 
 @dataclass(frozen=True, slots=True)
+class Whitelist:
+    """A venue's list of addresses, None where it cannot say."""
+
+    entries: tuple[WhitelistEntry, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One row of the table: types of arguments and result, and whether it changes anything.
 
@@ -113,19 +122,24 @@ class Call:
 
 
 CALLS: Final[dict[str, Call]] = {
-    "read_account": Call(NoArguments, MarginAccount, sends=False, requests=16),
+    "read_account": Call(NoArguments, MarginAccount, sends=False, requests=24),
     "read_clock": Call(NoArguments, ClockReading, sends=False, requests=1),
-    "permissions": Call(RoleArguments, KeyPermissions, sends=False, requests=2),
+    "permissions": Call(RoleArguments, KeyPermissions, sends=False, requests=4),
+    "whitelist": Call(NoArguments, Whitelist, sends=False, requests=3),
+    "holds": Call(NoArguments, HoldStatus, sends=False, requests=3),
     "spot_balance": Call(AssetArguments, SpotBalance, sends=False, requests=3),
-    "network_info": Call(NetworkArguments, WithdrawNetwork, sends=False, requests=2),
-    "deposit_address": Call(NetworkArguments, DepositAddress, sends=False, requests=2),
-    "find_deposit": Call(DepositArguments, FoundDeposit, sends=False, requests=2),
+    "network_info": Call(NetworkArguments, WithdrawNetwork, sends=False, requests=4),
+    "deposit_address": Call(NetworkArguments, DepositAddress, sends=False, requests=4),
+    "find_deposit": Call(DepositArguments, FoundDeposit, sends=False, requests=4),
     "public": Call(PublicArguments, RawAnswer, sends=False, requests=1),
-    "transfer_internal": Call(TransferArguments, InternalTransferReceipt, sends=True, requests=3),
-    "find_internal_transfer": Call(TransferSearchArguments, InternalTransferSearch, sends=False, requests=3),
-    "withdraw": Call(WithdrawArguments, WithdrawReceipt, sends=True, requests=4),
-    "search_withdrawal": Call(WithdrawalSearchArguments, WithdrawalSearch, sends=False, requests=3),
+    "transfer_internal": Call(TransferArguments, InternalTransferReceipt, sends=True, requests=4),
+    "find_internal_transfer": Call(TransferSearchArguments, InternalTransferSearch, sends=False, requests=4),
+    "withdraw": Call(WithdrawArguments, WithdrawReceipt, sends=True, requests=6),
+    "search_withdrawal": Call(WithdrawalSearchArguments, WithdrawalSearch, sends=False, requests=4),
 }
+
+# Results that are no JSON object of their own are wrapped in one.
+WRAPPED: Final = (FoundDeposit, Whitelist)
 
 
 def error_object(error: VaultError) -> dict[str, Any]:

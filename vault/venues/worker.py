@@ -24,15 +24,17 @@ from vault.codec import decode, encode
 from vault.config import VenueSettings
 from vault.errors import OutcomeUnknownError, SecretError, VaultError, VenueError
 from vault.secrets import CRYPTFILE_PASSWORD, Secret, read_secret, venue_secret_names
-from vault.venues.base import Role, Venue
-from vault.venues.binance import Binance
-from vault.venues.connection import Connection
-from vault.venues.protocol import CALLS, READY, FoundDeposit, error_object
+from vault.venues.base import Role
+from vault.venues.common.account import ExchangeAccount
+from vault.venues.common.kinds import account_kind
+from vault.venues.line.connection import Connection
+from vault.venues.line.pace import Pacers
+from vault.venues.protocol import CALLS, READY, WRAPPED, error_object
+from vault.venues.traits import traits_of
 
 Lane = tuple[str, str, str]
 """Treasury, settings, role: who may share a connection."""
 
-VENUES: Final = {"binance": Binance}
 # Connections of one account and role at once: enough for a collection, few enough for a hanging venue.
 MAX_BUSY: Final = 4
 PARENT_CHECK_SECONDS: Final = 1.0
@@ -43,11 +45,12 @@ class Lanes:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._pacers = Pacers()
         self._free = threading.Condition()
         self._idle: dict[Lane, list[Connection]] = {}
         self._busy: dict[Lane, int] = {}
         self._keyring = threading.Lock()  # a keyring backend need not be thread safe
-        self._keys: dict[Lane, tuple[Secret, Secret]] = {}
+        self._keys: dict[Lane, dict[str, Secret]] = {}
 
     @contextmanager
     def lend(self, treasury_id: str, settings: VenueSettings, role: Role | None) -> Iterator[Connection]:
@@ -63,8 +66,11 @@ class Lanes:
             connection = idle.pop() if idle else None
         try:
             if connection is None:
-                keys = None if role is None else self._read_keys(lane, treasury_id, settings.name, role)
-                connection = Connection(settings, keys, self._clock)
+                keys = None if role is None else self._read_keys(lane, treasury_id, settings, role)
+                kind = account_kind(settings.exchange)
+                connection = Connection(
+                    settings, keys, self._clock, kind.endpoints(), beside=kind.BESIDE, pacers=self._pacers
+                )
             yield connection
             with self._free:
                 idle.append(connection)
@@ -78,11 +84,17 @@ class Lanes:
                 self._busy[lane] -= 1
                 self._free.notify()
 
-    def _read_keys(self, lane: Lane, treasury_id: str, name: str, role: Role) -> tuple[Secret, Secret]:
+    def _read_keys(
+        self, lane: Lane, treasury_id: str, settings: VenueSettings, role: Role
+    ) -> dict[str, Secret]:
+        parts = traits_of(settings.exchange).secrets
         with self._keyring:
             if lane not in self._keys:
                 try:
-                    key, secret = (read_secret(treasury_id, item) for item in venue_secret_names(name, role))
+                    names = venue_secret_names(settings.name, role, parts)
+                    keys = {
+                        part: read_secret(treasury_id, name) for part, name in zip(parts, names, strict=True)
+                    }
                 except VaultError:
                     raise
                 except Exception as error:  # noqa: BLE001  backends raise what they like; nothing was sent
@@ -91,7 +103,7 @@ class Lanes:
                         f"the keyring cannot be read ({type(error).__name__})",
                         hint=f"Unlock it first; for an encrypted file set {CRYPTFILE_PASSWORD}.",
                     ) from None
-                self._keys[lane] = (key, secret)
+                self._keys[lane] = keys
             return self._keys[lane]
 
 
@@ -119,8 +131,8 @@ class Worker:
             arguments: Any = decode(request.get("args"), call.arguments, what="args")
             values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(arguments)}
             result = getattr(venue, str(request["call"]))(**values)
-            if call.result is FoundDeposit:
-                result = FoundDeposit(result)
+            if call.result in WRAPPED:
+                result = call.result(result)
             return {"id": number, "ok": encode(result)}
         except VaultError as error:
             return {"id": number, "error": error_object(error)}
@@ -130,13 +142,13 @@ class Worker:
             failure = kind("worker_fault", f"the worker failed with {type(error).__name__}")
             return {"id": number, "error": error_object(failure)}
 
-    def _venue(self, request: dict[str, Any]) -> Venue:
+    def _venue(self, request: dict[str, Any]) -> ExchangeAccount:
         try:
             settings = VenueSettings.model_validate_json(json.dumps(request.get("venue")))
         except ValueError:
             raise VenueError("bad_request", "expected the settings of a venue account") from None
         treasury_id = str(request.get("treasury_id"))
-        return VENUES[settings.exchange](
+        return account_kind(settings.exchange)(
             settings, lambda role: self._lanes.lend(treasury_id, settings, role), self._clock
         )
 

@@ -1,14 +1,36 @@
-"""Every Binance endpoint that is emulated, as one table."""
+"""Every Binance endpoint that is emulated, as one exchange."""
 
 from __future__ import annotations
 
-from emulator.venues.binance import routes_api, routes_fapi, routes_fapi_account, routes_sapi
+from emulator.venues.binance import (
+    routes_api,
+    routes_dapi,
+    routes_fapi,
+    routes_fapi_account,
+    routes_papi,
+    routes_sapi,
+    routes_sapi_money,
+)
 from emulator.venues.binance.auth import authenticate, parameters
-from emulator.venues.dispatch import Dispatcher
-from emulator.venues.venue import Venue
+from emulator.venues.binance.dialect import BinanceDialect
+from emulator.venues.binance.feeds import FEEDS, LISTEN_KEY_ROUTES
+from emulator.venues.binance.profile import PROFILE
+from emulator.venues.serving.exchange import Exchange
+
+# What goes stale together: the account's margin and the prices it is judged by.
+STALE_PATHS = ("/account", "/balance", "/positionRisk", "/getUserAsset", "/premiumIndex")
 
 
-def binance(venue: Venue) -> Dispatcher:
-    """The dispatcher of a Binance-shaped venue."""
-    routes = (*routes_api.ROUTES, *routes_fapi.ROUTES, *routes_fapi_account.ROUTES, *routes_sapi.ROUTES)
-    return Dispatcher(venue, {(r.method, r.path): r for r in routes}, authenticate, parameters)
+def binance() -> Exchange:
+    """Binance: spot, USDⓈ-M and COIN-M futures, portfolio margin, wallet."""
+    routes = (
+        *routes_api.ROUTES,
+        *routes_fapi.ROUTES,
+        *routes_fapi_account.ROUTES,
+        *routes_dapi.ROUTES,
+        *routes_papi.ROUTES,
+        *routes_sapi.ROUTES,
+        *routes_sapi_money.ROUTES,
+        *LISTEN_KEY_ROUTES,
+    )
+    return Exchange(PROFILE, BinanceDialect(), routes, authenticate, parameters, STALE_PATHS, feeds=FEEDS)

@@ -5,23 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from emulator.venues.book import Book
-from emulator.venues.errors import VenueError, bad_symbol
-from emulator.venues.exact import ZERO, exact, fixed
-from emulator.venues.market import HOUR_MS, SymbolMarket
-from emulator.venues.routing import Call, within
-from emulator.venues.wire import Json
+from emulator.venues.engine.book import Book
+from emulator.venues.engine.exact import ZERO, exact, fixed
+from emulator.venues.engine.market import HOUR_MS, SymbolMarket
+from emulator.venues.engine.refusals import Reason, Refusal
+from emulator.venues.serving.errors import VenueError
+from emulator.venues.serving.routing import Call, within
+from emulator.venues.serving.wire import Json
 
 DAY_MS = 24 * HOUR_MS
 INTERVALS = {"1h": HOUR_MS}
 HUNDRED = Decimal(100)
 
 
-def symbol_market(call: Call, name: str = "symbol") -> SymbolMarket:
-    """The market of the `symbol` parameter; raises VenueError -1102 or -1121."""
-    found = call.venue.market.symbols.get(call.need(name))
-    if found is None:
-        raise bad_symbol()
+def linear_market(call: Call, name: str = "symbol") -> SymbolMarket:
+    """The USDT pair a parameter names; raises Refusal MISSING_PARAMETER or UNKNOWN_SYMBOL."""
+    return _of_kind(call, name, inverse=False)
+
+
+def inverse_market(call: Call, name: str = "symbol") -> SymbolMarket:
+    """The coin-margined contract a parameter names; raises as `linear_market`."""
+    return _of_kind(call, name, inverse=True)
+
+
+def _of_kind(call: Call, name: str, *, inverse: bool) -> SymbolMarket:
+    found = call.contract(name)
+    if found.inverse is not inverse:
+        raise Refusal(Reason.UNKNOWN_SYMBOL, symbol=found.symbol)
     return found
 
 

@@ -7,13 +7,14 @@ from decimal import Decimal
 from emulator.venues.binance.market_payloads import (
     candle_rows,
     depth_payload,
-    symbol_market,
+    linear_market,
     ticker_payload,
 )
-from emulator.venues.exact import ZERO, fixed, plain
-from emulator.venues.market import SymbolMarket
-from emulator.venues.routing import Call, Route, Security
-from emulator.venues.wire import Json
+from emulator.venues.binance.profile import SPOT
+from emulator.venues.engine.exact import ZERO, fixed, plain
+from emulator.venues.engine.market import SymbolMarket
+from emulator.venues.serving.routing import Call, Route, Security
+from emulator.venues.serving.wire import Json
 
 SPOT_TICK = Decimal("0.01")
 SPOT_STEP = Decimal("0.00001")
@@ -35,7 +36,7 @@ def exchange_info(call: Call) -> Json:
             {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}
         ],
         "exchangeFilters": [],
-        "symbols": [_symbol(market) for market in call.venue.market.symbols.values()],
+        "symbols": [_symbol(market) for market in call.venue.market.spot()],
     }
 
 
@@ -80,7 +81,7 @@ def _symbol(market: SymbolMarket) -> Json:
 def account(call: Call) -> Json:
     """`GET /api/v3/account`; locked stays zero because nothing here places orders."""
     mine = call.account
-    touched = [moment for place, moment in mine.updated_ms.items() if place.startswith("spot:")]
+    touched = [moment for place, moment in mine.updated_ms.items() if place.startswith(f"{SPOT}:")]
     return {
         "makerCommission": 10,
         "takerCommission": 10,
@@ -101,7 +102,7 @@ def account(call: Call) -> Json:
         "updateTime": max(touched, default=0),
         "accountType": "SPOT",
         "balances": [
-            {"asset": coin, "free": fixed(mine.spot.get(coin, ZERO)), "locked": fixed(ZERO)}
+            {"asset": coin, "free": fixed(mine.held(SPOT, coin)), "locked": fixed(ZERO)}
             for coin in call.venue.coins
         ],
         "permissions": ["SPOT"],
@@ -110,15 +111,15 @@ def account(call: Call) -> Json:
 
 
 def depth(call: Call) -> Json:
-    market = symbol_market(call)
+    market = linear_market(call)
     book = market.order_book(call.limit(100, 5000), SPOT_TICK)
     return {"lastUpdateId": market.update_id, **depth_payload(book, 8)}
 
 
 def ticker_24h(call: Call) -> Json:
     if "symbol" not in call.params:
-        return [_ticker(market, call) for market in call.venue.market.symbols.values()]
-    return _ticker(symbol_market(call), call)
+        return [_ticker(market, call) for market in call.venue.market.spot()]
+    return _ticker(linear_market(call), call)
 
 
 def _ticker(market: SymbolMarket, call: Call) -> Json:
@@ -137,13 +138,13 @@ def _ticker(market: SymbolMarket, call: Call) -> Json:
 def price(call: Call) -> Json:
     """`GET /api/v3/ticker/price`; all symbols when none is asked for."""
     if "symbol" in call.params:
-        market = symbol_market(call)
+        market = linear_market(call)
         return {"symbol": market.symbol, "price": fixed(market.last)}
-    return [{"symbol": m.symbol, "price": fixed(m.last)} for m in call.venue.market.symbols.values()]
+    return [{"symbol": m.symbol, "price": fixed(m.last)} for m in call.venue.market.spot()]
 
 
 def klines(call: Call) -> Json:
-    return candle_rows(call, symbol_market(call), plain)
+    return candle_rows(call, linear_market(call), plain)
 
 
 ROUTES = (

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from emulator.venues.binance.margin import margin_rate
 from emulator.venues.binance.market_payloads import (
     HUNDRED,
     candle_rows,
     depth_payload,
-    symbol_market,
+    linear_market,
     ticker_payload,
 )
 from emulator.venues.binance.routes_api import ping, server_time
-from emulator.venues.errors import VenueError, bad_symbol
-from emulator.venues.exact import ONE, exact, fixed, plain
-from emulator.venues.margin import margin_rate
-from emulator.venues.market import SymbolMarket
-from emulator.venues.routing import Call, Route, within
-from emulator.venues.wire import Json
+from emulator.venues.engine.exact import ONE, exact, fixed, plain
+from emulator.venues.engine.market import SymbolMarket
+from emulator.venues.engine.refusals import Reason, Refusal
+from emulator.venues.serving.errors import VenueError
+from emulator.venues.serving.routing import Call, Route, within
+from emulator.venues.serving.wire import Json
 
 PERPETUAL_DELIVERY_MS = 4_133_404_800_000
 ONBOARD_MS = 1_569_398_400_000
@@ -35,9 +36,9 @@ def exchange_info(call: Call) -> Json:
         "exchangeFilters": [],
         "assets": [
             {"asset": asset, "marginAvailable": True, "autoAssetExchange": "0"}
-            for asset in call.venue.asset_rules
+            for asset in call.venue.collateral
         ],
-        "symbols": [_symbol(market) for market in call.venue.market.symbols.values()],
+        "symbols": [_symbol(market) for market in call.venue.market.linear()],
     }
 
 
@@ -87,11 +88,11 @@ def _symbol(market: SymbolMarket) -> Json:
 
 def premium_index(call: Call) -> Json:
     if "symbol" in call.params:
-        return _premium(symbol_market(call), call)
-    return [_premium(market, call) for market in call.venue.market.symbols.values()]
+        return premium(linear_market(call), call)
+    return [premium(market, call) for market in call.venue.market.linear()]
 
 
-def _premium(market: SymbolMarket, call: Call) -> Json:
+def premium(market: SymbolMarket, call: Call) -> dict[str, Json]:
     return {
         "symbol": market.symbol,
         "markPrice": fixed(market.mark),
@@ -106,7 +107,7 @@ def _premium(market: SymbolMarket, call: Call) -> Json:
 
 def funding_rate(call: Call) -> Json:
     """`GET /fapi/v1/fundingRate`, oldest first; without a start the newest `limit` points."""
-    wanted = [symbol_market(call)] if "symbol" in call.params else list(call.venue.market.symbols.values())
+    wanted = [linear_market(call)] if "symbol" in call.params else call.venue.market.linear()
     window, limit = call.window(), call.limit(100, 1000)
     points = sorted(
         (point.time_ms, market.symbol, point)
@@ -135,12 +136,12 @@ def funding_info(call: Call) -> Json:
             "fundingIntervalHours": market.funding_hours,
             "disclaimer": False,
         }
-        for market in call.venue.market.symbols.values()
+        for market in call.venue.market.linear()
     ]
 
 
 def open_interest(call: Call) -> Json:
-    market = symbol_market(call)
+    market = linear_market(call)
     return {
         "symbol": market.symbol,
         "openInterest": fixed(market.open_interest, 3),
@@ -150,7 +151,7 @@ def open_interest(call: Call) -> Json:
 
 def open_interest_history(call: Call) -> Json:
     """`GET /futures/data/openInterestHist`: the recorded points, whatever period is asked for."""
-    market = symbol_market(call)
+    market = linear_market(call)
     if call.need("period") not in PERIODS:
         raise VenueError(-1130, "Data sent for parameter 'period' is not valid.")
     window = call.window()
@@ -167,7 +168,7 @@ def open_interest_history(call: Call) -> Json:
 
 
 def depth(call: Call) -> Json:
-    market = symbol_market(call)
+    market = linear_market(call)
     asked = call.limit(500, 1000)
     if asked not in DEPTH_LIMITS:
         raise VenueError(-4021, f"Depth limit must be one of {', '.join(map(str, DEPTH_LIMITS))}.")
@@ -179,16 +180,15 @@ def depth(call: Call) -> Json:
 def ticker_24h(call: Call) -> Json:
     now = call.venue.clock.now_ms()
     if "symbol" in call.params:
-        market = symbol_market(call)
+        market = linear_market(call)
         return ticker_payload(market, market.perp_volume, now, PRICE_PLACES)
     return [
-        ticker_payload(market, market.perp_volume, now, PRICE_PLACES)
-        for market in call.venue.market.symbols.values()
+        ticker_payload(market, market.perp_volume, now, PRICE_PLACES) for market in call.venue.market.linear()
     ]
 
 
 def klines(call: Call) -> Json:
-    return candle_rows(call, symbol_market(call), plain)
+    return candle_rows(call, linear_market(call), plain)
 
 
 @exact
@@ -196,7 +196,7 @@ def asset_index(call: Call) -> Json:
     """`GET /fapi/v1/assetIndex`: where the haircut of multi-asset mode is read from (bidBuffer)."""
     rows: dict[str, Json] = {}
     indexes = call.venue.market.indexes()
-    for asset, rule in call.venue.asset_rules.items():
+    for asset, rule in call.venue.collateral.items():
         index = indexes[asset]
         bid, ask = margin_rate(index, rule.haircut, ONE), margin_rate(index, rule.haircut, -ONE)
         rows[f"{asset}USD"] = {
@@ -216,7 +216,7 @@ def asset_index(call: Call) -> Json:
     if wanted is None:
         return list(rows.values())
     if wanted not in rows:
-        raise bad_symbol()
+        raise Refusal(Reason.UNKNOWN_SYMBOL, symbol=wanted)
     return rows[wanted]
 
 

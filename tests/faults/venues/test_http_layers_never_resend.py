@@ -13,9 +13,10 @@ from vault.clock import SystemClock
 from vault.config import VenueSettings
 from vault.errors import OutcomeUnknownError, VenueError
 from vault.secrets import Secret
-from vault.venues.connection import Connection
-from vault.venues.raw import Fields
-from vault.venues.transport import SendPermit
+from vault.venues.binance.account import Binance
+from vault.venues.line.connection import Connection
+from vault.venues.line.raw import Fields
+from vault.venues.line.transport import SendPermit
 
 
 class ScriptedServer:
@@ -98,7 +99,8 @@ def connection(server: ScriptedServer) -> Connection:
         url=f"http://127.0.0.1:{server.port}",
         timeout_seconds=1,
     )
-    return Connection(settings, (Secret("key-1"), Secret("secret-1")), SystemClock())
+    keys = {"key": Secret("key-1"), "secret": Secret("secret-1")}
+    return Connection(settings, keys, SystemClock(), Binance.endpoints())
 
 
 def send(connection: Connection) -> str:

@@ -45,7 +45,7 @@ def test_a_fault_after_the_send_is_unknown_and_sent_exactly_once(
     assert len(world.control.requests(method="POST", path=APPLY)) == 1
     assert len(world.withdrawals()) == recorded
     world.control.clear_faults()
-    search = world.client.search_withdrawal(ACCOUNT, "intent-0001", now() - timedelta(minutes=5))
+    search = world.client.search_withdrawal(ACCOUNT, world.request(), now() - timedelta(minutes=5))
     assert (search.found is not None) == bool(recorded)
     # Found or not, nothing is proven absent while the request could still be accepted or be hidden.
     assert not search.proves_absence(world.soon())
@@ -60,7 +60,7 @@ def test_a_held_request_that_is_recorded_later_is_unknown_and_then_found(world: 
     for _ in range(50):
         if world.withdrawals():
             break
-    found = world.client.find_withdrawal(ACCOUNT, "intent-0001", now() - timedelta(minutes=5))
+    found = world.client.find_withdrawal(ACCOUNT, world.request(), now() - timedelta(minutes=5))
     assert found is not None
     assert found.gross == Amount.parse("0.25", BTC)
     assert len(world.control.requests(method="POST", path=APPLY)) == 1
@@ -115,7 +115,7 @@ def test_a_clock_beyond_the_bound_is_refused_before_anything_is_sent(world: Any)
 def test_a_timestamp_that_the_venue_refuses_is_not_retried(world: Any) -> None:
     world.control.clock(offset_ms=-60_000, announced_skew_ms=60_000)
     with pytest.raises(VenueError) as caught:
-        world.client.find_withdrawal(ACCOUNT, "intent-0001", now() - timedelta(minutes=5))
+        world.client.find_withdrawal(ACCOUNT, world.request(), now() - timedelta(minutes=5))
     assert caught.value.code == "venue.refused"
     assert caught.value.details["venue_code"] == "-1021"
     assert len(world.control.requests(path="/api/v3/account")) == 1
@@ -189,7 +189,7 @@ def test_a_worker_killed_during_a_send_is_unknown_and_nothing_is_sent_again(worl
     assert [getattr(error, "code", "") for error in failures] == ["unknown.no_answer"]
     world.control.clear_faults()
     # The next call has a new worker, which knows nothing of the old request.
-    assert world.client.find_withdrawal(ACCOUNT, "intent-0001", now() - timedelta(minutes=5)) is not None
+    assert world.client.find_withdrawal(ACCOUNT, world.request(), now() - timedelta(minutes=5)) is not None
     assert world.client.worker_pid != first
     assert len(world.control.requests(method="POST", path=APPLY)) == 1
 
@@ -199,16 +199,18 @@ def test_history_that_lags_proves_nothing_until_it_has_caught_up(world: Any) -> 
     request = world.request()
     world.client.withdraw(ACCOUNT, request)
     since = now() - timedelta(minutes=5)
-    hidden = world.client.search_withdrawal(ACCOUNT, request.client_id, since)
+    hidden = world.client.search_withdrawal(ACCOUNT, request, since)
     assert hidden.found is None
     assert not hidden.proves_absence(request.not_after)
     lag = timedelta(seconds=60, milliseconds=5000)
     assert hidden.covers_until == hidden.answered_at - lag
     world.control.tick()
-    assert world.client.find_withdrawal(ACCOUNT, request.client_id, since) is not None
+    assert world.client.find_withdrawal(ACCOUNT, request, since) is not None
 
 
 def test_absence_is_proven_once_the_window_has_closed(world: Any) -> None:
-    search = world.client.search_withdrawal(ACCOUNT, "never-sent", now() - timedelta(hours=1))
+    search = world.client.search_withdrawal(
+        ACCOUNT, world.request(client_id="never-sent"), now() - timedelta(hours=1)
+    )
     assert search.proves_absence(search.covers_until - timedelta(milliseconds=1))
     assert not search.proves_absence(search.covers_until)

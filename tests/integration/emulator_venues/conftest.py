@@ -1,13 +1,8 @@
-"""A venue on a real socket, a chain in memory behind it, and unmodified ccxt pointed at it.
-
-How ccxt is pointed at a local server: the host in every address of `exchange.urls["api"]` is rewritten.
-`proxyUrl` raises in this version, and `set_sandbox_mode` would put other addresses in their place.
-"""
+"""A venue on a real socket, a chain in memory behind it, and unmodified ccxt pointed at it."""
 
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from emulator.venues.control import VenueControl
-from emulator.venues.server import BinanceServer
+from emulator.venues.control.client import VenueControl
+from emulator.venues.serving.server import VenueServer
+from tests.support.ccxt_hosts import rewrite_hosts
 
 READ_KEY = {"key": "read-key", "secret": "read-secret", "transfer": False}
 TRADE_KEY = {"key": "transfer-key", "secret": "transfer-secret"}
@@ -28,13 +24,6 @@ WITHDRAW_KEY = {
 }
 FOREIGN_KEY = {"key": "far-key", "secret": "far-secret", "withdraw": True, "ip_list": ["203.0.113.7"]}
 UNIT = Path(__file__).resolve().parents[2] / "unit" / "emulator_venues" / "fake_chain.py"
-
-
-def rewrite_hosts(addresses: Any, url: str) -> Any:
-    """The same structure with every host replaced by that of `url`."""
-    if isinstance(addresses, dict):
-        return {name: rewrite_hosts(inner, url) for name, inner in addresses.items()}
-    return re.sub(r"^(https?|wss?)://[^/]+", url, addresses)
 
 
 @pytest.fixture
@@ -49,20 +38,19 @@ def chain() -> Any:
 
 
 @pytest.fixture
-def server(chain: Any) -> Iterator[BinanceServer]:
-    with BinanceServer(chain=chain) as running:
+def server(chain: Any) -> Iterator[VenueServer]:
+    with VenueServer("binance", chain=chain) as running:
         yield running
 
 
 @pytest.fixture
-def control(server: BinanceServer) -> VenueControl:
+def control(server: VenueServer) -> VenueControl:
     """The scenario's hand, one account: 1 BTC spot, 2 BTC and 1000 USDT futures, long 5 BTC at 80,000."""
     hand = VenueControl(server.url)
     hand.create_account(
         "main",
         keys=[READ_KEY, TRADE_KEY, WITHDRAW_KEY, FOREIGN_KEY],
-        spot={"BTC": "1"},
-        futures={"BTC": "2", "USDT": "1000"},
+        wallets={"spot": {"BTC": "1"}, "futures": {"BTC": "2", "USDT": "1000"}},
         positions=[{"symbol": "BTCUSDT", "quantity": "5", "entry_price": "80000", "leverage": 10}],
     )
     return hand
@@ -72,7 +60,7 @@ Connect = Callable[..., Any]
 
 
 @pytest.fixture
-def connect(server: BinanceServer, control: VenueControl) -> Iterator[Connect]:
+def connect(server: VenueServer, control: VenueControl) -> Iterator[Connect]:
     """A ccxt exchange of a key; `kind` is "binance" (spot and linear) or "binanceusdm"."""
     import ccxt
 

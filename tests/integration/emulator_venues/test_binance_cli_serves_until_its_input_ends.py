@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from emulator.venues.control import VenueControl
+from emulator.venues.control.client import VenueControl
 
-START = "import sys; from emulator.venues.cli import main; sys.exit(main([]))"
+START = "import sys; from emulator.venues.cli import main; sys.exit(main(['binance']))"
 
 
 def test_the_process_prints_its_address_and_ends_with_its_input(repo_root: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from emulator.venues.control import ControlError, VenueControl
-from emulator.venues.server import BinanceServer
+from emulator.venues.control.client import ControlError, VenueControl
+from emulator.venues.serving.server import VenueServer
 
 COLD = "bcrt1q" + "x" * 38
 APPLY = "withdraw/apply"
@@ -167,7 +167,7 @@ def test_a_request_held_before_the_venue_handles_it_is_recorded_when_released(
 def test_stopping_the_server_ends_what_it_holds(chain: Any) -> None:
     import http.client
 
-    with BinanceServer(chain=chain) as server:
+    with VenueServer("binance", chain=chain) as server:
         VenueControl(server.url).fault("hang_before", "/api/v3/ping", seconds="600")
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
         connection.request("GET", "/api/v3/ping")
@@ -222,7 +222,7 @@ def test_a_rejected_withdrawal_is_seen_as_failed(connect: Any, control: VenueCon
     withdraw(exchange)
     control.tick(3)
     assert exchange.fetch_withdrawals("BTC")[0]["status"] == "failed"
-    assert control.state("main")["spot"]["BTC"] == "1"
+    assert control.state("main")["wallets"]["spot"]["BTC"] == "1"
 
 
 def test_a_deposit_address_that_changes_under_the_client(connect: Any, control: VenueControl) -> None:
@@ -265,13 +265,13 @@ def test_control_refuses_floats_before_they_leave(control: VenueControl) -> None
 
 
 def test_time_can_work_by_itself(chain: Any) -> None:
-    with BinanceServer(chain=chain, tick_seconds=0.01) as server:
+    with VenueServer("binance", chain=chain, tick_seconds=0.01) as server:
         control = VenueControl(server.url)
-        control.create_account("main", spot={"BTC": "1"})
+        control.create_account("main", wallets={"spot": {"BTC": "1"}})
         account = server.venue.account("main")
         address = server.venue.deposit_address(account, "BTC", "BTC")
-        chain.receive(address, 5_000_000, confirmations=3)
+        chain.receive(address.address, 5_000_000, confirmations=3)
         for _ in range(1000):
-            if Decimal(control.state("main")["spot"]["BTC"]) == Decimal("1.05"):
+            if Decimal(control.state("main")["wallets"]["spot"]["BTC"]) == Decimal("1.05"):
                 return
         raise AssertionError("expected the deposit to be credited without a tick by hand")

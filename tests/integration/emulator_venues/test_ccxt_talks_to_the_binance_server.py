@@ -8,15 +8,15 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from emulator.venues.control import VenueControl
-from emulator.venues.server import BinanceServer
+from emulator.venues.control.client import VenueControl
+from emulator.venues.serving.server import VenueServer
 
 COLD = "bcrt1q" + "x" * 38
 HOUR = 3_600_000
 
 
 def test_every_address_of_ccxt_is_rewritten_and_proxy_url_is_no_way_in(
-    server: BinanceServer, connect: Any
+    server: VenueServer, connect: Any
 ) -> None:
     import ccxt
 
@@ -84,8 +84,8 @@ def test_transfer_there_and_back_and_its_history(connect: Any, control: VenueCon
     exchange.transfer("BTC", "0.12345678", "linear", "spot")
     exchange.transfer("BTC", "0.00000001", "spot", "linear")
     state = control.state("main")
-    assert state["spot"]["BTC"] == "1.12345677"
-    assert state["futures"]["BTC"] == "1.87654323"
+    assert state["wallets"]["spot"]["BTC"] == "1.12345677"
+    assert state["wallets"]["futures"]["BTC"] == "1.87654323"
     (out,) = exchange.fetch_transfers("BTC", params={"fromAccount": "swap"})
     assert (out["info"]["type"], out["info"]["amount"]) == ("UMFUTURE_MAIN", "0.12345678")
 
@@ -95,7 +95,7 @@ def test_transfer_beyond_the_margin_is_refused(connect: Any, control: VenueContr
 
     with pytest.raises(ccxt.BaseError, match="-5013"):
         connect("transfer").transfer("BTC", "1.48684211", "linear", "spot")
-    assert control.state("main")["futures"]["BTC"] == "2"
+    assert control.state("main")["wallets"]["futures"]["BTC"] == "2"
 
 
 def test_withdrawal_reaches_the_chain_with_its_client_id(
@@ -158,7 +158,7 @@ def test_deposit_goes_from_pending_to_credited_to_free(
         seen.append((int(deposit["info"]["status"]), deposit["info"]["confirmTimes"]))
     assert seen == [(0, "0/1"), (6, "1/1"), (1, "1/1")]
     assert (deposit["txid"], deposit["info"]["amount"]) == (txid, "0.12345678")
-    assert control.state("main")["spot"]["BTC"] == "1.12345678"
+    assert control.state("main")["wallets"]["spot"]["BTC"] == "1.12345678"
 
 
 def test_key_rights_are_told_as_they_are(connect: Any) -> None:
@@ -190,7 +190,7 @@ def test_funding_is_paid_and_its_history_read(connect: Any, control: VenueContro
     assert exchange.fetch_funding_rate("BTC/USDT:USDT")["info"]["lastFundingRate"] == "0.00030000"
     (paid,) = exchange.fetch_funding_history("BTC/USDT:USDT")
     assert paid["info"]["income"] == "-120.00000000"
-    assert control.state("main")["futures"]["USDT"] == "880"
+    assert control.state("main")["wallets"]["futures"]["USDT"] == "880"
 
 
 def test_open_interest_volumes_and_candles(connect: Any, control: VenueControl) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from emulator.venues.chain_port import Deposit
-from emulator.venues.control import VenueControl
-from emulator.venues.server import BinanceServer
+from emulator.venues.control.client import VenueControl
+from emulator.venues.engine.chain_port import Deposit
+from emulator.venues.serving.server import VenueServer
 from tests.support.warm_server import WarmServer, warm_server
 from vault.address import network_of, segwit_encode
 from vault.config import VenueSettings
@@ -78,7 +78,7 @@ def fill(backend: Any) -> None:
 class World:
     """One exchange with one account, and the client that talks to it."""
 
-    server: BinanceServer
+    server: VenueServer
     control: VenueControl
     chain: FakeChain
     uid: str
@@ -152,7 +152,7 @@ def warm() -> Iterator[WarmServer]:
 def world(keyring_environment: Path, warm: WarmServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(venue_client, "_start", warm.worker)
     chain = FakeChain()
-    with BinanceServer(chain=chain) as server:
+    with VenueServer("binance", chain=chain) as server:
         control = VenueControl(server.url)
         uid = control.create_account(
             "trading",
@@ -160,8 +160,7 @@ def world(keyring_environment: Path, warm: WarmServer, monkeypatch: pytest.Monke
                 {"key": READ_KEY, "secret": READ_SECRET},
                 {"key": WITHDRAW_KEY, "secret": WITHDRAW_SECRET, "withdraw": True, "ip_list": ["127.0.0.1"]},
             ],
-            spot={"BTC": "100"},
-            futures={"BTC": "2.5", "USDT": "20000"},
+            wallets={"spot": {"BTC": "100"}, "futures": {"BTC": "2.5", "USDT": "20000"}},
             positions=[{"symbol": "BTCUSDT", "quantity": "3", "entry_price": "79000", "leverage": 10}],
         )
         settings = VenueSettings(

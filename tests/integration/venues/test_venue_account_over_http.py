@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emulator.venues.chain_port import Deposit
+from emulator.venues.engine.chain_port import Deposit
 from vault.errors import GuardError, SecretError, VaultError, VenueError
 from vault.markets.binance import read_market
 from vault.money import BTC, USDT, Amount
@@ -158,7 +158,7 @@ def test_a_withdrawal_is_followed_to_completion(world: Any) -> None:
     receipt = world.client.withdraw(ACCOUNT, request)
     states, since = [], now() - timedelta(minutes=5)
     for _ in range(4):
-        status = world.client.find_withdrawal(ACCOUNT, request.client_id, since)
+        status = world.client.find_withdrawal(ACCOUNT, request, since)
         states.append(status.state)
         world.control.tick()
     assert states == ["processing", "processing", "sent", "completed"]
@@ -173,7 +173,7 @@ def test_a_withdrawal_the_venue_rejects_is_refused_not_lost(world: Any) -> None:
     world.control.withdrawals(reject_next=1)
     world.client.withdraw(ACCOUNT, world.request())
     world.control.tick(3)
-    status = world.client.find_withdrawal(ACCOUNT, "intent-0001", now() - timedelta(minutes=5))
+    status = world.client.find_withdrawal(ACCOUNT, world.request(), now() - timedelta(minutes=5))
     assert (status.state, status.txid) == ("refused", None)
 
 
@@ -181,7 +181,7 @@ def test_two_withdrawals_under_one_client_id_are_never_taken_for_one(world: Any)
     world.client.withdraw(ACCOUNT, world.request())
     world.client.withdraw(ACCOUNT, world.request())
     with pytest.raises(VenueError) as caught:
-        world.client.find_withdrawal(ACCOUNT, "intent-0001", now() - timedelta(minutes=5))
+        world.client.find_withdrawal(ACCOUNT, world.request(), now() - timedelta(minutes=5))
     assert caught.value.code == "venue.withdrawn_twice"
 
 

@@ -72,7 +72,7 @@ def test_nasty_amounts_of_internal_transfers_too(world: Any) -> None:
         ({"address": "bcrt1qufedamx7wg8lcaea0f4grtdthsmxejakyt577e"}, "address.bad_checksum"),
         ({"bitcoin_network": "mainnet"}, "address.wrong_network"),
         ({"bitcoin_network": "moonnet"}, "address.unknown_network"),
-        ({"tag": "123"}, "venue.unexpected_tag"),
+        ({"tag": "123"}, "address.unexpected_tag"),
         ({"client_id": ""}, "venue.bad_client_id"),
         ({"client_id": "a&amount=99"}, "venue.bad_client_id"),
         ({"client_id": "x" * 65}, "venue.bad_client_id"),

@@ -135,9 +135,11 @@ def _encoded(request: Any) -> Any:
 def test_a_key_that_the_venue_echoes_is_taken_out_of_the_error(world: Any) -> None:
     from vault.clock import SystemClock
     from vault.secrets import Secret
-    from vault.venues.connection import Connection
+    from vault.venues.binance.account import Binance
+    from vault.venues.line.connection import Connection
 
-    connection = Connection(world.settings, (Secret("the-key"), Secret("the-secret")), SystemClock())
+    keys = {"key": Secret("the-key"), "secret": Secret("the-secret")}
+    connection = Connection(world.settings, keys, SystemClock(), Binance.endpoints())
     error = connection._clean(VenueError("refused", "no key the-key with the-secret"))
     assert str(error) == error.message == "no key … with …"
     assert "the-secret" not in repr(connection)
@@ -151,10 +153,11 @@ def test_the_pauses_between_requests_are_kept_everywhere_but_on_this_machine(
     world: Any, monkeypatch: pytest.MonkeyPatch, *, url: str, pauses: bool
 ) -> None:
     from vault.clock import SystemClock
-    from vault.venues import connection
+    from vault.venues.binance.account import Binance
+    from vault.venues.line import connection
 
     monkeypatch.setattr(connection, "venue_address", lambda _settings: url)
-    opened = connection.Connection(world.settings, None, SystemClock())
+    opened = connection.Connection(world.settings, None, SystemClock(), Binance.endpoints())
     assert opened._exchange.enableRateLimit is pauses
 
 

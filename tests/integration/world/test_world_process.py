@@ -106,7 +106,8 @@ def test_accounts_stand_as_the_scenario_has_them(world: WorldProcess) -> None:
     for plan in world.scenario.accounts:
         held = state["accounts"][plan.name]
         assert held["uid"] == world.account(plan.name).uid
-        assert {asset: Decimal(amount) for asset, amount in held["futures"].items()} == plan.futures
+        futures = held["wallets"]["futures"]
+        assert {asset: Decimal(amount) for asset, amount in futures.items()} == plan.futures
         assert [position["symbol"] for position in held["positions"]] == ["BTCUSDT"]
     keys = {pair.key for account in world.report.accounts for pair in (account.read, account.withdraw)}
     assert len(keys) == 4
@@ -116,7 +117,7 @@ def test_a_deposit_on_the_chain_is_credited_by_the_venue(world: WorldProcess) ->
     address = world.venue.deposit_address("twin")
     world.chain.fund(address, 150_000_000)
     world.venue.tick()
-    assert Decimal(world.venue.state("twin")["spot"]["BTC"]) == Decimal("1.5")
+    assert Decimal(world.venue.state("twin")["wallets"]["spot"]["BTC"]) == Decimal("1.5")
 
 
 def test_the_directory_holds_a_report_without_secrets(world: WorldProcess) -> None:

@@ -7,7 +7,7 @@ import pytest
 from emulator.chains.chain import BitcoinChain
 from emulator.chains.hot_wallet import HotWallet
 from emulator.chains.signing import Key
-from emulator.venues.chain_port import ChainPort
+from emulator.venues.engine.chain_port import ChainPort
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 
 from emulator.scenario import AccountPlan, Scenario, Step, load_scenario
-from emulator.venues.margin import MarginRules, Position, Prices, assess
-from emulator.venues.market import default_market
-from emulator.venues.venue import DEFAULT_RULES
+from emulator.venues.binance.margin import UsdMargin
+from emulator.venues.binance.profile import collateral, default_market
+from emulator.venues.engine.margin import Prices
+from emulator.venues.engine.positions import Position
 
 ONE = Decimal(1)
 SHOCK = Decimal("0.1")
@@ -29,7 +30,7 @@ def margin_left(
     balances = {**account.futures, "BTC": account.futures["BTC"] + btc}
     brackets = {name: market.brackets for name, market in default_market().symbols.items()}
     prices = Prices({plan.symbol: step.mark * (ONE + move)}, {"BTC": step.index * (ONE + move), "USDT": ONE})
-    report = assess(balances, [position], prices, MarginRules(brackets, DEFAULT_RULES))
+    report = UsdMargin(brackets, collateral()).assess(balances, [position], prices)
     return report.margin_balance - report.maintenance_margin
 
 

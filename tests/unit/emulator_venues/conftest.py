@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from emulator.venues.venue import Venue
+from emulator.venues.binance.profile import PROFILE
+from emulator.venues.engine.venue import Venue
 
 
 def load_fake_chain() -> Any:
@@ -31,7 +32,7 @@ def chain() -> Any:
 
 @pytest.fixture
 def venue(chain: Any) -> Venue:
-    made = Venue()
+    made = Venue(PROFILE)
     made.chains["BTC", "BTC"] = chain
     made.clock.fixed_ms = 1_769_817_600_000  # 31 January 2026
     return made

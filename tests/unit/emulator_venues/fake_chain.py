@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from emulator.venues.chain_port import Deposit
+from emulator.venues.engine.chain_port import Deposit
 
 BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
@@ -22,7 +22,7 @@ class FakeChain:
         tail = "".join(BECH32[(self.made >> (5 * n)) % 32] for n in range(6))
         return "bcrt1q" + "q" * 32 + tail
 
-    def pay(self, address: str, amount_sat: int) -> str:
+    def pay(self, address: str, amount_sat: int, tag: str = "", /) -> str:
         if self.refuse:
             raise ValueError(self.refuse)
         self.paid.append((address, amount_sat))

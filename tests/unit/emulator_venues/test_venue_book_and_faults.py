@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.venues.book import DepthModel, build, share_left
-from emulator.venues.faults import Fault, FaultBox, FaultKind
-from emulator.venues.market import default_market
+from emulator.venues.binance.profile import default_market
+from emulator.venues.engine.book import DepthModel, build, share_left
+from emulator.venues.serving.faults import Fault, FaultBox, FaultKind
 
 D = Decimal
 MODEL = DepthModel(one_percent=D("900"))

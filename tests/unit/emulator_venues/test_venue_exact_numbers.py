@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.venues.exact import (
+from emulator.venues.engine.exact import (
     InexactNumberError,
     down,
     fixed,
@@ -18,7 +18,7 @@ from emulator.venues.exact import (
     to_base_units,
     up,
 )
-from emulator.venues.wire import dumps, loads
+from emulator.venues.serving.wire import dumps, loads
 
 
 @pytest.mark.parametrize("value", [1.5, True, None, "NaN", "Infinity", "1e999", "abc", "", "1" * 60, [1]])

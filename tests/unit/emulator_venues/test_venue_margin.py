@@ -8,23 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.venues.brackets import BTCUSDT, BTCUSDT_2021, ETHUSDT, BracketTable, table
-from emulator.venues.margin import (
-    AssetRule,
-    MarginReport,
-    MarginRules,
-    Position,
-    Prices,
-    assess,
-    funding_payment,
-)
+from emulator.venues.binance.brackets import BTCUSDT, BTCUSDT_2021, ETHUSDT
+from emulator.venues.binance.margin import UsdMargin
+from emulator.venues.engine.brackets import BracketTable, table
+from emulator.venues.engine.collateral import with_haircut
+from emulator.venues.engine.margin import MarginReport, Prices
+from emulator.venues.engine.positions import Position, funding_payment
 
 D = Decimal
 ETH = Position("ETHUSDT", D("3683.979"), D("1456.84"), 20)
 BTC = Position("BTCUSDT", D("109.488"), D("32481.98"), 20)
-RULES = MarginRules(
+RULES = UsdMargin(
     {"BTCUSDT": BTCUSDT_2021, "ETHUSDT": ETHUSDT},
-    {"USDT": AssetRule("USDT", D(0)), "BTC": AssetRule("BTC", D("0.05"))},
+    {"USDT": with_haircut("USDT", D(0)), "BTC": with_haircut("BTC", D("0.05"))},
 )
 
 
@@ -35,7 +31,7 @@ def example(fall: str = "0") -> MarginReport:
         {"ETHUSDT": D("1335.18") * left, "BTCUSDT": D("31967.27") * left},
         {"USDT": D(1), "BTC": D("31967.27") * left},
     )
-    return assess({"USDT": D("1535443.01")}, [ETH, BTC], prices, RULES)
+    return RULES.assess({"USDT": D("1535443.01")}, [ETH, BTC], prices)
 
 
 def test_worked_example_gives_the_published_liquidation_prices() -> None:
@@ -85,10 +81,10 @@ def test_refuses_brackets_whose_rates_do_not_rise() -> None:
 def btc_backed(
     balance: str = "2", quantity: str = "5", mark: str = "80000", multi: bool = True
 ) -> MarginReport:
-    rules = MarginRules({"BTCUSDT": BTCUSDT}, RULES.assets, multi)
+    rules = UsdMargin({"BTCUSDT": BTCUSDT}, RULES.assets, multi)
     positions = [Position("BTCUSDT", D(quantity), D("80000"), 10)] if D(quantity) else []
     prices = Prices({"BTCUSDT": D(mark)}, {"USDT": D(1), "BTC": D(mark)})
-    return assess({"BTC": D(balance), "USDT": D("1000")}, positions, prices, rules)
+    return rules.assess({"BTC": D(balance), "USDT": D("1000")}, positions, prices)
 
 
 def test_btc_collateral_counts_after_its_haircut() -> None:
@@ -115,19 +111,19 @@ def test_single_asset_mode_does_not_count_btc() -> None:
 
 
 def test_debt_is_charged_above_the_index_where_the_asset_has_a_haircut() -> None:
-    rules = MarginRules({}, {"BTC": AssetRule("BTC", D("0.05"))})
-    report = assess({"BTC": D("-1")}, [], Prices({}, {"BTC": D("100")}), rules)
+    rules = UsdMargin({}, {"BTC": with_haircut("BTC", D("0.05"))})
+    report = rules.assess({"BTC": D("-1")}, [], Prices({}, {"BTC": D("100")}))
     assert report.margin_balance == D("-105")
 
 
 def test_account_fails_when_the_balance_only_equals_the_requirement() -> None:
-    rules = MarginRules({"BTCUSDT": BTCUSDT}, RULES.assets)
+    rules = UsdMargin({"BTCUSDT": BTCUSDT}, RULES.assets)
     position = Position("BTCUSDT", D("1"), D("40000"), 100)
     prices = Prices({"BTCUSDT": D("40000")}, {"USDT": D(1)})
-    report = assess({"USDT": D("160")}, [position], prices, rules)
+    report = rules.assess({"USDT": D("160")}, [position], prices)
     assert report.maintenance_margin == D("160")
     assert report.must_liquidate
-    assert not assess({"USDT": D("160.00000001")}, [position], prices, rules).must_liquidate
+    assert not rules.assess({"USDT": D("160.00000001")}, [position], prices).must_liquidate
 
 
 def test_account_without_positions_may_withdraw_its_last_satoshi() -> None:
@@ -144,14 +140,14 @@ def test_account_without_positions_may_withdraw_its_last_satoshi() -> None:
 def test_taking_out_the_maximum_never_leaves_less_than_the_initial_margin(
     balance: Decimal, mark: Decimal, quantity: Decimal
 ) -> None:
-    rules = MarginRules({"BTCUSDT": BTCUSDT}, RULES.assets)
+    rules = UsdMargin({"BTCUSDT": BTCUSDT}, RULES.assets)
     positions = [Position("BTCUSDT", quantity, D("60000"), 10)] if quantity else []
     prices = Prices({"BTCUSDT": mark}, {"USDT": D(1), "BTC": mark})
-    before = assess({"BTC": balance, "USDT": D(0)}, positions, prices, rules)
+    before = rules.assess({"BTC": balance, "USDT": D(0)}, positions, prices)
     most = next(line.max_withdraw for line in before.assets if line.asset == "BTC")
     assert 0 <= most <= balance
     if most:
-        after = assess({"BTC": balance - most, "USDT": D(0)}, positions, prices, rules)
+        after = rules.assess({"BTC": balance - most, "USDT": D(0)}, positions, prices)
         assert after.margin_balance >= after.initial_margin
 
 
@@ -162,9 +158,9 @@ def test_long_pays_and_short_receives_positive_funding() -> None:
 
 
 def test_a_short_is_liquidated_above_its_entry() -> None:
-    rules = MarginRules({"BTCUSDT": BTCUSDT}, RULES.assets)
+    rules = UsdMargin({"BTCUSDT": BTCUSDT}, RULES.assets)
     prices = Prices({"BTCUSDT": D("80000")}, {"USDT": D(1)})
-    report = assess({"USDT": D("40000")}, [Position("BTCUSDT", D("-1"), D("80000"), 10)], prices, rules)
+    report = rules.assess({"USDT": D("40000")}, [Position("BTCUSDT", D("-1"), D("80000"), 10)], prices)
     price = report.positions[0].liquidation_price
     assert price is not None
     assert round(price, 8) == round((D("40000") + 50 + 80000) / D("1.005"), 8)

@@ -9,12 +9,14 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emulator.venues.accounts import Account, ApiKey
-from emulator.venues.errors import VenueError
-from emulator.venues.exact import ZERO
-from emulator.venues.margin import Position
-from emulator.venues.venue import TO_FUTURES, TO_SPOT, Venue
-from emulator.venues.withdrawals import WithdrawalRequest
+from emulator.venues.binance.profile import FUTURES, PROFILE, SPOT
+from emulator.venues.engine.accounts import Account, IncomeKind
+from emulator.venues.engine.exact import ZERO
+from emulator.venues.engine.keys import ApiKey
+from emulator.venues.engine.positions import Position
+from emulator.venues.engine.refusals import Reason, Refusal
+from emulator.venues.engine.venue import Venue
+from emulator.venues.engine.withdrawals import WithdrawalRequest
 
 D = Decimal
 COLD = "bcrt1q" + "x" * 38
@@ -44,17 +46,20 @@ class Scene:
         """One step; what the venue refuses must change nothing, which the checks below would show."""
         try:
             if kind in {"to_spot", "to_futures"}:
-                self.venue.transfer(self.account, TO_SPOT if kind == "to_spot" else TO_FUTURES, asset, value)
+                way = (FUTURES, SPOT) if kind == "to_spot" else (SPOT, FUTURES)
+                self.venue.transfer(self.account, *way, asset, value)
             elif kind == "withdraw":
                 self.venue.withdraw(self.account, WithdrawalRequest("BTC", COLD, value, "BTC"))
             elif kind == "mark":
                 self.venue.set_price("BTCUSDT", value)
             elif kind == "funding":
                 self.venue.settle_funding("BTCUSDT", value)
-        except VenueError:
+        except Refusal:
             return
         if kind == "deposit":
-            self.chain.receive(self.venue.deposit_address(self.account, "BTC", "BTC"), int(value.scaleb(8)))
+            self.chain.receive(
+                self.venue.deposit_address(self.account, "BTC", "BTC").address, int(value.scaleb(8))
+            )
         if kind == "tick":
             self.chain.confirm(2)
             self.venue.pump()
@@ -62,12 +67,17 @@ class Scene:
     def held(self, asset: str) -> Decimal:
         account = self.account
         return sum(
-            (wallet.get(asset, ZERO) for wallet in (account.spot, account.futures, account.withdrawing)), ZERO
+            (wallet.get(asset, ZERO) for wallet in (*account.wallets.values(), account.withdrawing)), ZERO
         )
 
     def booked(self, asset: str) -> Decimal:
         return sum(
-            (i.amount for i in self.account.incomes if i.asset == asset and i.kind != "TRANSFER"), ZERO
+            (
+                i.amount
+                for i in self.account.incomes
+                if i.asset == asset and i.kind is not IncomeKind.TRANSFER
+            ),
+            ZERO,
         )
 
     def check(self) -> None:
@@ -76,7 +86,7 @@ class Scene:
         gone = desk.paid_out.get("BTC", ZERO) + desk.fees.get("BTC", ZERO)
         assert self.held("BTC") + gone == self.started["BTC"] + credited + self.booked("BTC")
         assert self.held("USDT") == self.started["USDT"] + self.booked("USDT")
-        assert all(amount >= ZERO for amount in self.account.spot.values())
+        assert all(amount >= ZERO for amount in self.account.wallet(SPOT).values())
         paid = sum((amount for _, amount in self.chain.paid), 0)
         outgoing = sum((r.amount for r in desk.records if r.tx_id), ZERO)
         assert D(paid).scaleb(-8) == outgoing
@@ -86,8 +96,10 @@ def scene(venue: Venue, chain: Any) -> Scene:
     account = venue.create_account(
         f"account {len(venue.accounts)}",
         keys=(ApiKey(f"k{len(venue.accounts)}", "s"),),
-        spot={"BTC": D("1"), "USDT": D("500")},
-        futures={"BTC": D("2"), "USDT": D("10000.00000001")},
+        wallets={
+            SPOT: {"BTC": D("1"), "USDT": D("500")},
+            FUTURES: {"BTC": D("2"), "USDT": D("10000.00000001")},
+        },
     )
     venue.set_position(account, Position("BTCUSDT", D("3.217"), D("81234.57"), 10))
     return Scene(venue, chain, account, started={"BTC": D("3"), "USDT": D("10500.00000001")})
@@ -99,7 +111,7 @@ def test_every_change_of_a_balance_is_explained_by_a_record(
     chain: Any, steps: list[tuple[str, str, Decimal]]
 ) -> None:
     fresh = type(chain)()
-    venue = Venue()
+    venue = Venue(PROFILE)
     venue.chains["BTC", "BTC"] = fresh
     played = scene(venue, fresh)
     for kind, asset, value in steps:
@@ -116,25 +128,25 @@ def test_liquidation_exchanges_just_enough_btc_and_books_every_part(venue: Venue
     (record,) = played.account.liquidations
     assert record.margin_balance <= record.maintenance_margin
     kinds = [income.kind for income in played.account.incomes]
-    assert kinds[:2] == ["REALIZED_PNL", "INSURANCE_CLEAR"]
-    assert "AUTO_EXCHANGE" in kinds
-    assert ZERO <= played.account.futures["USDT"] < D("0.001")
-    assert ZERO < played.account.futures["BTC"] < D("0.1")
+    assert kinds[:2] == [IncomeKind.REALISED, IncomeKind.LIQUIDATION_FEE]
+    assert IncomeKind.EXCHANGE in kinds
+    assert ZERO <= played.account.wallet(FUTURES)["USDT"] < D("0.001")
+    assert ZERO < played.account.wallet(FUTURES)["BTC"] < D("0.1")
     played.check()
 
 
 def test_a_bankrupt_account_ends_at_zero_and_never_below(venue: Venue, chain: Any) -> None:
     played = scene(venue, chain)
     venue.set_price("BTCUSDT", D("20000"))
-    assert played.account.futures == {"BTC": ZERO, "USDT": ZERO}
-    assert played.account.incomes[-1].info == "bankruptcy"
+    assert played.account.wallet(FUTURES) == {"BTC": ZERO, "USDT": ZERO}
+    assert played.account.incomes[-1].kind is IncomeKind.BANKRUPTCY
     played.check()
 
 
 def test_a_twin_with_a_top_up_survives_the_mark_that_liquidates_the_other(venue: Venue, chain: Any) -> None:
     plain, topped = scene(venue, chain), scene(venue, chain)
     venue.set_price("BTCUSDT", D("60000"))
-    venue.transfer(topped.account, TO_FUTURES, "BTC", D("1"))
+    venue.transfer(topped.account, SPOT, FUTURES, "BTC", D("1"))
     mark = D("60000")
     while plain.account.positions:
         mark -= D("250")
@@ -145,13 +157,13 @@ def test_a_twin_with_a_top_up_survives_the_mark_that_liquidates_the_other(venue:
 
 def test_refuses_a_transfer_that_the_margin_needs(venue: Venue, chain: Any) -> None:
     played = scene(venue, chain)
-    most = venue.max_withdraw(played.account, "BTC")
+    most = venue.max_withdraw(played.account, FUTURES, "BTC")
     assert ZERO < most < D("2")
     try:
-        venue.transfer(played.account, TO_SPOT, "BTC", most + D("0.00000001"))
-    except VenueError as refused:
-        assert refused.code == -5013
+        venue.transfer(played.account, FUTURES, SPOT, "BTC", most + D("0.00000001"))
+    except Refusal as refused:
+        assert refused.reason is Reason.MARGIN
     else:
-        raise AssertionError("expected -5013")
-    venue.transfer(played.account, TO_SPOT, "BTC", most)
+        raise AssertionError("expected a refusal")
+    venue.transfer(played.account, FUTURES, SPOT, "BTC", most)
     played.check()

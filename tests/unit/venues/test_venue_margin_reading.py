@@ -12,8 +12,9 @@ import pytest
 
 from vault.errors import VenueError
 from vault.model import MarginAccount
-from vault.venues.binance_margin import AccountAnswers, ReadingContext, margin_account
-from vault.venues.raw import parse
+from vault.venues.binance.margin import AccountAnswers, margin_account
+from vault.venues.common.reading import ReadingContext
+from vault.venues.line.raw import parse
 
 NOW = datetime(2026, 1, 31, 5, 0, tzinfo=UTC)
 MS = 1769835600000  # NOW
@@ -25,6 +26,8 @@ ANSWERS: dict[str, Any] = {
         "totalMaintMargin": "1100.00000000",
         "totalMarginBalance": "213000.00000000",
         "maxWithdrawAmount": "189000.00000000",
+        "totalWalletBalance": "210000.00000000",
+        "totalOpenOrderInitialMargin": "12.50000000",
         "assets": [
             {
                 "asset": "BTC",
@@ -52,8 +55,13 @@ ANSWERS: dict[str, Any] = {
             "isolatedMargin": "0",
             "isolatedWallet": "0",
             "maintMargin": "1100.00000000",
+            "notional": "240000.00000000",
+            "initialMargin": "24000.00000000",
+            "adl": "2",
+            "updateTime": MS - 5000,
         }
     ],
+    "symbol_config": [{"symbol": "BTCUSDT", "leverage": 10, "marginType": "CROSSED"}],
     "brackets": [
         {
             "symbol": "BTCUSDT",
@@ -92,6 +100,42 @@ def test_reads_every_number_exactly() -> None:
     ]
     assert [bracket.rate for bracket in account.positions[0].brackets] == [Decimal("0.003"), Decimal("0.005")]
     assert (account.missing, account.flags) == ((), ())
+
+
+def test_a_position_says_all_that_the_venue_says_of_it() -> None:
+    (position,) = read().positions
+    assert (position.settle, position.inverse, position.leverage, position.adl_rank) == ("USDT", False, 10, 3)
+    assert (position.notional, position.initial_margin) == (240_000, 24_000)
+    assert position.observed_at == NOW - timedelta(seconds=5)
+    assert (read().balance, read().open_order_margin, read().mode) == (
+        210_000,
+        Decimal("12.5"),
+        "multi_assets",
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "field", "name"),
+    [
+        ("account", "totalWalletBalance", "balance"),
+        ("account", "totalOpenOrderInitialMargin", "open_order_margin"),
+        ("position_risk", "adl", "adl_rank:BTCUSDT"),
+        ("position_risk", "notional", "notional:BTCUSDT"),
+        ("symbol_config", "leverage", "leverage:BTCUSDT"),
+    ],
+)
+def test_what_may_be_absent_is_none_and_named(place: str, field: str, name: str) -> None:
+    def without(answers: dict[str, Any]) -> None:
+        line = answers[place] if isinstance(answers[place], dict) else answers[place][0]
+        del line[field]
+
+    assert read(without).missing == (name,)
+
+
+@pytest.mark.parametrize("value", ["5", "-1", "x"])
+def test_a_place_in_the_queue_that_does_not_exist_is_refused(value: str) -> None:
+    with pytest.raises(VenueError):
+        read(lambda a: a["position_risk"][0].update(adl=value))
 
 
 def test_the_age_is_that_of_the_oldest_price() -> None:

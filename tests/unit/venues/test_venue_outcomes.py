@@ -9,11 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.errors import OutcomeUnknownError, VaultError, VenueError
-from vault.venues.outcome import UNCERTAIN_CODES, read_failure, refusal_of, send_failure
+from vault.venues.binance.dialect import DIALECT
+from vault.venues.line.outcome import RequestEvidence
+from vault.venues.line.outcome import read_failure as read_failure_in
+from vault.venues.line.outcome import send_failure as send_failure_in
+from vault.venues.line.transport import Evidence
 from vault.venues.protocol import error_object, error_of
-from vault.venues.transport import Evidence
 
 ANY = RuntimeError("whatever ccxt calls it")
+
+
+def read_failure(error: Exception, evidence: RequestEvidence, what: str) -> VaultError:
+    return read_failure_in(error, evidence, what, DIALECT)
+
+
+def send_failure(error: Exception, evidence: RequestEvidence, what: str) -> VaultError:
+    return send_failure_in(error, evidence, what, DIALECT)
 
 
 def answer(code: object, text: str = "no") -> str:
@@ -41,7 +52,7 @@ def test_a_parsed_4xx_refusal_is_definite(code: int) -> None:
         Evidence(left=True, status=400, body=answer("-4026")),
         Evidence(left=True, status=400, body=answer(4026)),
         Evidence(left=True, status=400, body=answer(True)),
-        *(Evidence(left=True, status=400, body=answer(code)) for code in sorted(UNCERTAIN_CODES)),
+        *(Evidence(left=True, status=400, body=answer(int(code))) for code in sorted(DIALECT.uncertain)),
     ],
 )
 def test_everything_else_after_the_send_is_unknown(evidence: Evidence) -> None:
@@ -68,7 +79,7 @@ def test_a_send_that_left_is_refused_only_by_a_4xx_with_the_venue_s_own_code(
     evidence = Evidence(left=True, status=status, body=body, timed_out=timed_out)
     error = send_failure(ANY, evidence, "apply")
     if isinstance(error, VenueError):
-        assert refusal_of(evidence) is not None
+        assert DIALECT.refusal(evidence) is not None
         assert status is not None
         assert 400 <= status < 500
     else:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from vault.errors import VaultError, VenueError
 from vault.money import BTC, Amount, exact_decimal
-from vault.venues.binance import exact_text
-from vault.venues.raw import Fields, parse
+from vault.venues.common.amounts import exact_text
+from vault.venues.line.raw import Fields, parse
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=18, min_value=-(10**12), max_value=10**12))

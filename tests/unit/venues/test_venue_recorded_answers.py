@@ -13,9 +13,10 @@ import pytest
 from vault.errors import VenueError
 from vault.model import MarginAccount
 from vault.money import BTC, Amount
-from vault.venues import binance_wallet
-from vault.venues.binance_margin import AccountAnswers, ReadingContext, margin_account
-from vault.venues.raw import parse
+from vault.venues.binance import wallet as binance_wallet
+from vault.venues.binance.margin import AccountAnswers, margin_account
+from vault.venues.common.reading import ReadingContext
+from vault.venues.line.raw import parse
 
 NOW = datetime(2024, 7, 28, 10, 6, tzinfo=UTC)
 
@@ -52,7 +53,7 @@ def test_a_real_account_reads_as_its_strings(recorded: dict[str, Any]) -> None:
     assert {item.asset: item.balance for item in account.collateral} == held
     assert account.positions[0].mark_price == Decimal("67502.68519858")
     assert account.positions[0].entry_price == Decimal("67445.9")
-    assert account.missing == ("mark_price_time", "brackets:BTCUSDT")
+    assert account.missing == ("mark_price_time", "brackets:BTCUSDT", "leverage:BTCUSDT")
 
 
 def test_without_index_prices_collateral_is_named_as_missing_not_worth_zero(recorded: dict[str, Any]) -> None:

@@ -10,11 +10,11 @@ import pytest
 from vault.config import VenueSettings
 from vault.errors import GuardError, VaultError, VenueError
 from vault.money import BTC, Amount
-from vault.venues import binance_wallet
 from vault.venues.base import InternalTransfer, WithdrawalSearch
-from vault.venues.binance import check_amount
-from vault.venues.guard import venue_address
-from vault.venues.transport import GuardedAdapter, SendPermit
+from vault.venues.binance import wallet as binance_wallet
+from vault.venues.common.amounts import check_amount
+from vault.venues.line.guard import venue_address
+from vault.venues.line.transport import GuardedAdapter, SendPermit
 
 NOW = datetime(2026, 1, 31, 5, 0, tzinfo=UTC)
 
@@ -221,11 +221,52 @@ def test_a_permit_sends_once_in_time_and_to_the_configured_host_only() -> None:
         return "answered"
 
     assert post() == "venue.no_permit"
-    adapter.begin(SendPermit(NOW))
+    adapter.begin_send(SendPermit(NOW))
     assert post("http://127.0.0.1:99/x") == "venue.foreign_host"
     assert post() == "tried"
     assert post() == "venue.no_permit"
-    adapter.begin(SendPermit(NOW))
+    adapter.begin_send(SendPermit(NOW))
     clock.advance(0.001)
     assert post() == "venue.too_late"
     assert not adapter.evidence.left
+
+
+def test_the_venue_s_list_of_addresses_is_read_as_it_is() -> None:
+    row = {
+        "address": "addr", "addressTag": "", "coin": "BTC", "name": "cold", "network": "BTC",
+        "origin": "bla", "originType": "others", "whiteStatus": True,
+    }  # fmt: skip
+    everything = {**row, "coin": "", "network": "", "whiteStatus": False}
+    one, other = binance_wallet.whitelist([row, everything])
+    assert (one.asset, one.network, one.address, one.name, one.verified) == (
+        "BTC",
+        "BTC",
+        "addr",
+        "cold",
+        True,
+    )
+    assert (other.asset, other.network, other.verified) == ("", "", False)
+    with pytest.raises(VenueError):
+        binance_wallet.whitelist([{**row, "whiteStatus": "true"}])
+    with pytest.raises(VenueError):
+        binance_wallet.whitelist({"address": "addr"})
+
+
+@pytest.mark.parametrize(("said", "ends"), [(None, None), (0, None), (1769835600000, NOW)])
+def test_a_key_says_when_it_ends(said: int | None, ends: datetime | None) -> None:
+    answer: dict[str, Any] = {
+        "enableReading": True, "enableWithdrawals": False, "permitsUniversalTransfer": False,
+        "ipRestrict": False, "createTime": 1769835600000,
+    }  # fmt: skip
+    if said is not None:
+        answer["tradingAuthorityExpirationTime"] = said
+    found = binance_wallet.key_permissions(answer, "read", "1")
+    assert (found.expires_at, found.ip_list, found.withdraw_whitelist_on) == (ends, None, None)
+
+
+def test_histories_carry_the_times_the_venue_says() -> None:
+    (sent,) = binance_wallet.withdrawals([withdrawal(status=6, completeTime="2019-10-12 12:00:00")], "mine")
+    assert sent.completed_at == datetime(2019, 10, 12, 12, tzinfo=UTC)
+    row = deposit(status=1, insertTime=1769835600000, completeTime=1769835660000)
+    (came,) = binance_wallet.deposits([row], "BTC", "tx", "addr")
+    assert (came.applied_at, came.credited_at) == (NOW, NOW + timedelta(minutes=1))
