@@ -55,6 +55,7 @@ _REFUSED_OUT: Final[dict[int, tuple[str, str]]] = {
     Out.TAP_INTERNAL_KEY: ("misplaced_output_field", "does not belong to this kind of output"),
     Out.PROPRIETARY: ("proprietary_output_field", "some signer may act on it"),
 }
+_OTHER_SCRIPTS: Final = {"foreign_script", "script_path", "output_script", "output_script_path"}
 _UNKNOWN: Final = "expected only fields that this wallet's signers need"
 
 # Previous transactions seen in this PSBT, by their bytes: txid and outputs.
@@ -114,6 +115,26 @@ def check_output_fields(name: str, fields: PsbtOutput, kind: Kind) -> None:
         if found not in _OUTPUT_FIELDS[kind]:
             code, why = _REFUSED_OUT.get(found, ("unknown_output_field", _UNKNOWN))
             raise _refused_field(name, code, why, found)
+
+
+def check_no_other_script(name: str, fields: PsbtInput | PsbtOutput, kind: Kind) -> None:
+    """No script or script path that a coin of this kind does not have: what both checks above share."""
+    of_input = isinstance(fields, PsbtInput)
+    refused, needed = (_REFUSED_IN, _INPUT_FIELDS) if of_input else (_REFUSED_OUT, _OUTPUT_FIELDS)
+    for found in fields.types():
+        code, why = refused.get(found, ("", ""))
+        if code in _OTHER_SCRIPTS and found not in needed[kind]:
+            raise _refused_field(name, code, why, found)
+
+
+def is_our_xpub(field: Field, descriptor: Descriptor) -> bool:
+    """Whether a global extended key is one of ours. Raises `PsbtError` for one with a false origin."""
+    if all(
+        field.key != base58check_decode(each.account.text(descriptor.network)) for each in descriptor.keys
+    ):
+        return False
+    _check_xpub(field.key, field.value, descriptor)
+    return True
 
 
 def _refused_field(name: str, code: str, why: str, found: int) -> PsbtError:

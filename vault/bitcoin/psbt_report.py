@@ -12,23 +12,32 @@ from decimal import ROUND_UP, Decimal
 from typing import Final, Literal
 
 from vault.address import Network, address_of, script_type
-from vault.bitcoin.claims import origin_fields, path_hint, require_claims
+from vault.bitcoin.claims import (
+    check_no_other_script,
+    is_our_xpub,
+    origin_fields,
+    path_hint,
+    require_claims,
+)
 from vault.bitcoin.descriptor import Descriptor, PlaceFinder
 from vault.bitcoin.descriptor_places import Place
 from vault.bitcoin.finalise import opened
 from vault.bitcoin.psbt.document import Psbt
+from vault.bitcoin.psbt.fields import Global
 from vault.bitcoin.psbt.maps import PsbtInput, PsbtOutput
 from vault.bitcoin.psbt.signer_checks import check_signer_rules
 from vault.bitcoin.psbt_remarks import Remark, warnings_of
 from vault.bitcoin.spend import RBF_SEQUENCE
 from vault.bitcoin.standard_inputs import HeldSignature, StandardInput, checked_transaction, read_inputs
-from vault.bitcoin.transaction import OutPoint, TxIn
+from vault.bitcoin.transaction import MAX_MONEY, OutPoint, TxIn
 from vault.bitcoin.wire import counted
 from vault.errors import AddressError, PsbtError
 from vault.money import BTC, CONTEXT, Amount
 
 # Scripts that no field places are looked for up to this index of each wallet.
 SEARCH_GAP: Final = 100
+# Coins of ours from this index on are found by nobody who restores the wallet from its seed.
+FAR_INDEX: Final = 1000
 # Rules for signers that a PSBT breaks while it is still being filled.
 _STILL_TO_COME: Final = frozenset(
     {"psbt.utxo_missing", "psbt.redeem_script_missing", "psbt.witness_script_missing", "psbt.sighash"}
@@ -139,6 +148,7 @@ def report(psbt: Psbt, around: Surroundings) -> PsbtReport:
     if complete and all(each.coin for each in facts):
         _run(psbt, faults)
     _twice(psbt, faults)
+    strange = reader.strange_keys(all(each.wallet for each in inputs))
     found = PsbtReport(
         psbt.version,
         psbt.unsigned.txid,
@@ -155,7 +165,7 @@ def report(psbt: Psbt, around: Surroundings) -> PsbtReport:
         tuple(faults),
         (),
     )
-    return replace(found, warnings=tuple(_warnings(psbt, found, around)))
+    return replace(found, warnings=(*_warnings(psbt, found, around), *reader.far, *strange))
 
 
 def _warnings(psbt: Psbt, found: PsbtReport, around: Surroundings) -> Iterator[Remark]:
@@ -171,6 +181,9 @@ def _warnings(psbt: Psbt, found: PsbtReport, around: Surroundings) -> Iterator[R
             )
     if around.wallets and not any(each.wallet for each in found.inputs):
         yield Remark("nothing_ours", "inputs", "no coin of a wallet known here is spent")
+    if len(owners := {each.wallet for each in found.inputs}) > 1:
+        names = ", ".join(name or "strangers" for name in sorted(owners))
+        yield Remark("mixed_inputs", "inputs", f"coins of several owners are spent together: {names}")
     if found.fee is not None:
         yield from _high_fee(found, found.fee)
     for line in found.outputs:
@@ -203,6 +216,7 @@ class _Reader:
             (key.fingerprint, key.path) for each in around.wallets.values() for key in each.keys
         }
         self.faults: list[Remark] = []
+        self.far: list[Remark] = []
 
     def input(self, each: StandardInput) -> InputLine:
         """One input, its signatures judged."""
@@ -211,6 +225,9 @@ class _Reader:
         if not each.final:
             self._by_the_rules(name, tx_in, fields)
         script = each.coin.script if each.coin else b""
+        if each.coin and each.coin.value > MAX_MONEY:
+            message = f"expected at most {MAX_MONEY} sat, found {each.coin.value}"
+            self.faults.append(Remark("bad_coin_amount", name, message))
         wallet, place = self._ours(name, script, fields, final=each.final)
         who = {key.key: key.fingerprint for key in place.keys} if place else {}
         for held in each.signatures:
@@ -251,6 +268,22 @@ class _Reader:
             place.where if place else "",
         )
 
+    def strange_keys(self, all_ours: bool) -> tuple[Remark, ...]:
+        """Extended keys that are none of ours beside coins that all are; false origins are faults."""
+        found, name = [], "global map"
+        for field in self._psbt.globals.all(Global.XPUB):
+            try:
+                ours = any(is_our_xpub(field, each) for each in self._around.wallets.values())
+            except PsbtError as error:
+                self.faults.append(_fault(name, error))
+                continue
+            if all_ours and not ours:
+                message = (
+                    f"extended key {field.key.hex()} is none of ours: a signer could take it for a cosigner"
+                )
+                found.append(Remark("foreign_xpub", name, message))
+        return tuple(found)
+
     def _by_the_rules(self, name: str, tx_in: TxIn, fields: PsbtInput) -> None:
         """BIP174's rules for signers, input by input, so that each breach is named."""
         unsigned = replace(self._psbt.unsigned, inputs=(tx_in,))
@@ -272,8 +305,12 @@ class _Reader:
             try:
                 if not final:
                     require_claims(name, fields, origins, place)
+                    check_no_other_script(name, fields, place.kind)
             except PsbtError as error:
                 self.faults.append(_fault(name, error))
+            if place.index >= FAR_INDEX:
+                message = f"{wallet} at {place.where} is not looked for by a wallet restored from its seed"
+                self.far.append(Remark("far_index", name, message))
             return wallet, place
         claims = (each for taproot in (False, True) for each in fields.origins(taproot=taproot))
         if script and any((each.fingerprint, each.path[:-2]) in self._accounts for each in claims):

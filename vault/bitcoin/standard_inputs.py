@@ -129,7 +129,10 @@ def _make(  # noqa: PLR0917
 
 
 def read_multisig(script: bytes) -> tuple[int, tuple[bytes, ...]] | None:
-    """Threshold and compressed keys of an m-of-n script, in its order; None of any other script."""
+    """Threshold and compressed keys of an m-of-n script, in its order; None of any other script.
+
+    One in which a key stands twice is another: its owner would count as two.
+    """
     count, rest = divmod(len(script) - 3, 34)
     if rest or not 1 <= count <= MAX_KEYS or script[-2:] != bytes([0x50 + count, 0xAE]):
         return None
@@ -137,7 +140,7 @@ def read_multisig(script: bytes) -> tuple[int, tuple[bytes, ...]] | None:
     threshold = script[0] - 0x50
     if any(push[0] != 33 or push[1] not in {2, 3} for push in pushes) or not 1 <= threshold <= count:
         return None
-    return threshold, tuple(push[1:] for push in pushes)
+    return (threshold, tuple(push[1:] for push in pushes)) if len(set(pushes)) == count else None
 
 
 def _judged(

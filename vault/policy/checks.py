@@ -16,7 +16,7 @@ from vault.policy.facts import Facts, age_problem
 from vault.policy.limits import check_limits
 
 if TYPE_CHECKING:
-    from vault.model import Assessment, Outflow, Snapshot, WalletBalance
+    from vault.model import Action, Assessment, Outflow, Snapshot, WalletBalance
     from vault.money import Amount
     from vault.policy.book import AddressBook
     from vault.policy.document import Policy
@@ -107,9 +107,10 @@ def check_rules(state: Round, trail: Trail, facts: Facts) -> None:
             trail.allow(rule.name, f"allowed while {condition.text}", shown)
 
 
-def check_amount(state: Round, trail: Trail, amount: Amount) -> None:
-    """Every limit that covers the transfer; that none does is a denial."""
-    results = check_limits(state.policy, trail.action, amount, state.history, state.at)
+def check_amount(state: Round, trail: Trail, amount: Amount, counted_as: Action | None = None) -> None:
+    """Every limit that covers the transfer, as what it counts as; that none does is a denial."""
+    action = trail.action if counted_as is None else counted_as
+    results = check_limits(state.policy, action, amount, state.history, state.at)
     if not results:
         trail.deny("limits", "no limit covers this transfer")
     for result in results:

@@ -43,7 +43,8 @@ class Request:
 
     A replacement leaves only what its fee is higher, an upkeep its fee. `moved` is what it is done for,
     zero for a replacement that moves nothing more. `venue` is the account that is credited, if any;
-    `fee_rate` is in sat/vB.
+    `fee_rate` is in sat/vB. `counted_as` is the action whose limits count it: for a replacement that pays
+    what nothing else counts any more, the action of the first that was to pay it.
     """
 
     action: Action
@@ -55,6 +56,7 @@ class Request:
     moved: Amount
     fee_rate: Decimal
     coins: int
+    counted_as: Action | None = None
 
 
 def decide_request(  # noqa: PLR0917 -- the whole of what a decision rests on, each named
@@ -97,7 +99,7 @@ def _judge(state: Round, request: Request) -> Decision:
     for destination in dict.fromkeys(request.destinations):
         check_entry(state, trail, destination, request.amount, request.venue)
     check_rules(state, trail, facts)
-    check_amount(state, trail, request.amount)
+    check_amount(state, trail, request.amount, request.counted_as)
     budget = check_fee_budget(state.policy, request.fee, request.moved, state.history, state.at)
     (trail.note if budget.within else trail.deny)(budget.name, budget.reason, budget.facts)
     return trail.settle(request.amount)

@@ -1,12 +1,13 @@
 """What people said about coins: frozen, accepted, labelled; and which receive addresses were given out.
 
 Shared by all operators of a treasury; every change is journaled with who said so (as the machine told,
-proven by nothing) and why. Refuses to give out an address twice. Decides nothing.
+proven by nothing) and why. Refuses to give out an address twice. Of what two operators see differently (which
+payment to an address came first) it keeps what was written first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -206,3 +207,23 @@ def give(writer: Writer, wallet: str, place: int, address: str, said: Said) -> G
 def places_of(addresses: Iterable[GivenAddress]) -> frozenset[int]:
     """Their indexes."""
     return frozenset(each.place for each in addresses)
+
+
+# -- first payments ------------------------------------------------------------------------------------
+
+
+def first_payments(connection: Connection, wallet: str) -> dict[str, str]:
+    """Which output was decided to be the first payment to each given-out address, by address."""
+    columns = schema.first_payment.c
+    query = select(columns.address, columns.outpoint).where(columns.wallet == wallet)
+    return {row.address: row.outpoint for row in connection.execute(query)}
+
+
+def decide_first(writer: Writer, wallet: str, found: Mapping[str, str], by: str) -> None:
+    """These outputs are the first payments to these addresses; what was decided before stands."""
+    known = first_payments(writer.connection, wallet)
+    for address, outpoint in sorted(found.items()):
+        if address not in known:
+            row = {"address": address, "wallet": wallet, "outpoint": outpoint, "at": writer.at, "by": by}
+            writer.connection.execute(insert(schema.first_payment).values(**row))
+            writer.journal("first_payment", address, {"wallet": wallet, "outpoint": outpoint, "by": by})

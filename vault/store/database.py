@@ -1,7 +1,7 @@
 """Opens the store: SQLite in WAL mode, synced to disk at every commit, files readable by the owner only.
 
-Refuses a store of another schema version or another treasury. Every write happens in `Store.write`,
-which takes the write lock first, so that two processes never act on the same state.
+Refuses a store of a newer schema version or another treasury; an older one is upgraded. Every write happens
+in `Store.write`, which takes the write lock first, so that two processes never act on the same state.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from vault.clock import Clock, to_iso
 from vault.errors import StoreError
 from vault.store import journal as chain
-from vault.store import schema
+from vault.store import schema, upgrade
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -54,6 +54,7 @@ class Store:
         try:
             if create:
                 store._create(treasury_id)
+            store._upgrade(treasury_id)
             store._check(treasury_id)
         except DBAPIError as error:
             store.close()
@@ -89,18 +90,22 @@ class Store:
         Raises `StoreError` (``store.busy``, ``store.unwritable``); what was in the transaction is then not
         written at all.
         """
-        with self._engine.connect() as connection:
-            try:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                writer = Writer(connection, to_iso(self._clock.now()), self._head_path)
-                yield writer
-                connection.commit()
-            except OperationalError as error:
-                connection.rollback()
-                raise _not_written(error) from None
-            except BaseException:
-                connection.rollback()
-                raise
+        with self._engine.connect() as connection, self._writing(connection) as writer:
+            yield writer
+
+    @contextmanager
+    def _writing(self, connection: Connection) -> Iterator[Writer]:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            writer = Writer(connection, to_iso(self._clock.now()), self._head_path)
+            yield writer
+            connection.commit()
+        except OperationalError as error:
+            connection.rollback()
+            raise _not_written(error) from None
+        except BaseException:
+            connection.rollback()
+            raise
         if writer.head is not None:
             try:
                 chain.write_head_file(self._head_path, writer.head)
@@ -133,20 +138,38 @@ class Store:
             )
         chain.write_head_file(self._head_path, head)
 
-    def _check(self, treasury_id: str) -> None:
+    def _about(self) -> dict[str, str]:
         with self.read() as connection:
-            found = {row.key: row.value for row in connection.execute(select(schema.about))}
-        if found.get("schema_version") != str(schema.SCHEMA_VERSION):
-            raise StoreError(
-                "other_version",
-                f"expected schema version {schema.SCHEMA_VERSION}, found {found.get('schema_version')}",
-                hint="Use the version of vault that wrote this store.",
-            )
+            return {row.key: row.value for row in connection.execute(select(schema.about))}
+
+    def _upgrade(self, treasury_id: str) -> None:
+        """Bring an older store of this treasury up to this version, in one transaction."""
+        found = self._about()
+        if found.get("treasury_id") != treasury_id or not upgrade.is_older(found.get("schema_version")):
+            return
+        with self._engine.connect() as connection:
+            # SQLite drops a table that others refer to only so, and only outside of a transaction.
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+            try:
+                with self._writing(connection) as writer:
+                    upgrade.upgrade(writer)
+            finally:
+                connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+
+    def _check(self, treasury_id: str) -> None:
+        found = self._about()
         if found.get("treasury_id") != treasury_id:
             raise StoreError(
                 "other_treasury",
                 f"expected the store of {treasury_id!r}, found that of {found.get('treasury_id')!r}",
                 hint="treasury.toml points at another treasury's store.",
+            )
+        if found.get("schema_version") != str(schema.SCHEMA_VERSION):
+            raise StoreError(
+                "other_version",
+                f"expected schema version {schema.SCHEMA_VERSION} or older, found "
+                f"{found.get('schema_version')}",
+                hint="Use the version of vault that wrote this store, or a newer one.",
             )
 
 

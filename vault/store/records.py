@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, insert, or_, select, update
 
 from vault.canonical import canonical_json, digest, read_json
 from vault.errors import PlanError, StoreError
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from vault.store.database import Writer
 
-# From each state of an intent, the states it may go to. A planned step may become done at once when it is
-# only observed (a venue's credit). A transaction is displaced while another one of ours holds its coins, and
-# replaced when that one is final.
+# From each state of an intent, the states it may go to. A planned step may become done or closed at once when
+# it is only observed (a venue's credit). What is signed may be sent by whoever else has the signatures. A
+# transaction is displaced while another one of ours holds its coins, and replaced when that one is final.
 TRANSITIONS: Final[dict[str, frozenset[str]]] = {
-    "planned": frozenset({"signing", "submitting", "done", "cancelled", "replaced"}),
-    "signing": frozenset({"signing", "signed", "cancelled", "replaced"}),
-    "signed": frozenset({"submitting", "cancelled", "replaced"}),
+    "planned": frozenset({"signing", "submitting", "done", "cancelled", "replaced", "closed_by_person"}),
+    "signing": frozenset({"signing", "signed", "accepted", "sent", "cancelled", "replaced"}),
+    "signed": frozenset({"submitting", "accepted", "sent", "cancelled", "replaced"}),
     "submitting": frozenset(
         {
             "accepted",
@@ -78,14 +78,18 @@ TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     "closed_by_person": frozenset(),
 }
 TERMINAL: Final = frozenset({"done", "refused", "cancelled", "replaced", "closed_by_person"})
-# What only a deep reorganisation takes back: see `reopen_intent`.
+# What only the chain takes back, by a deep reorganisation or by showing what was given up: see
+# `reopen_intent`.
 REOPENED: Final[dict[str, frozenset[str]]] = {
     "done": frozenset({"sent"}),
     "replaced": frozenset({"displaced", "planned"}),
+    "cancelled": frozenset({"accepted", "sent", "planned", "replaced"}),
 }
 # How many steps that are done are looked at again for deep reorganisations.
 DONE_WATCHED: Final = 500
 OPEN_STATES: Final = frozenset(TRANSITIONS) - TERMINAL
+# States of a step that was begun and is not over.
+BEGUN_STATES: Final = OPEN_STATES - {"planned", "signing", "signed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,31 @@ def all_plans(connection: Connection, states: frozenset[str] | None = None) -> l
     return [PlanRow(*row) for row in connection.execute(query)]
 
 
+def plans_since(
+    connection: Connection, states: frozenset[str], at: str, since: str, without: str = ""
+) -> list[PlanRow]:
+    """Of the plans in `states`, oldest first, those made or begun `since`, and those that are not over `at`.
+
+    Not over: it may still send, a step of it was begun and is open or given up, or a credit is awaited.
+    """
+    plan, step = schema.plan.c, schema.intent.c
+    given_up = and_(step.kind == "spend", step.state == "cancelled", step.submitted_at.is_not(None))
+    open_steps = or_(step.submitted_at >= since, step.state.in_(sorted(BEGUN_STATES)), given_up)
+    awaiting = select(step.plan_id).where(step.kind == "credit", step.state == "planned")
+    query = select(schema.plan).where(
+        plan.state.in_(sorted(states)),
+        plan.plan_id != without,
+        or_(
+            plan.state == "sending",
+            and_(plan.state == "approved", plan.expires_at > at),
+            plan.created_at >= since,
+            plan.plan_id.in_(select(step.plan_id).where(open_steps)),
+            and_(plan.state.in_(("failed", "frozen")), plan.plan_id.in_(awaiting)),
+        ),
+    )
+    return [PlanRow(*row) for row in connection.execute(query.order_by(plan.created_at, plan.plan_id))]
+
+
 def set_plan_state(writer: Writer, plan_id: str, expected: frozenset[str], state: str, reason: str) -> None:
     """Change a plan's state by compare-and-swap. Raises `PlanError` when it is in none of `expected`."""
     changed = writer.connection.execute(
@@ -316,11 +345,19 @@ def move_intent(
     return _changed(writer, before, state, reference, submitted_at, facts)
 
 
-def reopen_intent(writer: Writer, before: IntentRow, state: str, **facts: str) -> IntentRow:
+def reopen_intent(
+    writer: Writer,
+    before: IntentRow,
+    state: str,
+    *,
+    reference: str | None = None,
+    submitted_at: str | None = None,
+    **facts: str,
+) -> IntentRow:
     """Take back what was over, because the chain did (`REOPENED`); journaled like every move."""
     if state not in REOPENED.get(before.state, ()):
         raise StoreError("bad_transition", f"{before.client_id}: {before.state} cannot become {state}")
-    return _changed(writer, before, state, None, None, facts)
+    return _changed(writer, before, state, reference, submitted_at, facts)
 
 
 def _changed(  # noqa: PLR0917

@@ -1,7 +1,7 @@
 """Tables of the store and their version.
 
-Refuses a store written by another version; there is no silent migration. Amounts and documents are
-canonical JSON text, instants ISO 8601 text, so that SQLite and PostgreSQL hold the same bytes.
+An older store is brought up to this version by `vault.store.upgrade`, a newer one is refused. Amounts and
+documents are canonical JSON text, instants ISO 8601 text, so that SQLite and PostgreSQL hold the same bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+# 2: coin marks, labels, given-out addresses and their first payments; more states of plans and intents.
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -153,4 +154,16 @@ given_address = Table(
     Column("note", String(255), nullable=False),
     Column("at", String(24), nullable=False),
     Column("by", String(80), nullable=False),
+)
+
+# Which output was decided to be the first payment to a given-out address: the same one for every operator.
+first_payment = Table(
+    "first_payment",
+    metadata,
+    Column("address", String(100), primary_key=True),
+    Column("wallet", String(40), nullable=False),
+    Column("outpoint", String(75), nullable=False),
+    Column("at", String(24), nullable=False),
+    Column("by", String(80), nullable=False),
+    Index("first_payment_by_wallet", "wallet"),
 )

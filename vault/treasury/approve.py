@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from vault.clock import to_iso
 from vault.errors import (
     AttestationError,
     DeceivedError,
@@ -19,7 +20,7 @@ from vault.errors import (
     VaultError,
 )
 from vault.store import records
-from vault.treasury import authority, cosign, preconditions
+from vault.treasury import authority, cosign, preconditions, strays
 from vault.treasury.execute import require_recorded
 from vault.treasury.plan import require_live
 from vault.treasury.shown import show_place
@@ -27,7 +28,7 @@ from vault.treasury.spending import device_request, verify_transfer
 from vault.treasury.steps import ensure_intents
 
 if TYPE_CHECKING:
-    from vault.bitcoin.spend import FinalTransaction
+    from vault.bitcoin.spend import FinalTransaction, VerifiedSpend
     from vault.device.session import DeviceSession
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
@@ -121,19 +122,23 @@ def require_signable(desk: Desk, plan: Plan) -> None:
 
 def _sign_spend(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow, device: str | None) -> None:
     preconditions.check_transfer(desk, plan, transfer, leaving=transfer.gross)
-    intent = begin_signing(desk, intent)
+    verified = verify_transfer(desk, transfer)
+    intent = begin_signing(desk, intent, verified)
     with freezing(desk, plan):
         if desk.treasury.wallet(transfer.source).group:
             cosign.sign_on_devices(desk, plan, transfer, intent, device)
             return
-        final = _on_device(desk, transfer)
+        final = _on_device(desk, transfer, verified)
     finish_signing(desk, plan, intent, final)
 
 
-def begin_signing(desk: Desk, intent: IntentRow) -> IntentRow:
-    """Journal that a signer is about to be asked."""
+def begin_signing(desk: Desk, intent: IntentRow, verified: VerifiedSpend) -> IntentRow:
+    """Journal that a signer is about to be asked, and for what: from now on others may have signatures."""
+    facts = {"asked_at": str(intent.facts.get("asked_at") or to_iso(desk.clock.now()))}
+    if txid := strays.txid_when_signed(verified):
+        facts["txid"] = txid
     with desk.store.write() as writer:
-        return records.move_intent(writer, intent, "signing")
+        return records.move_intent(writer, intent, "signing", **facts)
 
 
 def finish_signing(desk: Desk, plan: Plan, intent: IntentRow, final: FinalTransaction) -> None:
@@ -143,11 +148,10 @@ def finish_signing(desk: Desk, plan: Plan, intent: IntentRow, final: FinalTransa
         records.move_intent(writer, intent, "signed", txid=final.txid, raw=final.raw.hex())
 
 
-def _on_device(desk: Desk, transfer: Transfer) -> FinalTransaction:
+def _on_device(desk: Desk, transfer: Transfer, verified: VerifiedSpend) -> FinalTransaction:
     """Verified before the device, verified after it: only checked bytes come back."""
     from vault.bitcoin.verify import verify_signed
 
-    verified = verify_transfer(desk, transfer)
     (device,) = desk.treasury.wallet(transfer.source).signers
     desk.progress(f"sign transfer {transfer.number} on {device}")
     with desk.device(device) as session:

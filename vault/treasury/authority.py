@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from vault.attestation import SignedStatement, Statement, verify
 from vault.clock import to_iso
 from vault.config import AttesterSettings, Role, Treasury, TreasuryConfig
-from vault.errors import AddressError, AttestationError, DeniedError, GuardError
+from vault.errors import AddressError, AttestationError, GuardError, PlanError
 from vault.files import write_document
 from vault.store import records
 
@@ -208,7 +208,7 @@ def check_approval(treasury: Treasury, plan: Plan, signed: SignedStatement) -> s
 
 
 def require_approvals(treasury: Treasury, plan: Plan, connection: Connection) -> tuple[str, ...]:
-    """Names of the attesters whose approvals hold. Raises `DeniedError` when they are too few."""
+    """Names of the attesters whose approvals hold. Raises `PlanError` when they are too few."""
     names = []
     keys = set()
     for _, value in records.approvals(connection, plan.plan_id):
@@ -216,7 +216,7 @@ def require_approvals(treasury: Treasury, plan: Plan, connection: Connection) ->
         names.append(name)
         keys.add(treasury.attester(name).public_key)
     if len(keys) < plan.body.approvals_required:
-        raise DeniedError(
+        raise PlanError(
             "not_approved",
             f"plan {plan.plan_id}: expected {plan.body.approvals_required} approvals, found {len(keys)}",
             hint=f"Run `vault approve {plan.plan_id} --attester NAME` with an approver's device.",

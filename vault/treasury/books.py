@@ -14,6 +14,7 @@ from vault.codec import decode, encode
 from vault.money import BTC, Amount, total
 from vault.store import records
 from vault.treasury import history, observe
+from vault.treasury.opening import openings, record_opening
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -30,6 +31,8 @@ UNSETTLED = frozenset({"submitting", "unknown"})
 TRANSIT = "in transit"
 OUTSIDE = "outside"
 FEES = "fees"
+# The fact of a closed credit that says what the venue really credited, in BTC.
+CREDITED = "credited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,8 @@ class Unsolicited:
 class Books:
     """All places of one asset; fees paid and coins between two places stand apart.
 
-    `outside` went to cold addresses that no configured wallet watches.
+    `outside` went to cold addresses that no configured wallet watches, or was sent to a venue that did not
+    credit it (negative when it credited more), as a person found.
     """
 
     lines: tuple[BookLine, ...]
@@ -144,18 +148,10 @@ def places(snapshot: Snapshot) -> dict[str, Amount]:
 def open_books(desk: Desk, snapshot: Snapshot) -> None:
     """Record the opening balance of every place that is seen for the first time."""
     with desk.store.write() as writer:
-        known = _openings(writer.connection)
+        known = openings(writer.connection)
         for place, amount in places(snapshot).items():
             if place not in known:
-                entry = {"place": place, "amount": amount.as_json(), "at": writer.at}
-                records.save_document(writer, "opening", entry)
-
-
-def _openings(connection: Connection) -> dict[str, tuple[Amount, str]]:
-    return {
-        body["place"]: (Amount.from_json(body["amount"]), body["at"])
-        for body in records.documents(connection, "opening")
-    }
+                record_opening(writer, place, amount)
 
 
 def explanations(connection: Connection) -> tuple[Explanation, ...]:
@@ -173,12 +169,12 @@ def record_explanation(writer: Writer, explanation: Explanation) -> None:
 def explain(
     desk: Desk, snapshot: Snapshot, transfer: Transfer, step: IntentRow
 ) -> tuple[ExplainedPlace, ...]:
-    """What the places of a transfer would hold too much or too little once this step counts no more."""
+    """What the places of a transfer would hold too much or too little once this step is closed as given."""
     book = desk.book().book
     own = {_source(transfer), *(_home(book, payment) for payment in transfer.payments)}
     if transfer.venue_account:
         own.add(f"venue:{transfer.venue_account}")
-    found = close_books(desk, snapshot, without=step.client_id)
+    found = close_books(desk, snapshot, closing=step)
     return tuple(
         ExplainedPlace(
             line.place,
@@ -190,19 +186,19 @@ def explain(
     )
 
 
-def close_books(desk: Desk, snapshot: Snapshot | None = None, *, without: str = "") -> Books:
-    """Compare the books with a snapshot (a fresh one when none is given), as if step `without` were not."""
+def close_books(desk: Desk, snapshot: Snapshot | None = None, *, closing: IntentRow | None = None) -> Books:
+    """Compare the books with a snapshot (a fresh one when none is given), as if a step were as `closing`."""
     snapshot = snapshot or observe.take_snapshot(desk)
     open_books(desk, snapshot)
     with desk.store.read() as connection:
-        openings = _openings(connection)
-        moved, unsettled = _movements(desk, connection, openings, without)
+        opened = openings(connection)
+        moved, unsettled = _movements(desk, connection, opened, closing)
         closed = explanations(connection)
     observed = places(snapshot)
     received = {f"wallet:{wallet.name}": wallet.received for wallet in snapshot.wallets}
     zero = Amount.zero(BTC)
     lines = []
-    for place, (opening, _) in sorted(openings.items()):
+    for place, (opening, _) in sorted(opened.items()):
         if place not in observed:
             continue
         known = [each.amount for one in closed for each in one.places if each.place == place]
@@ -218,7 +214,7 @@ def close_books(desk: Desk, snapshot: Snapshot | None = None, *, without: str = 
         opening_total=total([line.opening for line in lines], BTC),
         observed_total=total([line.observed for line in lines], BTC),
         unsettled=unsettled,
-        unread=tuple(sorted(set(openings) - set(observed))),
+        unread=tuple(sorted(set(opened) - set(observed))),
         explanations=closed,
         unsolicited=tuple(
             Unsolicited(f"wallet:{wallet.name}", wallet.quarantined)
@@ -229,7 +225,7 @@ def close_books(desk: Desk, snapshot: Snapshot | None = None, *, without: str = 
 
 
 def _movements(
-    desk: Desk, connection: Connection, openings: dict[str, tuple[Amount, str]], without: str
+    desk: Desk, connection: Connection, opened: dict[str, tuple[Amount, str]], closing: IntentRow | None
 ) -> tuple[dict[str, Amount], tuple[str, ...]]:
     moved: dict[str, Amount] = {}
     unsettled: list[str] = []
@@ -238,9 +234,9 @@ def _movements(
         intents = records.intents(connection, row.plan_id)
         for transfer in history.stored_plan(row).body.transfers:
             steps = {
-                step.kind: step
+                step.kind: closing if closing and closing.client_id == step.client_id else step
                 for step in intents
-                if step.transfer == transfer.number and step.client_id != without
+                if step.transfer == transfer.number
             }
             unsettled += [
                 f"{row.plan_id}/{step.transfer}/{step.kind}: {step.state}"
@@ -249,9 +245,9 @@ def _movements(
             ]
             homes = [_home(book, payment) for payment in transfer.payments]
             for place, amount in _effects(transfer, steps, homes):
-                opened = openings.get(place)
+                since = opened.get(place)
                 at = _moment(steps)
-                if opened is not None and at is not None and from_iso(at) <= from_iso(opened[1]):
+                if since is not None and at is not None and from_iso(at) <= from_iso(since[1]):
                     continue
                 moved[place] = moved.get(place, Amount.zero(BTC)) + amount
     return moved, tuple(unsettled)
@@ -277,10 +273,18 @@ def _effects(transfer: Transfer, steps: dict[str, IntentRow], homes: list[str]) 
     outward = steps.get("withdraw") or steps.get("spend")
     if outward is None or outward.state not in LEFT:
         return []
+    out = [(_source(transfer), -transfer.gross), (FEES, transfer.fee)]
     if transfer.credited:
-        credit = steps.get("credit")
-        homes = [f"venue:{transfer.venue_account}" if credit and credit.state == "done" else TRANSIT]
-    elif outward.kind == "withdraw" and outward.state == "accepted":
+        return [*out, *_arrival(transfer, steps.get("credit"))]
+    if outward.kind == "withdraw" and outward.state == "accepted":
         homes = [TRANSIT]
-    paid = [(home, payment.amount) for home, payment in zip(homes, transfer.payments, strict=True)]
-    return [(_source(transfer), -transfer.gross), *paid, (FEES, transfer.fee)]
+    return [*out, *((home, each.amount) for home, each in zip(homes, transfer.payments, strict=True))]
+
+
+def _arrival(transfer: Transfer, credit: IntentRow | None) -> list[tuple[str, Amount]]:
+    """Where the coins of a top-up are: on their way, credited, or credited otherwise than they were sent."""
+    venue = f"venue:{transfer.venue_account}"
+    if credit is not None and credit.state == "closed_by_person":
+        credited = Amount.parse(credit.facts[CREDITED], BTC)
+        return [(venue, credited), (OUTSIDE, transfer.amount - credited)]
+    return [(venue if credit is not None and credit.state == "done" else TRANSIT, transfer.amount)]

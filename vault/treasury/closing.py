@@ -1,26 +1,38 @@
 """A step that the chain or the venue contradicts is closed by a person, with a reason, in the journal.
 
 Refuses to close anything that can still be settled by asking. The books then show what the places hold
-besides what was planned, and by which entry that is explained; nothing is corrected silently.
+besides what was planned, and by which entry that is explained; nothing is corrected silently. What was to
+follow the step is given up: it becomes another plan, or is done at the venue.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from vault.canonical import canonical_json
+from vault.clock import from_iso
 from vault.errors import BooksError
+from vault.money import BTC, Amount
 from vault.store import records
 from vault.treasury import books, lineage, observe, reconcile
 from vault.treasury.execute import require_recorded
+from vault.treasury.settle_spend import spenders
 
 if TYPE_CHECKING:
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
-    from vault.treasury.plan import Plan
+    from vault.treasury.plan import Plan, Transfer
 
 # What no further asking settles: the chain or the venue says something else than the plan.
-CONTRADICTIONS: Final = ("books.payment_differs", "books.withdrawal_differs", "books.conflicted")
+CONTRADICTIONS: Final = (
+    "books.payment_differs",
+    "books.withdrawal_differs",
+    "books.conflicted",
+    "books.credit_differs",
+    "books.cancelled_but_sent",
+)
 MAX_REASON: Final = 500
 _STEP: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})", re.ASCII)
 
@@ -42,18 +54,64 @@ def close_step(desk: Desk, plan: Plan, step: str, reason: str) -> books.Explanat
             f"step {step} of plan {plan.plan_id} is {intent.state}: " + (note or "nothing contradicts it"),
             hint=f"Only {', '.join(CONTRADICTIONS)} can be closed by a person. Run `vault reconcile`.",
         )
-    snapshot = observe.take_snapshot(desk)
-    places = books.explain(desk, snapshot, plan.transfer(intent.transfer), intent)
+    transfer = plan.transfer(intent.transfer)
+    facts = _found(desk, plan, transfer, intent, note)
+    closed = replace(intent, state="closed_by_person", body=canonical_json({**intent.facts, **facts}))
+    places = books.explain(desk, observe.take_snapshot(desk), transfer, closed)
     found = books.Explanation(plan.plan_id, intent.transfer, intent.step, reason, note, places)
     with desk.store.write() as writer:
         now = records.find_intent(writer.connection, intent.client_id)
-        records.move_intent(writer, now, "closed_by_person", reason=reason, finding=note[:MAX_REASON])
+        records.move_intent(
+            writer, now, "closed_by_person", reason=reason, finding=note[:MAX_REASON], **facts
+        )
         for later in records.intents(writer.connection, plan.plan_id):
             if later.transfer == intent.transfer and later.state in {"planned", "unsent"}:
                 records.move_intent(writer, later, "cancelled")
         books.record_explanation(writer, found)
         lineage.end_plan(writer, plan.plan_id)
     return found
+
+
+def _found(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow, note: str) -> dict[str, str]:
+    """What is booked of the step when it is closed. Raises `BooksError` while that is not final."""
+    if note.startswith("books.credit_differs"):
+        return {books.CREDITED: _credited(desk, plan, transfer)}
+    if note.startswith("books.cancelled_but_sent"):
+        _require_final_spender(desk, intent)
+    return {}
+
+
+def _credited(desk: Desk, plan: Plan, transfer: Transfer) -> str:
+    """What the venue says it credited for the transaction of a transfer, in BTC; nothing when it refused."""
+    with desk.store.read() as connection:
+        steps = records.intents(connection, plan.plan_id)
+    spend = next(each for each in steps if (each.transfer, each.kind) == (transfer.number, "spend"))
+    first = spend.facts.get("first_submitted_at") or spend.submitted_at or spend.updated_at
+    deposit = desk.venues.find_deposit(
+        transfer.venue_account,
+        transfer.amount.asset.symbol,
+        transfer.venue_network,
+        spend.reference,
+        transfer.payment.address,
+        from_iso(first) - reconcile.LOOK_BACK,
+    )
+    if deposit is None or deposit.state == "pending":
+        raise BooksError("not_contradicted", f"{transfer.venue_account}: the credit is not final any more")
+    credited = deposit.amount if deposit.state == "credited" else Amount.zero(BTC)
+    return credited.number
+
+
+def _require_final_spender(desk: Desk, intent: IntentRow) -> None:
+    """Whatever took the coins of a spend is confirmed at the configured depth."""
+    deep = desk.treasury.config.bitcoin.confirmations
+    found = {txid: desk.backend().final_status(txid) for txid in sorted(spenders(desk, intent))}
+    if not any(status.confirmations >= deep for status in found.values()):
+        named = ", ".join(f"{txid} is {status.confirmations} deep" for txid, status in found.items())
+        raise BooksError(
+            "not_final",
+            f"expected a transaction that is {deep} deep and spends its coins, found {named or 'none'}",
+            hint="Until then the other transaction may still win. Run `vault reconcile` later.",
+        )
 
 
 def _find(desk: Desk, plan: Plan, step: str) -> IntentRow:

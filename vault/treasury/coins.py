@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from vault.bitcoin.transaction import OutPoint
-from vault.bitcoin.wallet.coins import DUST, Coin, classify
+from vault.bitcoin.wallet.coins import DUST, Coin, balances, classify
 from vault.codec import decode
 from vault.errors import DocumentError, PlanError
 from vault.money import BTC, Amount, total
@@ -156,6 +156,7 @@ class WalletCoins:
     expected: Expected
     reserved: Mapping[str, str]
     labels: Mapping[tuple[str, str], said.StoredLabel]
+    books_open: bool
 
     @cached_property
     def paid(self) -> frozenset[OutPoint]:
@@ -231,29 +232,39 @@ class WalletCoins:
         return frozenset(each.script for each in reused_addresses(self.coins))
 
     def _label(self, coin: Coin, address: str) -> str:
-        """The coin's own label, else that of its address or transaction, else who got the address."""
-        refs = (
-            ("output", str(coin.outpoint)),
-            ("addr", address),
-            ("tx", coin.outpoint.txid),
+        """The coin's own label, else that of its address or transaction, else who got the address.
+
+        What was said of an address was not said of a coin that nobody asked for: it is marked as such.
+        """
+        whose = "address: " if self.provenance[coin.outpoint] == "unsolicited" else ""
+        found = (
+            ("", self._text("output", str(coin.outpoint))),
+            (whose, self._text("addr", address)),
+            ("", self._text("tx", coin.outpoint.txid)),
+            (whose, self.notes.get(address, "")),
         )
-        found = (self.labels[ref].text for ref in refs if ref in self.labels)
-        return next(found, self.notes.get(address, ""))
+        return next((mark + text for mark, text in found if text), "")
+
+    def _text(self, kind: str, ref: str) -> str:
+        found = self.labels.get((kind, ref))
+        return found.text if found else ""
 
 
 def of_wallet(desk: Desk, wallet: str) -> WalletCoins:
     """A wallet's coins as the last sync saw them. Raises `ConfigError`, `StoreError`."""
-    coins = desk.wallet(wallet).coins()
+    ours = desk.wallet(wallet)
     with desk.store.read() as connection:
+        firsts = said.first_payments(connection, wallet)
         return WalletCoins(
             wallet,
             desk.network,
-            coins,
+            ours.coins({address: OutPoint.parse(point) for address, point in firsts.items()}),
             said.marks(connection, wallet),
             said.given(connection, wallet),
             expected(connection, desk.network),
             reserved(connection, desk.clock.now()),
             said.labels(connection),
+            any(body["place"] == f"wallet:{wallet}" for body in records.documents(connection, "opening")),
         )
 
 
@@ -264,7 +275,7 @@ def balance(desk: Desk, wallet: str) -> WalletBalance:
     found, ours = of_wallet(desk, wallet), desk.wallet(wallet)
     foreign = {point for point, where in found.provenance.items() if where == "unsolicited"}
     # A coin nobody asked for stays in quarantine when a person has set it aside, too.
-    sums = ours.balances(found.provenance, found.frozen - foreign)
+    sums = balances(found.coins, found.provenance, found.frozen - foreign)
     return WalletBalance(
         ours.name,
         ours.role,
@@ -281,18 +292,29 @@ def balance(desk: Desk, wallet: str) -> WalletBalance:
 def sync(desk: Desk, wallet: str) -> None:
     """Bring a wallet up to the chain. Raises `ChainError`, `StoreError`.
 
-    Addresses that other operators gave out are looked at too. What it holds, and held before, when it is
-    seen for the first time is its opening balance.
+    Addresses that other operators gave out are looked at too. Nothing is accepted by it: what a wallet
+    opens with is decided where its books are opened (`vault.treasury.opening`).
     """
-    ours = desk.wallet(wallet)
     with desk.store.read() as connection:
-        given = said.places_of(said.given(connection, wallet))
-        opened = any(body["place"] == f"wallet:{wallet}" for body in records.documents(connection, "opening"))
-    adopt(desk, wallet, given)
-    ours.sync()
-    if not opened:
+        given = said.given(connection, wallet)
+    adopt(desk, wallet, said.places_of(given))
+    desk.wallet(wallet).sync()
+    _decide_firsts(desk, wallet, given)
+
+
+def _decide_firsts(desk: Desk, wallet: str, given: tuple[said.GivenAddress, ...]) -> None:
+    """Keep for all operators which confirmed payment to a given-out address was its first."""
+    with desk.store.read() as connection:
+        known = said.first_payments(connection, wallet)
+    waiting = {each.place: each.address for each in given if each.address not in known}
+    found = {
+        waiting[coin.index]: str(coin.outpoint)
+        for coin in (desk.wallet(wallet).coins() if waiting else ())
+        if coin.first and coin.confirmations and not coin.change and coin.index in waiting
+    }
+    if found:
         with desk.store.write() as writer:
-            said.accept_opening(writer, wallet, [str(coin.outpoint) for coin in ours.coins()], who())
+            said.decide_first(writer, wallet, found, who())
 
 
 def adopt(desk: Desk, wallet: str, given: frozenset[int]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from vault.attestation import Statement
 from vault.clock import to_iso
 from vault.codec import decode
-from vault.errors import AddressError, AttestationError
+from vault.errors import AddressError, AttestationError, PolicyError
 from vault.files import write_document
 from vault.store import records
 from vault.treasury import authority
@@ -57,12 +57,17 @@ class DocumentState:
 # -- signing -----------------------------------------------------------------------------------------
 
 
-def sign_policy(desk: Desk, attester: str, show: Callable[[Statement], None]) -> SignedDocument:
+def sign_policy(
+    desk: Desk, attester: str, show: Callable[[Statement], None], *, untested: bool = False
+) -> SignedDocument:
     """Have an attester's device sign the policy file as it stands; `show` gets the statement first.
 
-    Raises `AttestationError`, `DocumentError`, `DeviceError`.
+    The tests beside it must pass, unless it is to be signed `untested`; the journal says which it was.
+    Raises `PolicyError` (``policy.untested``, ``policy.tests_failed``), `AttestationError`, `DocumentError`,
+    `DeviceError`.
     """
     policy, digest = authority.read_policy(desk.treasury)
+    passed = None if untested else _require_tested(desk.treasury.policy_path)
     signed = _sign(
         desk,
         attester,
@@ -72,8 +77,34 @@ def sign_policy(desk: Desk, attester: str, show: Callable[[Statement], None]) ->
         digest=digest,
         show=show,
     )
+    with desk.store.write() as writer:
+        tests = "signed untested" if passed is None else f"{passed} passed"
+        facts = {"version": policy.version, "digest": digest, "attester": attester, "tests": tests}
+        writer.journal("policy_signed", policy.policy_id, facts)
     desk.policy()
     return signed
+
+
+def _require_tested(path: Path) -> int:
+    """How many tests stand beside a policy; all of them pass."""
+    from vault.policy.testing import cases_path, run_policy_tests
+
+    results = run_policy_tests(path) if cases_path(path).is_file() else ()
+    override = "or sign it all the same with --untested, which the journal keeps."
+    if not results:
+        raise PolicyError(
+            "untested",
+            f"expected tests of {path.name} in {cases_path(path)}, found none",
+            hint=f"Write tests, {override}",
+        )
+    if failed := [each.name for each in results if not each.passed]:
+        raise PolicyError(
+            "tests_failed",
+            f"expected every test of {path.name} to pass, found {len(failed)} of {len(results)} that fail: "
+            + ", ".join(failed),
+            hint=f"`vault policy test` shows what differs. Mend policy or tests, {override}",
+        )
+    return len(results)
 
 
 def sign_book(desk: Desk, attester: str, show: Callable[[Statement], None]) -> SignedDocument:

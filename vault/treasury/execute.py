@@ -18,6 +18,8 @@ from vault.treasury.plan import require_live
 from vault.treasury.steps import ENDED, INTERNAL, MOVING, OUTWARD, ensure_intents, next_step, under_way
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Plan, Transfer
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
 # An internal move is accepted first and done a moment later; longer than this is for `reconcile`.
 CONFIRM_ATTEMPTS: Final = 5
 CONFIRM_SECONDS: Final = 0.5
-# Binance "Error codes": too many requests, the request's time, key or signature. Nothing was accepted, and
-# the same request may be good a minute later.
-PASSING_REFUSALS: Final = frozenset({"-1002", "-1003", "-1015", "-1021", "-1022", "-2008", "-2014", "-2015"})
 
 # bitcoind's words for a transaction that its mempool or its chain has (src/validation.cpp, PreChecks).
 HAS_IT_ALREADY: Final = frozenset(
@@ -177,7 +176,8 @@ def _confirmed(desk: Desk, plan: Plan, step: IntentRow) -> bool:
     return False
 
 
-def _submitting(desk: Desk, transfer: Transfer, step: IntentRow) -> IntentRow:
+def _submitting(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> IntentRow:
+    """Journal that the step is about to be sent, if what others did meanwhile still lets it."""
     now = desk.clock.now()
     at_venue = step.kind in INTERNAL or step.kind == "withdraw"
     seconds = desk.treasury.venue(transfer.venue_account).submit_seconds if at_venue else 0
@@ -191,6 +191,8 @@ def _submitting(desk: Desk, transfer: Transfer, step: IntentRow) -> IntentRow:
                 "was not sent",
                 hint="Run `vault reconcile` for what was sent before, then make a new plan.",
             )
+        if step.kind in OUTWARD:
+            preconditions.check_meanwhile(desk, plan, transfer)
         return records.move_intent(
             writer,
             step,
@@ -198,7 +200,7 @@ def _submitting(desk: Desk, transfer: Transfer, step: IntentRow) -> IntentRow:
             submitted_at=to_iso(now),
             not_after=to_iso(now + timedelta(seconds=seconds)),
             # Whatever any attempt has caused is looked for from the first one on.
-            first_submitted_at=str(step.facts.get("first_submitted_at", to_iso(now))),
+            first_submitted_at=str(step.facts.get("first_submitted_at") or to_iso(now)),
         )
 
 
@@ -230,11 +232,14 @@ def _record_failure(desk: Desk, plan: Plan, step: IntentRow, error: VaultError) 
     if isinstance(error, OutcomeUnknownError):
         state = "unknown"
     elif isinstance(error, VenueError) and error.code == "venue.refused":
-        passing = error.details.get("venue_code") in PASSING_REFUSALS
+        passing = error.details.get("passing") == "yes"
         state = "unsent" if passing or step.kind == "to_margin" else "refused"
     else:
         state = "unsent"
-    _record(desk, step, state, error=error.code, message=error.message[:500])
+    facts = {"error": error.code, "message": error.message[:500]}
+    if error.code == "chain.unreachable" and step.facts["first_submitted_at"] == step.submitted_at:
+        facts["first_submitted_at"] = ""  # nothing has ever left this machine: see `may_have_left`
+    _record(desk, step, state, **facts)
     if state == "refused":
         with desk.store.write() as writer:
             if not under_way(records.intents(writer.connection, plan.plan_id)):
@@ -244,7 +249,7 @@ def _record_failure(desk: Desk, plan: Plan, step: IntentRow, error: VaultError) 
 def _send_internal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
     from vault.treasury.venue_requests import internal_transfer
 
-    step = _submitting(desk, transfer, step)
+    step = _submitting(desk, plan, transfer, step)
     desk.progress(f"{step.kind.replace('_', ' ')}: {transfer.venue_account}")
     try:
         receipt = desk.venues.transfer_internal(transfer.venue_account, internal_transfer(transfer, step))
@@ -259,7 +264,7 @@ def _send_internal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) 
 def _send_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
     from vault.treasury.venue_requests import withdraw_request
 
-    step = _submitting(desk, transfer, step)
+    step = _submitting(desk, plan, transfer, step)
     desk.progress(f"withdraw: {transfer.gross} from {transfer.venue_account} to {transfer.payment.address}")
     try:
         receipt = desk.venues.withdraw(transfer.venue_account, withdraw_request(desk, transfer, step))
@@ -273,7 +278,7 @@ def _send_spend(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> 
     raw = bytes.fromhex(step.facts["raw"])
     txid = step.facts["txid"]
     _require_acceptable(desk, txid, raw)
-    step = _submitting(desk, transfer, step)
+    step = _submitting(desk, plan, transfer, step)
     desk.progress(f"broadcast: {txid}")
     try:
         answered = desk.backend().broadcast(raw)
@@ -309,8 +314,8 @@ _SENDERS = {
 def cancel(desk: Desk, plan: Plan, reason: str) -> list[IntentRow]:
     """Give up what was never sent. Refused while a step is unsettled or on its way.
 
-    A signed but unsent transaction stays valid as long as its inputs are unspent; it is kept in the
-    journal and nowhere else.
+    A signed but unsent transaction stays valid as long as its inputs are unspent: `reconcile` looks for it
+    on the chain, and limits count it if it may have left this machine.
     """
     require_recorded(desk, plan)
     with desk.store.write() as writer:
@@ -322,6 +327,7 @@ def cancel(desk: Desk, plan: Plan, reason: str) -> list[IntentRow]:
                 f"transfer {moving[0].transfer} of plan {plan.plan_id} is {moving[0].state}",
                 hint="Run `vault reconcile` first.",
             )
+        _require_no_replacement(writer.connection, intents)
         for credit in (i for i in intents if i.kind == "credit" and i.state != "done"):
             if any(i.state == "done" for i in intents if i.transfer == credit.transfer):
                 raise DeniedError(
@@ -335,3 +341,16 @@ def cancel(desk: Desk, plan: Plan, reason: str) -> list[IntentRow]:
             if intent.state not in records.TERMINAL:
                 records.move_intent(writer, intent, "cancelled")
         return records.intents(writer.connection, plan.plan_id)
+
+
+def _require_no_replacement(connection: Connection, intents: list[IntentRow]) -> None:
+    """Nothing that pays in place of a transaction of this plan is open: it would count for nobody's limit."""
+    family = lineage.Lineage(connection)
+    ours = [step for step in intents if step.kind == "spend"]
+    for row in (row for step in ours for row in family.replacements(step)):
+        if row.state in records.OPEN_STATES and row.facts["payments"]:
+            raise DeniedError(
+                "in_flight",
+                f"plan {row.plan_id} pays in place of transfer {ours[0].transfer}, and is {row.state}",
+                hint=f"Run `vault reconcile` until it is final, or cancel plan {row.plan_id} first.",
+            )

@@ -31,6 +31,7 @@ def estimate(desk: Desk, highest: Decimal | None) -> FeeEstimate:
     from vault.bitcoin.fees.sources import read_sources
 
     rules = rules_of(desk.treasury.config.bitcoin, highest)
+    desk.progress("asking the sources of fee rates")
     readings = read_sources(desk.treasury, desk.clock)
     for each in readings:
         if each.code:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Blocks and venues take minutes; asking more often tells nothing new.
 POLL_SECONDS: Final = 0.5
+# What happened, and is true also when all is well after it: kept to the end of the waiting.
+SAID_ONCE: Final = ("books.sent_outside", "books.cancelled_but_sent", "books.reorganised")
 
 
 def follow_plan(desk: Desk, plan: Plan, wait_seconds: float) -> list[IntentRow]:
@@ -94,4 +96,5 @@ def reconcile_until(desk: Desk, wait_seconds: float) -> list[Settlement]:
 def _joined(first: Settlement, last: Settlement) -> Settlement:
     import dataclasses
 
-    return dataclasses.replace(last, before=first.before)
+    note = last.note or (first.note if first.note.startswith(SAID_ONCE) else "")
+    return dataclasses.replace(last, before=first.before, note=note)

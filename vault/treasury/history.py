@@ -1,27 +1,34 @@
 """What has moved before, as limits count it: every step that left or may have left counts.
 
-A plan that was approved counts from that moment; UNKNOWN counts as if it had happened.
+A plan that was approved counts from that moment; UNKNOWN counts as if it had happened. A transaction whose
+bytes left this machine counts whatever became of its plan, until a final one of ours has spent its coins.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from vault.canonical import canonical_json, read_json
-from vault.clock import from_iso
+from vault.clock import from_iso, to_iso
 from vault.errors import DeniedError
 from vault.model import Outflow
 from vault.money import Amount
 from vault.store import records
+from vault.treasury.lineage import Lineage
 from vault.treasury.plan import PLAN_ID_LENGTH, Plan, parse_plan
-from vault.treasury.steps import ENDED, MOVING
+from vault.treasury.steps import ENDED, MOVING, may_have_left
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from sqlalchemy.engine import Connection
 
+    from vault.model import Action
+    from vault.policy.document import Policy
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Transfer
@@ -30,12 +37,27 @@ if TYPE_CHECKING:
 BEGUN = frozenset({"approved", "sending", "done", "failed", "frozen", "cancelled", "replaced"})
 # States of the step by which coins leave, in which they left or may have.
 LEFT = frozenset({"submitting", "unknown", "accepted", "sent", "displaced", "done", "closed_by_person"})
+# The longest wait between two transfers that a policy can ask for (`min_wait_minutes`).
+LONGEST_WAIT: Final = timedelta(days=7)
+# Plans of one command are parsed once; more than this are few, and then they are parsed again.
+PARSED_KEPT: Final = 64
 
 
 def stored_plan(row: records.PlanRow) -> Plan:
     """A stored plan, checked against its digest."""
-    value = {"plan_id": row.digest[:PLAN_ID_LENGTH], "digest": row.digest, "body": read_json(row.body)}
-    return parse_plan(canonical_json(value), what=f"stored plan {row.plan_id}")
+    return _parsed(row.plan_id, row.digest, row.body)
+
+
+@lru_cache(maxsize=PARSED_KEPT)
+def _parsed(plan_id: str, digest: str, body: str) -> Plan:
+    value = {"plan_id": digest[:PLAN_ID_LENGTH], "digest": digest, "body": read_json(body)}
+    return parse_plan(canonical_json(value), what=f"stored plan {plan_id}")
+
+
+def window_start(policy: Policy, at: datetime) -> datetime:
+    """The moment before which nothing that is over counts in any limit, budget or wait of the policy."""
+    hours = max([policy.fees.window_hours, *(limit.window_hours for limit in policy.limit)])
+    return at - max(timedelta(hours=hours), LONGEST_WAIT)
 
 
 def is_open(row: records.PlanRow, at: datetime) -> bool:
@@ -53,101 +75,179 @@ def gone(transfer: Transfer, steps: list[IntentRow]) -> bool:
     )
 
 
-def _moving(row: records.PlanRow, steps: list[IntentRow]) -> bool:
-    """True while something of a plan that goes no further is still on its way; what was given up is not."""
-    awaited = row.state != "cancelled" and any(s.kind == "credit" and s.state == "planned" for s in steps)
-    return awaited or any(step.state in MOVING for step in steps)
-
-
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a transfer makes leave beyond what it replaces, the fee in it, and what it is done for."""
+    """What a transfer makes leave beyond what it replaces, the fee in it, and what it is done for.
 
+    `action` is whose limits count it.
+    """
+
+    action: Action
     amount: Amount
     fee: Amount
     moved: Amount
 
 
-def share_of(transfer: Transfer, replaced: Transfer | None) -> Share:
-    """`replaced` is what it takes the place of, when that counts already: then only the dearer fee adds."""
-    if replaced is not None:
-        more = transfer.fee - replaced.fee if transfer.fee > replaced.fee else Amount.zero(transfer.fee.asset)
-        return Share(more, more, Amount.zero(transfer.fee.asset))
-    return Share(transfer.gross, transfer.fee, transfer.amount if transfer.payments else transfer.returned)
-
-
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """A transfer of a plan that was begun; `spend` is the step by which its coins leave."""
+class Entry:
+    """A transfer of a plan that was begun, and its steps.
+
+    `loose`: its transaction left this machine and can still confirm, though nobody goes on with it.
+    """
 
     row: records.PlanRow
     transfer: Transfer
     steps: list[IntentRow]
+    loose: bool = False
 
     @property
     def spend(self) -> IntentRow | None:
+        """The step by which its coins leave."""
         return next((step for step in self.steps if step.kind in {"withdraw", "spend"}), None)
 
     @property
     def txid(self) -> str:
         return str(self.spend.facts.get("txid", "")) if self.spend and self.transfer.on_chain else ""
 
+    @property
+    def on_its_way(self) -> bool:
+        """True while its transaction is somewhere between here and a final block."""
+        spend = self.spend
+        return self.loose or (spend is not None and spend.kind == "spend" and spend.state in MOVING)
 
-def _entries(connection: Connection, without: str) -> list[_Entry]:
-    found = []
-    for row in records.all_plans(connection, BEGUN):
-        if row.plan_id != without:
-            intents = records.intents(connection, row.plan_id)
-            for transfer in stored_plan(row).body.transfers:
-                steps = [intent for intent in intents if intent.transfer == transfer.number]
-                found.append(_Entry(row, transfer, steps))
-    return found
+    def over(self, at: datetime) -> bool:
+        """True when nothing of it is left to happen; what was given up and never left is not waited for."""
+        if self.loose:
+            return False
+        if is_open(self.row, at):
+            return all(step.state in {"done", "replaced"} for step in self.steps)
+        awaited = self.row.state != "cancelled" and any(
+            step.kind == "credit" and step.state == "planned" for step in self.steps
+        )
+        return not awaited and not any(step.state in MOVING for step in self.steps)
 
 
-def _counts(entry: _Entry, at: datetime, by_txid: dict[str, _Entry]) -> bool:
-    """Whether it left, may have left, or may still leave; or was done by what replaced it."""
+def entries(
+    connection: Connection,
+    at: datetime,
+    since: datetime | None,
+    *,
+    states: frozenset[str] = BEGUN,
+    without: str = "",
+    named: Iterable[str] = (),
+) -> list[Entry]:
+    """Transfers of plans made or begun `since` (None: ever), or not over, oldest first.
+
+    With them comes all that they took the place of. `named` are transactions whose plans are wanted too.
+    """
+    if since is None:
+        rows = [row for row in records.all_plans(connection, states) if row.plan_id != without]
+    else:
+        rows = records.plans_since(connection, states, to_iso(at), to_iso(since), without)
+    plans = {row.plan_id: row for row in rows}
+    found = [entry for row in rows for entry in _of_plan(connection, row)]
+    known = {entry.txid for entry in found}
+    before = [txid for txid in (*named, *(entry.transfer.replaces for entry in found)) if txid not in known]
+    if any(before) or any(_given_up(entry) for entry in found):
+        family = Lineage(connection)
+        for step in (step for txid in before for step in family.replaced(txid)):
+            row = records.find_plan(connection, step.plan_id)
+            if row is not None and row.plan_id not in {*plans, without} and row.state in states:
+                plans[row.plan_id] = row
+                found += _of_plan(connection, row)
+        found = [
+            Entry(each.row, each.transfer, each.steps, _given_up(each) and not family.beaten(spend))
+            if (spend := each.spend) is not None
+            else each
+            for each in found
+        ]
+    return sorted(found, key=lambda each: (each.row.created_at, each.row.plan_id, each.transfer.number))
+
+
+def _of_plan(connection: Connection, row: records.PlanRow) -> list[Entry]:
+    intents = records.intents(connection, row.plan_id)
+    return [
+        Entry(row, transfer, [intent for intent in intents if intent.transfer == transfer.number])
+        for transfer in stored_plan(row).body.transfers
+    ]
+
+
+def _given_up(entry: Entry) -> bool:
     spend = entry.spend
-    if spend is not None and spend.state == "replaced":
-        return _done_by(entry, by_txid.get(str(spend.facts.get("replaced_by"))), by_txid)
-    if spend is not None and spend.state in LEFT:
-        return True
-    return is_open(entry.row, at) and not any(step.state in ENDED for step in entry.steps)
+    return spend is not None and spend.state in {"unsent", "cancelled"} and may_have_left(spend)
 
 
-def _done_by(entry: _Entry, winner: _Entry | None, by_txid: dict[str, _Entry]) -> bool:
-    """True when the winner pays what `entry` was to pay, as a replacement of it, at whatever remove."""
-    seen = 0
-    while winner is not None and winner.transfer.payments and seen < len(by_txid):
-        if winner.transfer.replaces == entry.txid:
+class _Past:
+    """What moved before, by transaction: which of it counts, and as what."""
+
+    def __init__(self, found: list[Entry], at: datetime) -> None:
+        self._at = at
+        self._by_txid = {entry.txid: entry for entry in found if entry.txid}
+        self.counting = [entry for entry in found if self._counts(entry)]
+        self._counted = {entry.txid: entry.transfer for entry in self.counting if entry.txid}
+
+    def _counts(self, entry: Entry) -> bool:
+        """Whether it left, may have left, or may still leave; or was done by what replaced it."""
+        spend = entry.spend
+        if spend is not None and spend.state == "replaced":
+            return self._done_by(entry, self._by_txid.get(str(spend.facts.get("replaced_by"))))
+        if entry.loose or (spend is not None and spend.state in LEFT):
             return True
-        winner, seen = by_txid.get(winner.transfer.replaces), seen + 1
-    return False
+        return is_open(entry.row, self._at) and not any(step.state in ENDED for step in entry.steps)
+
+    def _done_by(self, entry: Entry, winner: Entry | None) -> bool:
+        """True when the winner pays what `entry` was to pay, as a replacement of it, at whatever remove."""
+        return (
+            winner is not None
+            and bool(winner.transfer.payments)
+            and any(each.txid == entry.txid for each in self._replaced(winner.transfer))
+        )
+
+    def _replaced(self, transfer: Transfer) -> list[Entry]:
+        """What a transfer takes the place of, nearest first."""
+        found: list[Entry] = []
+        while (entry := self._by_txid.get(transfer.replaces)) is not None and entry not in found:
+            found.append(entry)
+            transfer = entry.transfer
+        return found
+
+    def share(self, transfer: Transfer) -> Share:
+        """What it adds: the dearer fee alone, where what it takes the place of counts already.
+
+        Else it counts whole, and what pays is counted as the first of its line that was to pay.
+        """
+        nothing = Amount.zero(transfer.fee.asset)
+        if (replaced := self._counted.get(transfer.replaces)) is not None:
+            more = transfer.fee - replaced.fee if transfer.fee > replaced.fee else nothing
+            return Share(transfer.action, more, more, nothing)
+        if not transfer.payments:
+            return Share(transfer.action, transfer.gross, transfer.fee, transfer.returned)
+        line = [transfer, *(entry.transfer for entry in self._replaced(transfer))]
+        first = [each for each in line if each.payments][-1]
+        return Share(first.action, transfer.gross, transfer.fee, transfer.amount)
 
 
-def outflows(connection: Connection, at: datetime, *, without: str = "") -> tuple[Outflow, ...]:
+def outflows(
+    connection: Connection, at: datetime, *, since: datetime | None = None, without: str = ""
+) -> tuple[Outflow, ...]:
     """Transfers that left, may have left or may still leave, but those of plan `without`; oldest first.
 
-    Of an original and its replacements the payments count once, and the dearest fee.
+    Of those that are over only what moved `since` (see `window_start`). Of an original and its replacements
+    the payments count once, and the dearest fee.
     """
-    entries = _entries(connection, without)
-    by_txid = {entry.txid: entry for entry in entries if entry.txid}
-    counting = [entry for entry in entries if _counts(entry, at, by_txid)]
-    counted = {entry.txid: entry.transfer for entry in counting if entry.txid}
-    return tuple(_outflow(entry, counted, at) for entry in counting)
+    past = _Past(entries(connection, at, since, without=without), at)
+    return tuple(_outflow(entry, past.share(entry.transfer), at) for entry in past.counting)
 
 
-def _outflow(entry: _Entry, counted: dict[str, Transfer], at: datetime) -> Outflow:
+def _outflow(entry: Entry, share: Share, at: datetime) -> Outflow:
     row, transfer, steps = entry.row, entry.transfer, entry.steps
-    share = share_of(transfer, counted.get(transfer.replaces))
-    over = all(step.state in {"done", "replaced"} for step in steps)
-    done = over if is_open(row, at) else not _moving(row, steps)
     return Outflow(
         from_iso(max((step.submitted_at or row.created_at for step in steps), default=row.created_at)),
-        transfer.action,
+        share.action,
         transfer.subject,
         ", ".join(payment.destination for payment in transfer.payments),
         share.amount,
-        "done" if done and steps else "sent" if gone(transfer, steps) else "pending",
+        "done" if steps and entry.over(at) else "sent" if gone(transfer, steps) else "pending",
         share.fee,
         share.moved,
     )
@@ -155,22 +255,20 @@ def _outflow(entry: _Entry, counted: dict[str, Transfer], at: datetime) -> Outfl
 
 def present_share(connection: Connection, transfer: Transfer, at: datetime, *, without: str = "") -> Share:
     """What a transfer of no plan, or of plan `without`, adds to what counts already."""
-    entries = _entries(connection, without)
-    by_txid = {entry.txid: entry for entry in entries if entry.txid}
-    replaced = by_txid.get(transfer.replaces)
-    counts = replaced is not None and _counts(replaced, at, by_txid)
-    return share_of(transfer, replaced.transfer if replaced is not None and counts else None)
+    found = entries(connection, at, at, without=without, named=(transfer.replaces,))
+    return _Past(found, at).share(transfer)
 
 
 def in_flight(connection: Connection, at: datetime) -> frozenset[str]:
-    """Accounts and wallets with a transfer of an approved or begun plan that is not over."""
+    """Accounts and wallets with a transfer of an approved or begun plan that is not over.
+
+    Whatever became of its plan, a transaction that is on its way is not over.
+    """
     names: set[str] = set()
-    for row in records.all_plans(connection, BEGUN):
-        if is_open(row, at):
-            intents = records.intents(connection, row.plan_id)
-            for transfer in stored_plan(row).body.transfers:
-                if not gone(transfer, [step for step in intents if step.transfer == transfer.number]):
-                    names |= {transfer.source, transfer.venue_account}
+    for entry in entries(connection, at, at):
+        open_one = is_open(entry.row, at) and not gone(entry.transfer, entry.steps)
+        if open_one or entry.on_its_way:
+            names |= {entry.transfer.source, entry.transfer.venue_account}
     return frozenset(names - {""})
 
 
@@ -181,9 +279,9 @@ def check_limits(desk: Desk, plan: Plan, transfer: Transfer) -> None:
     # What moves with it in this plan counts too: each alone may be within a limit that all together are not.
     others = tuple(other for other in plan.body.transfers if other.number != transfer.number)
     past, share = _beside(desk, transfer, others, plan.plan_id)
-    results = judge(desk.policy().policy, transfer.action, share.amount, past, desk.clock.now())
+    results = judge(desk.policy().policy, share.action, share.amount, past, desk.clock.now())
     if not results:
-        raise DeniedError("no_limit", f"no limit of the policy covers {transfer.action}")
+        raise DeniedError("no_limit", f"no limit of the policy covers {share.action}")
     for result in results:
         if not result.within:
             raise DeniedError("limit", f"{result.name}: {result.reason}", hint="Wait, or change the policy.")
@@ -209,11 +307,12 @@ def _beside(
 ) -> tuple[tuple[Outflow, ...], Share]:
     now = desk.clock.now()
     with desk.store.read() as connection:
-        past = outflows(connection, now, without=without)
+        since = window_start(desk.policy().policy, now)
+        past = outflows(connection, now, since=since, without=without)
         shares = [(each, present_share(connection, each, now, without=without)) for each in others]
         own = present_share(connection, transfer, now, without=without)
     past += tuple(
-        Outflow(now, each.action, each.subject, "", share.amount, "pending", share.fee, share.moved)
+        Outflow(now, share.action, each.subject, "", share.amount, "pending", share.fee, share.moved)
         for each, share in shares
     )
     return past, own

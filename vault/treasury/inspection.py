@@ -82,17 +82,29 @@ def find_plan(desk: Desk, ident: str) -> Plan:
     """The plan of a file, an id or how its id begins, checked against its digest and against the store.
 
     By id the plan file is read too when it is there: an edited one is refused, although the store has the
-    original. Raises `PlanError`.
+    original, and so is another plan in its place. Raises `PlanError`.
     """
     path = Path(ident)
     if not _PLAN_ID.fullmatch(ident) or path.is_file():
         if not path.is_file() and not path.suffix:
             raise _unknown(ident)
-        return _recorded(desk, read_plan(path))
+        return _recorded(desk, _named(path))
     with desk.store.read() as connection:
         row = _find(connection, ident)
     beside = desk.treasury.plans_path / f"{row.plan_id}.json"
-    return _recorded(desk, read_plan(beside)) if beside.exists() else stored_plan(row)
+    return _recorded(desk, _named(beside)) if beside.exists() else stored_plan(row)
+
+
+def _named(path: Path) -> Plan:
+    """The plan of a file, which must be the one that its name says, if it says one."""
+    plan = read_plan(path)
+    if _PLAN_ID.fullmatch(path.stem) and not plan.plan_id.startswith(path.stem):
+        raise PlanError(
+            "another_plan",
+            f"{path}: expected plan {path.stem}, found plan {plan.plan_id}",
+            hint="Somebody exchanged the plan files. Look at both plans, and at who can write there.",
+        )
+    return plan
 
 
 def _find(connection: Connection, ident: str) -> records.PlanRow:
@@ -131,7 +143,7 @@ def _unknown(ident: str) -> PlanError:
 class Outlook:
     """A step that was sent and never answered: what was said, and from when absence is proof.
 
-    `settles_from` is None for a transaction: the chain settles it at once.
+    For a transaction absence is never proof: from then on it is held to have got lost, and may be sent again.
     """
 
     said: str
@@ -139,12 +151,19 @@ class Outlook:
 
 
 def outlook(desk: Desk, client_id: str) -> Outlook:
-    """When the venue's history is late enough to settle a step. Raises `StoreError`, `PlanError`."""
+    """When the venue's history, or the chain, is late enough to settle a step.
+
+    Raises `StoreError`, `PlanError`.
+    """
+    from vault.treasury.reconcile import PATIENCE
+
     with desk.store.read() as connection:
         step = records.find_intent(connection, client_id)
         row = records.find_plan(connection, step.plan_id)
     facts = step.facts
     said = f"{facts['error']}: {facts.get('message', '')}" if facts.get("error") else ""
+    if step.kind == "spend" and step.submitted_at is not None:
+        return Outlook(said, from_iso(step.submitted_at) + PATIENCE)
     if row is None or step.kind == "spend" or "not_after" not in facts:
         return Outlook(said, None)
     venue = desk.treasury.venue(stored_plan(row).transfer(step.transfer).venue_account)

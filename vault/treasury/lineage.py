@@ -33,7 +33,22 @@ class Lineage:
         self._txid = {name: str(found.get("txid", "")) for name, found in facts.items()}
         self._replaces = {name: str(found.get("replaces", "")) for name, found in facts.items()}
         self._coins = {name: tuple(map(str, found.get("coins", ()))) for name, found in facts.items()}
+        self._final = {
+            coin: row.client_id for row in self._rows if row.state == "done" for coin in self.coins(row)
+        }
         self._by_txid = {self._txid[row.client_id]: row for row in self._rows if self._txid[row.client_id]}
+
+    @property
+    def rows(self) -> tuple[IntentRow, ...]:
+        """All of them, the oldest plan first."""
+        return tuple(self._rows)
+
+    def beaten(self, row: IntentRow) -> bool:
+        """True once a final transaction of ours has spent a coin of it, or of a parent: it cannot confirm."""
+        others = {self._final.get(coin, row.client_id) for coin in self.coins(row)} - {row.client_id}
+        return bool(others) or any(
+            parent.state == "replaced" or self.beaten(parent) for parent in self.parents(row)
+        )
 
     def find(self, txid: str) -> IntentRow | None:
         """The spend of that transaction id, if it is ours."""
@@ -45,6 +60,17 @@ class Lineage:
         while (row := self.find(txid)) is not None and row not in found:
             found.append(row)
             txid = self._replaces[row.client_id]
+        return found
+
+    def replacements(self, row: IntentRow) -> list[IntentRow]:
+        """What takes its place, and the place of that, nearest first."""
+        found: list[IntentRow] = []
+        ids = {self._txid[row.client_id]} - {""}
+        while more := [
+            each for each in self._rows if self._replaces[each.client_id] in ids and each not in found
+        ]:
+            found += more
+            ids = {self._txid[each.client_id] for each in more} - {""}
         return found
 
     def relatives(self, txids: Iterable[str]) -> list[IntentRow]:
@@ -132,11 +158,16 @@ def reopened(writer: Writer, row: IntentRow) -> None:
         begin_again(writer, loser.plan_id)
 
 
-def begin_again(writer: Writer, plan_id: str) -> None:
-    """A plan that was over has something to wait for again."""
+def begin_again(
+    writer: Writer,
+    plan_id: str,
+    states: frozenset[str] = frozenset({"done", "replaced"}),
+    reason: str = "books.reorganised",
+) -> None:
+    """A plan that was over, or never begun, has something to wait for."""
     found = records.find_plan(writer.connection, plan_id)
-    if found is not None and found.state in {"done", "replaced"}:
-        records.set_plan_state(writer, plan_id, frozenset({found.state}), "sending", "books.reorganised")
+    if found is not None and found.state in states:
+        records.set_plan_state(writer, plan_id, frozenset({found.state}), "sending", reason)
 
 
 def end_plan(writer: Writer, plan_id: str) -> None:

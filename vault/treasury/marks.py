@@ -105,7 +105,10 @@ def label_kind(desk: Desk, ref: str) -> LabelType:
 
 def set_label(desk: Desk, ref: str, text: str) -> bool:
     """Label a coin, a transaction or an address; an empty text removes the label. False: nothing changed."""
+    from vault.bitcoin.wallet.labels import plain_ref
+
     kind = label_kind(desk, ref)
+    ref = plain_ref(kind, ref, desk.network)
     with desk.store.write() as writer:
         return said.set_label(writer, kind, ref, coins.require_words(text, "a label") if text else "", who())
 
@@ -169,9 +172,11 @@ def read_import(desk: Desk, path: Path, *, spendable: bool) -> LabelImport:
     from vault.bitcoin.wallet.labels import MAX_BYTES, read_labels
 
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
             raise DocumentError("too_large", f"{path}: expected at most {MAX_BYTES} bytes")
-        text = path.read_text(encoding="utf-8")
+        text = data.decode()
     except (OSError, UnicodeDecodeError) as error:
         words = error.strerror if isinstance(error, OSError) else str(error)
         raise DocumentError("unreadable", f"{path}: {words}") from None

@@ -93,6 +93,7 @@ def _account(desk: Desk, settings: VenueSettings) -> MarginAccount:
 
 
 def _spot(desk: Desk, name: str, asset: str) -> SpotHolding:
+    desk.progress(f"reading {asset} in the spot wallet of {name}")
     balance = desk.venues.spot_balance(name, asset)
     return SpotHolding(name, balance.free, balance.locked, balance.observed_at)
 
@@ -100,6 +101,7 @@ def _spot(desk: Desk, name: str, asset: str) -> SpotHolding:
 def _market(desk: Desk, settings: VenueSettings, contract: str) -> MarketReading:
     from vault.markets.binance import read_market
 
+    desk.progress(f"reading the market of {contract} at {settings.name}")
     ask = functools.partial(desk.venues.public, settings.name)
     reading = read_market(ask, settings.name, contract, desk.clock.now())
     with desk.store.read() as connection:
@@ -124,6 +126,7 @@ class _Look:
 
 def _wallets(desk: Desk) -> list[tuple[str, _Look | VaultError]]:
     from vault.treasury import coins
+    from vault.treasury.opening import open_wallet
     from vault.treasury.unsolicited import look_closely
 
     found: list[tuple[str, _Look | VaultError]] = []
@@ -131,7 +134,9 @@ def _wallets(desk: Desk) -> list[tuple[str, _Look | VaultError]]:
         desk.progress(f"syncing {settings.name}")
         try:
             coins.sync(desk, settings.name)
+            open_wallet(desk, settings.name)
             balance = coins.balance(desk, settings.name)
+            desk.progress(f"{settings.name} is at block {balance.tip_height}")
             strange = look_closely(desk, settings.name) if balance.quarantined.units else ()
             found.append((settings.name, _Look(balance, strange)))
         except VaultError as error:
@@ -155,6 +160,7 @@ def assess_snapshot(desk: Desk, snapshot: Snapshot) -> Assessment:
     """Assess a snapshot under the treasury's parameters, and keep the assessment."""
     from vault.risk.assess import assess
 
+    desk.progress("assessing what was read")
     assessment = assess(snapshot, desk.risk_parameters(), desk.clock.now())
     with desk.store.write() as writer:
         records.save_document(writer, "assessment", encode(assessment))

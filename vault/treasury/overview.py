@@ -14,7 +14,15 @@ from sqlalchemy import select
 from vault.clock import from_iso, to_iso
 from vault.codec import decode, encode
 from vault.errors import StoreError
-from vault.model import AccountRisk, Assessment, Decision, SpotHolding, UnsolicitedCoin, WalletBalance
+from vault.model import (
+    AccountRisk,
+    Assessment,
+    Decision,
+    SourceFailure,
+    SpotHolding,
+    UnsolicitedCoin,
+    WalletBalance,
+)
 from vault.money import BTC
 from vault.store import journal, records, schema
 
@@ -71,7 +79,8 @@ class Overview:
 
     `idle`: bitcoin in a venue's spot wallet while no plan of that account is under way. `finished`: the last
     plans that are over, newest first. `stuck`: transactions that did not get on when it was last looked.
-    `unsolicited`: coins in quarantine that nobody has looked at.
+    `unsolicited`: coins in quarantine that nobody has looked at. `failures`: what the last observation could
+    not read.
     """
 
     at: datetime
@@ -86,6 +95,7 @@ class Overview:
     finished: tuple[PlanView, ...] = ()
     stuck: tuple[str, ...] = ()
     unsolicited: tuple[UnsolicitedCoin, ...] = ()
+    failures: tuple[SourceFailure, ...] = ()
 
     @property
     def age_seconds(self) -> int | None:
@@ -125,6 +135,9 @@ def overview(store: Store, at: datetime) -> Overview:
             unsolicited=tuple(
                 decode(item, UnsolicitedCoin)
                 for item in (snapshot[2].get("unsolicited", ()) if snapshot else ())
+            ),
+            failures=tuple(
+                decode(item, SourceFailure) for item in (snapshot[2].get("failures", ()) if snapshot else ())
             ),
         )
 

@@ -49,6 +49,17 @@ def check_transfer(desk: Desk, plan: Plan, transfer: Transfer, *, leaving: Amoun
         check_still_needed(desk, transfer)
 
 
+def check_meanwhile(desk: Desk, plan: Plan, transfer: Transfer) -> None:
+    """What another process may have changed since `check_transfer`, asked of the store alone.
+
+    For the write that lets a step leave: under its lock nobody else changes it any more.
+    """
+    check_no_rival(desk, plan, transfer)
+    history.check_limits(desk, plan, transfer)
+    if transfer.on_chain:
+        coins.require_free(desk, transfer)
+
+
 def check_documents(desk: Desk, plan: Plan) -> None:
     """Policy and address book are the very ones the plan was made under."""
     for what, expected, found in (
@@ -90,22 +101,27 @@ def check_no_rival(desk: Desk, plan: Plan, transfer: Transfer) -> None:
     made = to_iso(plan.body.created_at)
     with desk.store.read() as connection:
         kin = _kin(Lineage(connection), plan, transfer, records.intents(connection, plan.plan_id))
-        for row in records.all_plans(connection, history.BEGUN - {"approved"}):
-            if row.plan_id == plan.plan_id:
+        others = history.entries(
+            connection,
+            desk.clock.now(),
+            plan.body.created_at,
+            states=history.BEGUN - {"approved"},
+            without=plan.plan_id,
+        )
+        for entry in others:
+            other, row = entry.transfer, entry.row
+            if not ours & {other.source, other.venue_account} or (row.plan_id, other.number) in kin:
                 continue
-            steps = records.intents(connection, row.plan_id)
-            touched = [
-                (other, [step for step in steps if step.transfer == other.number])
-                for other in history.stored_plan(row).body.transfers
-                if ours & {other.source, other.venue_account} and (row.plan_id, other.number) not in kin
-            ]
-            if row.state == "sending" and any(_waited_for(other, its) for other, its in touched):
+            if _waited_for(entry):
                 raise DeniedError(
                     "in_flight",
                     f"plan {row.plan_id} is under way from or to {', '.join(sorted(ours))}",
-                    hint="Run `vault reconcile` until it is done.",
+                    hint=f"It may still confirm: `vault request cancel {row.plan_id} {other.number}` takes "
+                    "its coins back."
+                    if entry.loose
+                    else "Run `vault reconcile` until it is done.",
                 )
-            if touched and any(step.submitted_at is not None and step.submitted_at >= made for step in steps):
+            if any(moved >= made for moved in _submitted(records.intents(connection, row.plan_id))):
                 raise PlanError(
                     "superseded",
                     f"plan {row.plan_id} moved coins of {', '.join(sorted(ours))} after this plan was made",
@@ -113,8 +129,18 @@ def check_no_rival(desk: Desk, plan: Plan, transfer: Transfer) -> None:
                 )
 
 
-def _waited_for(transfer: Transfer, steps: list[IntentRow]) -> bool:
-    return not history.gone(transfer, steps) and not any(step.state == "replaced" for step in steps)
+def _waited_for(entry: history.Entry) -> bool:
+    if entry.on_its_way:
+        return True
+    return (
+        entry.row.state == "sending"
+        and not history.gone(entry.transfer, entry.steps)
+        and not any(step.state == "replaced" for step in entry.steps)
+    )
+
+
+def _submitted(steps: list[IntentRow]) -> list[str]:
+    return [step.submitted_at for step in steps if step.submitted_at is not None]
 
 
 def _kin(family: Lineage, plan: Plan, transfer: Transfer, intents: list[IntentRow]) -> set[tuple[str, int]]:

@@ -150,7 +150,7 @@ def _decide(desk: Desk, snapshot: Snapshot, assessment: Assessment) -> tuple[Dec
 
     policy, book, now = desk.policy(), desk.book(), desk.clock.now()
     with desk.store.read() as connection:
-        past = history.outflows(connection, now)
+        past = history.outflows(connection, now, since=history.window_start(policy.policy, now))
         busy = history.in_flight(connection, now)
     return decide(policy.policy, policy.digest, assessment, snapshot, book.book, past, busy, now)
 

@@ -6,6 +6,7 @@ else must be as it was sent. A signature that does not hold freezes the plan, a 
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,9 @@ def export(desk: Desk, plan: Plan, number: int | None, *, version: int = 0, xpub
     transfer = _one_spend(plan, number)
     intent = _spend_step(desk, plan, transfer)
     verified = cosign.as_it_stands(verify_transfer(desk, transfer), intent)
+    if intent.state in {"planned", "signing"}:
+        # Whoever signs the file may send it too.
+        begin_signing(desk, intent, verified)
     psbt = Psbt.parse(verified.psbt)
     if xpubs:
         psbt = _with_xpubs(psbt, verified.expected.descriptor)
@@ -69,7 +73,13 @@ def take(desk: Desk, plan: Plan, number: int | None, returned: Psbt) -> IntentRo
         raise PlanError(
             "already_signed", f"transfer {transfer.number} of plan {plan.plan_id} is {intent.state}"
         )
-    intent = begin_signing(desk, intent)
+    if _nothing_new(intent, returned):
+        raise PsbtError(
+            "nothing_new",
+            f"transfer {transfer.number} of plan {plan.plan_id}: every signature in it is kept already",
+            hint="Nothing was changed. `vault show` says who has signed and who still may.",
+        )
+    intent = begin_signing(desk, intent, verified)
     with freezing(desk, plan):
         singles, partial = signatures_of(verified, returned)
         if verified.expected.descriptor.group and not singles:
@@ -77,6 +87,21 @@ def take(desk: Desk, plan: Plan, number: int | None, returned: Psbt) -> IntentRo
         else:
             finish_signing(desk, plan, intent, verify_signed(verified, singles, partial))
     return _spend_step(desk, plan, transfer)
+
+
+def _nothing_new(intent: IntentRow, returned: Psbt) -> bool:
+    """Whether all that a returned PSBT carries are signatures of a group that are kept, byte for byte."""
+    from vault.bitcoin.psbt.extract import is_final
+    from vault.bitcoin.psbt.fields import In
+
+    if any(is_final(fields) for fields in returned.inputs):
+        return False
+    there = {
+        (number, field.key.hex(), field.value[:-1].hex())
+        for number, fields in enumerate(returned.inputs)
+        for field in fields.all(In.PARTIAL_SIG)
+    }
+    return bool(there) and there <= {tuple(row) for row in json.loads(intent.facts.get("partial", "[]"))}
 
 
 def judge(desk: Desk, plan: Plan, number: int | None, psbt: Psbt) -> tuple[VerifiedSpend, bool]:
@@ -107,22 +132,30 @@ def judge(desk: Desk, plan: Plan, number: int | None, psbt: Psbt) -> tuple[Verif
 
 
 def surroundings(treasury: Treasury) -> tuple[Surroundings, str]:
-    """The wallets and names of a treasury, and why there are no names: they come from a signed book only."""
+    """The wallets and names of a treasury, and why there are no names: they come from a signed book only.
+
+    An entry to which nothing may be paid yet is named with its state; a retired one is nobody's name.
+    """
     from vault.address import network_of, script_pubkey
     from vault.bitcoin.descriptor import Descriptor
     from vault.bitcoin.psbt_report import Surroundings
     from vault.clock import SystemClock
     from vault.store.database import Store
-    from vault.treasury.authority import load_book
+    from vault.treasury.authority import load_book, load_policy
 
     network, clock = network_of(treasury.config.bitcoin.network), SystemClock()
     wallets = {each.name: Descriptor.parse(each.descriptor, network) for each in treasury.config.wallet}
     try:
         with Store.open(treasury.store_url, treasury.config.treasury_id, clock) as store:
             entries = load_book(treasury, store, clock.now()).book.entries
+            cooling = load_policy(treasury, store).policy.address_book.cooling_hours
     except VaultError as error:
         return Surroundings(network, wallets, {}), f"{error.code}: {error.message}"
-    names = {script_pubkey(each.address, network): each.id for each in entries if each.retired_at is None}
+    names = {}
+    for each in entries:
+        if (state := each.state(clock.now(), cooling)) != "retired":
+            name = each.id if state == "active" else f"{each.id} ({state})"
+            names[script_pubkey(each.address, network)] = name
     return Surroundings(network, wallets, names), ""
 
 

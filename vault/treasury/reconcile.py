@@ -6,7 +6,7 @@ planned address the planned amount and is confirmed deep enough, whatever the ve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from vault.errors import BooksError, PlanError, VaultError
 from vault.store import records
 from vault.treasury import lineage
 from vault.treasury.history import stored_plan
+from vault.treasury.settle_spend import final_facts, reorganised, settle_spend
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 # How far back in a venue's history an intent is looked for, before the moment it was submitted:
 # covers the difference between the two clocks.
 LOOK_BACK = timedelta(minutes=5)
+# How long a transaction that was sent may be found nowhere: one server's index or mempool may lag behind.
+PATIENCE = timedelta(minutes=5)
 # Beyond the permitted difference of the clocks: half a slow round trip is not counted when it is measured.
 CLOCK_SLACK = timedelta(seconds=5)
 _OPEN = frozenset({"submitting", "unknown", "unsent", "accepted", "sent", "displaced"})
@@ -50,15 +53,10 @@ class Settlement:
 def reconcile(desk: Desk) -> list[Settlement]:
     """Settle every open step of every plan that was begun; sources that fail are reported, not raised."""
     found = _reorganised(desk)
+    taken_up = _strays(desk)
     with desk.store.read() as connection:
         # A frozen plan goes no further, but what it sent before must be followed all the same.
         rows = records.all_plans(connection, frozenset({"sending", "failed", "frozen"}))
-        given_up = [
-            step
-            for row in records.all_plans(connection, frozenset({"cancelled"}))
-            for step in records.intents(connection, row.plan_id)
-            if (step.kind, step.state) == ("spend", "cancelled") and "txid" in step.facts
-        ]
     for row in rows:
         try:
             found += settle_plan(desk, stored_plan(row))
@@ -66,15 +64,19 @@ def reconcile(desk: Desk) -> list[Settlement]:
             # One unreadable plan must not end the following of all others.
             note = f"{error.code}: {error.message}"
             found.append(Settlement(row.plan_id, "", 0, 0, "plan", row.state, row.state, "", note))
-    for step in given_up:
-        found += _given_up(desk, step)
+    settled = {each.client_id: each for each in found if each.client_id}
+    for first in taken_up:
+        if (last := settled.get(first.client_id)) is not None:
+            found[found.index(last)] = replace(
+                last, before=first.before, note=f"{first.note}; {last.note}" if last.note else first.note
+            )
+        else:
+            found.append(first)
     return found
 
 
 def _reorganised(desk: Desk) -> list[Settlement]:
     """What was final and is not any more, as a finding of its own; it is followed again from here."""
-    from vault.treasury.settle_spend import reorganised
-
     try:
         rows = reorganised(desk)
     except VaultError as error:
@@ -87,16 +89,24 @@ def _reorganised(desk: Desk) -> list[Settlement]:
     ]
 
 
-def _given_up(desk: Desk, step: IntentRow) -> list[Settlement]:
-    """A spend that was signed and cancelled: its bytes stay valid, so it is still watched."""
-    try:
-        if not desk.backend().transaction_status(step.facts["txid"]).found:
-            return []
-        note = f"books.cancelled_but_sent: {step.facts['txid']} was given up and is on the chain all the same"
-    except VaultError as error:
-        note = f"{error.code}: {error.message}"
-    facts = (step.plan_id, step.client_id, step.transfer, step.step, step.kind)
-    return [Settlement(*facts, step.state, step.state, step.reference, note)]
+def _strays(desk: Desk) -> list[Settlement]:
+    """What somebody else sent, or may still send; from here on it is followed like what we sent."""
+    from vault.treasury.strays import take_up
+
+    return [
+        Settlement(
+            row.plan_id,
+            row.client_id,
+            row.transfer,
+            row.step,
+            row.kind,
+            row.state,
+            after.state,
+            after.reference,
+            note,
+        )
+        for row, after, note in take_up(desk)
+    ]
 
 
 def settle_plan(desk: Desk, plan: Plan) -> list[Settlement]:
@@ -217,8 +227,10 @@ def _references_of_others(desk: Desk, intent: IntentRow) -> frozenset[str]:
 
 
 def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
+    from vault.treasury.venue_requests import withdraw_request
+
     search = desk.venues.search_withdrawal(
-        transfer.venue_account, intent.client_id, _first_submitted(intent) - LOOK_BACK
+        transfer.venue_account, withdraw_request(desk, transfer, intent), _first_submitted(intent) - LOOK_BACK
     )
     status = search.found
     if status is None:
@@ -270,12 +282,9 @@ def _follow_payment(desk: Desk, transfer: Transfer, intent: IntentRow, txid: str
         intent = _move(desk, intent, "accepted", txid)
     if status.confirmations < desk.treasury.config.bitcoin.confirmations:
         return _move(desk, intent, "sent", txid)
-    if intent.state == "submitting":
-        intent = _move(desk, intent, "sent", txid)
-    facts = {"confirmations": str(status.confirmations)}
-    if status.height is not None:
-        facts["height"] = str(status.height)
-    return _move(desk, intent, "done", txid, **facts)
+    intent = _move(desk, intent, "sent", txid)
+    facts = final_facts(desk, intent, txid)
+    return intent if facts is None else _move(desk, intent, "done", txid, **facts)
 
 
 def _claims(desk: Desk, intent: IntentRow, txid: str) -> int:
@@ -294,9 +303,7 @@ def _claims(desk: Desk, intent: IntentRow, txid: str) -> int:
 
 
 def _settle_spend(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
-    from vault.treasury.settle_spend import settle_spend
-
-    return settle_spend(desk, intent, LOOK_BACK)
+    return settle_spend(desk, intent, PATIENCE)
 
 
 def _settle_credit(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vault.clock import from_iso
-from vault.errors import BooksError
+from vault.errors import BooksError, ChainError
 from vault.store import records
 from vault.treasury import lineage
 
@@ -34,16 +34,18 @@ def settle_spend(desk: Desk, intent: IntentRow, patience: timedelta) -> IntentRo
     if status.found:
         return _found(desk, intent, txid, status)
     if rivals := spenders(desk, intent) - {txid}:
-        return _rivalled(desk, intent, txid, rivals)
-    if intent.state in {"submitting", "unknown"}:
-        # The same bytes have the same txid: sending them again cannot pay twice.
-        return _move(desk, intent, "unsent")
+        return _rivalled(desk, intent, txid, rivals, patience)
     if intent.state == "displaced" and _displacer_stands(desk, intent):
         return intent
-    if intent.state in {*lineage.SEEN, "displaced"} and (
-        desk.clock.now() - from_iso(intent.submitted_at or intent.updated_at) > patience
-    ):
-        # Evicted from the mempool, or reorganised away: a person may send the same bytes again.
+    return _unsent_after(desk, intent, patience)
+
+
+def _unsent_after(desk: Desk, intent: IntentRow, patience: timedelta) -> IntentRow:
+    """Never arrived, evicted from the mempool, or reorganised away: after a while a person may send it again.
+
+    The same bytes have the same txid, so that cannot pay twice.
+    """
+    if desk.clock.now() - from_iso(intent.submitted_at or intent.updated_at) > patience:
         return _move(desk, intent, "unsent")
     return intent
 
@@ -61,13 +63,40 @@ def spenders(desk: Desk, intent: IntentRow) -> set[str]:
 def _found(desk: Desk, intent: IntentRow, txid: str, status: TxStatus) -> IntentRow:
     if status.confirmations < desk.treasury.config.bitcoin.confirmations:
         return _move(desk, intent, "sent" if status.confirmed else "accepted", txid)
-    facts = {"confirmations": str(status.confirmations)}
-    if status.height is not None:
-        facts["height"] = str(status.height)
+    intent = _move(desk, intent, "sent", txid)
+    facts = final_facts(desk, intent, txid)
+    if facts is None:
+        return intent
     with desk.store.write() as writer:
         done = records.move_intent(writer, intent, "done", reference=txid, **facts)
         lineage.won(writer, done)
     return done
+
+
+def final_facts(desk: Desk, intent: IntentRow, txid: str) -> dict[str, str] | None:
+    """What ends a step: how deep its transaction is and where, as every backend says; None if not yet final.
+
+    Raises `ChainError`: one backend is silent (``chain.witness_silent``), they differ, or the block is one
+    that was there before the plan (``chain.bad_answer``).
+    """
+    bitcoin = desk.treasury.config.bitcoin
+    status = desk.backend().final_status(txid)
+    if status.confirmations < bitcoin.confirmations or status.height is None:
+        return None
+    if _impossible(desk, intent, status.height):
+        raise ChainError(
+            "bad_answer",
+            f"expected {txid} in a block after {intent.facts['tip_when_made']}, the chain's height when its "
+            f"plan was made, found it in block {status.height}",
+            hint="The chain backend is wrong. Ask another one.",
+        )
+    return {"confirmations": str(status.confirmations), "height": str(status.height)}
+
+
+def _impossible(desk: Desk, intent: IntentRow, height: int) -> bool:
+    """True for a block that was final before the plan was made; later ones may have been replaced since."""
+    made = intent.facts.get("tip_when_made")
+    return made is not None and height <= int(made) - desk.treasury.config.bitcoin.confirmations
 
 
 def _displacer_stands(desk: Desk, intent: IntentRow) -> bool:
@@ -81,7 +110,7 @@ def _displacer_stands(desk: Desk, intent: IntentRow) -> bool:
     return any(intent.client_id in {each.client_id for each in beaten} for beaten in losers.values())
 
 
-def _rivalled(desk: Desk, intent: IntentRow, txid: str, rivals: set[str]) -> IntentRow:
+def _rivalled(desk: Desk, intent: IntentRow, txid: str, rivals: set[str], patience: timedelta) -> IntentRow:
     """Its coins are spent by others: ours, which displace it until one of them is final, or foreign."""
     with desk.store.read() as connection:
         family = lineage.Lineage(connection)
@@ -98,8 +127,11 @@ def _rivalled(desk: Desk, intent: IntentRow, txid: str, rivals: set[str]) -> Int
             raise BooksError(
                 "cancelled_but_sent",
                 f"an input of {txid} was spent by {rival}, which plan {row.plan_id} had given up",
-                hint="Somebody sent a transaction that was signed and then cancelled. Find out who.",
+                hint="`vault reconcile` follows it again. Find out who sent it.",
             )
+    if intent.state in {"submitting", "unknown"} and rivals == {intent.facts["replaces"]}:
+        # What it was to replace still stands and it was never seen: it did not arrive.
+        return _unsent_after(desk, intent, patience)
     if intent.state in {"submitting", "unknown", *lineage.SEEN}:
         return _move(desk, intent, "displaced", displaced_by=min(rivals))
     return intent
@@ -128,12 +160,14 @@ def reorganised(desk: Desk) -> list[tuple[IntentRow, str]]:
     since = desk.backend().tip_height() - bitcoin.reorganisation_blocks
     found = []
     for row in done:
-        if int(row.facts["height"]) < since:
+        height = int(row.facts["height"])
+        impossible = _impossible(desk, row, height)
+        if height < since and not impossible:
             continue
         status = desk.backend().transaction_status(row.reference)
         deep = status.confirmations >= bitcoin.confirmations
         # At the same height it is the backend's tip that is behind, not the transaction that is out.
-        if status.confirmed and (deep or status.height == int(row.facts["height"])):
+        if not impossible and status.confirmed and (deep or status.height == height):
             continue
         where = f"{status.confirmations} deep" if status.found else "not found"
         note = (

@@ -8,14 +8,17 @@ step has the same id at every attempt.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from vault.canonical import canonical_json
 from vault.codec import encode
+from vault.errors import VaultError
 from vault.store import records
 from vault.store.records import IntentRow
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from vault.store.database import Store, Writer
     from vault.treasury.plan import Plan, Transfer
 
@@ -46,6 +49,20 @@ def ensure_intents(store: Store, plan: Plan) -> list[IntentRow]:
         return records.intents(writer.connection, plan.plan_id)
 
 
+def tip_when_made(connection: Connection, plan: Plan) -> int | None:
+    """The chain's height in the observation that the plan rests on; None where that is not kept."""
+    try:
+        body: Any = records.document(connection, plan.body.snapshot_digest)
+    except VaultError:
+        return None
+    return max((int(wallet["tip_height"]) for wallet in body["wallets"]), default=None)
+
+
+def may_have_left(step: IntentRow) -> bool:
+    """True for a transaction whose bytes left this machine, or may have: whoever has them can send them."""
+    return step.kind == "spend" and bool(step.facts.get("first_submitted_at", step.submitted_at))
+
+
 def _planned(writer: Writer, plan: Plan, transfer: Transfer, step: int, kind: StepKind) -> IntentRow:
     amount = transfer.gross if kind in {"to_spot", "withdraw"} else transfer.amount
     facts: dict[str, object] = {
@@ -57,6 +74,8 @@ def _planned(writer: Writer, plan: Plan, transfer: Transfer, step: int, kind: St
     }
     if kind == "spend":
         facts |= {"coins": list(transfer.coins), "replaces": transfer.replaces}
+    if kind in OUTWARD and (tip := tip_when_made(writer.connection, plan)) is not None:
+        facts["tip_when_made"] = tip
     return IntentRow(
         client_id=plan.client_id(transfer, step),
         plan_id=plan.plan_id,

@@ -65,6 +65,8 @@ def look_closely(desk: Desk, wallet: str) -> tuple[UnsolicitedCoin, ...]:
     foreign = [each for each in found.known() if each.state == "quarantined"]
     foreign.sort(key=lambda each: (-each.coin.amount.units, each.outpoint))
     named = foreign[:MAX_NAMED]
+    if named:
+        desk.progress(f"looking at what nobody asked for in {wallet}: {len(named)} of {len(foreign)} coins")
     known = _known_addresses(desk, found)
     seen = _addresses(desk, wallet, [each.outpoint.txid for each in named])
     return tuple(_named(each, seen.get(each.outpoint.txid, ()), known) for each in named)

@@ -31,5 +31,7 @@ def withdraw_request(desk: Desk, transfer: Transfer, step: IntentRow) -> Withdra
         address=transfer.payment.address,
         tag="",
         bitcoin_network=desk.treasury.config.bitcoin.network,
-        not_after=from_iso(step.facts["not_after"]),
+        # A step without one was never begun: what is not to be sent any more can still be looked for.
+        not_after=from_iso(step.facts.get("not_after") or step.updated_at),
+        fee=transfer.fee,
     )

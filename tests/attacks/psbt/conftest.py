@@ -7,11 +7,15 @@ import functools
 import pytest
 
 from tests.attacks.psbt.forged_answers import FORGED_ANSWERS
-from tests.attacks.psbt.forged_psbts import FORGED_PSBTS
+from tests.attacks.psbt.forged_psbts import FORGED_PSBTS, PLAIN_LIES
 from tests.support.bitcoin_keys import Forgery, Sample, sample_of
 from vault.bitcoin.scripts import KINDS, Kind
 
-FORGERIES: dict[str, dict[str, Forgery]] = {"psbt_forgery": FORGED_PSBTS, "answer_forgery": FORGED_ANSWERS}
+FORGERIES: dict[str, dict[str, Forgery]] = {
+    "psbt_forgery": FORGED_PSBTS,
+    "plain_lie": PLAIN_LIES,
+    "answer_forgery": FORGED_ANSWERS,
+}
 
 
 @functools.cache

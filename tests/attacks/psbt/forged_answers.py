@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from coincurve import PrivateKey, PublicKey
+
 from tests.attacks.psbt.forged_fields import with_high_s
-from tests.support.bitcoin_keys import STRANGER, Answer, Forgery, Sample, group_of
+from tests.support.bitcoin_keys import ORDER, STRANGER, Answer, Forgery, Sample, group_of
 from vault.bitcoin.scripts import GROUP_KINDS, KINDS, SINGLE_KINDS, multisig, push
 from vault.bitcoin.sighash import SighashParts
 from vault.bitcoin.spend import FinalTransaction, PartialSignature, VerifiedSpend
@@ -102,6 +104,44 @@ def explicit_sighash(s: Sample, v: VerifiedSpend) -> Answer:
 def high_s(s: Sample, v: VerifiedSpend) -> Answer:
     first, *rest = honest(s, v)
     return (_resigned(first, with_high_s(_signature(first))), *rest)
+
+
+def loose_der(s: Sample, v: VerifiedSpend) -> Answer:
+    """A zero more before r: old nodes took it, and it changes the transaction's wtxid (BIP66)."""
+    first, *rest = honest(s, v)
+    old = _signature(first)
+    return (_resigned(first, b"\x30" + bytes([old[1] + 1, 2, old[3] + 1, 0]) + old[4:]), *rest)
+
+
+def of_nothing(s: Sample, v: VerifiedSpend) -> Answer:
+    """Zeros in the right form: a library that does not look at r and s finds a signature."""
+    first, *rest = honest(s, v)
+    return (_resigned(first, bytes(64) if s.taproot else bytes.fromhex("3006020100020100")), *rest)
+
+
+def whole_but_explicit(s: Sample, v: VerifiedSpend) -> Answer:
+    """SIGHASH_ALL said once more, behind the signature: another digest for taproot, another size for all."""
+    first, *rest = honest(s, v)
+    return (_resigned(first, _signature(first) + b"\x01"), *rest)
+
+
+def one_cosigner_signs_again(s: Sample, v: VerifiedSpend) -> Answer:
+    """Two different and valid signatures of one cosigner, as if of two."""
+    first = s.account.cosign(v, 0)
+    digest = SighashParts.of(v.unsigned, v.spent).digest(0, v.inputs[0].place.script_code)
+    secret = int.from_bytes(s.account.nodes[0].child(0).child(0).secret, "big")
+    return (*first, replace(first[0], signature=signed_with_nonce(secret, digest, 7)))
+
+
+def signed_with_nonce(secret: int, digest: bytes, nonce: int) -> bytes:
+    """A valid ECDSA signature, low s, in strict DER, as another signer's nonce makes it."""
+    r = int.from_bytes(PrivateKey.from_int(nonce).public_key.format()[1:], "big")
+    s = pow(nonce, -1, ORDER) * (int.from_bytes(digest, "big") + r * secret) % ORDER
+    body = b""
+    for number in (r, min(s, ORDER - s)):
+        raw = number.to_bytes(number.bit_length() // 8 + 1, "big")
+        body += b"\x02" + bytes([len(raw)]) + raw
+    return b"\x30" + bytes([len(body)]) + body
 
 
 def foreign_cosigner(s: Sample, v: VerifiedSpend) -> Answer:
@@ -203,6 +243,20 @@ def filled_dummy(s: Sample, v: VerifiedSpend) -> bytes:
     return _first(tx, witness=(b"\x01", *tx.inputs[0].witness[1:]))
 
 
+def long_form_of_the_key(s: Sample, v: VerifiedSpend) -> bytes:
+    tx = final(s, v)
+    key = PublicKey(v.inputs[0].place.keys[0].key).format(compressed=False)
+    if s.kind == "p2pkh":
+        return _first(tx, script_sig=tx.inputs[0].script_sig[:-34] + push(key))
+    return _first(tx, witness=(tx.inputs[0].witness[0], key))
+
+
+def pushed_at_length(s: Sample, v: VerifiedSpend) -> bytes:
+    """The signature pushed by OP_PUSHDATA1: valid to the script, another transaction id."""
+    tx = final(s, v)
+    return _first(tx, script_sig=b"\x4c" + tx.inputs[0].script_sig)
+
+
 def key_of_another(s: Sample, v: VerifiedSpend) -> bytes:
     tx, key = final(s, v), s.descriptor.key(False, 9)
     if s.kind == "p2pkh":
@@ -251,6 +305,18 @@ FORGED_ANSWERS = {
         ECDSA,
         like="signature with a foreign sighash byte",
     ),
+    "sighash byte behind a signature that needs none": Forgery(
+        whole_but_explicit, "psbt.signature_sighash", like="signature with a foreign sighash byte"
+    ),
+    "signature in loose encoding": Forgery(
+        loose_der, "psbt.signature_encoding", ECDSA, like="signature truncated"
+    ),
+    "signature of zeros": Forgery(
+        of_nothing, "psbt.signature_invalid", like="signature over another transaction"
+    ),
+    "one cosigner signs again with another nonce": Forgery(
+        one_cosigner_signs_again, "psbt.signature_twice", GROUP_KINDS, like="signature given twice"
+    ),
     "signature with high s": Forgery(high_s, "psbt.signature_high_s", ECDSA),
     "signature of a stranger in a group": Forgery(
         foreign_cosigner, "psbt.signature_foreign_key", GROUP_KINDS
@@ -278,5 +344,11 @@ FORGED_ANSWERS = {
     "witness script replaced": Forgery(replaced_witness_script, "psbt.signed_witness_script", GROUP_KINDS),
     "first witness item filled": Forgery(filled_dummy, "psbt.witness_dummy", GROUP_KINDS),
     "witness with another key": Forgery(key_of_another, "psbt.witness_key", WITH_KEY),
+    "witness with the long form of the key": Forgery(
+        long_form_of_the_key, "psbt.witness_key", WITH_KEY, like="witness with another key"
+    ),
+    "signature pushed at length": Forgery(
+        pushed_at_length, "psbt.serialised_script_sig", ("p2pkh",), like="scriptSig filled"
+    ),
     "bytes behind the transaction": Forgery(bytes_behind, "psbt.trailing_bytes"),
 }

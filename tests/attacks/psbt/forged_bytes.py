@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.support.bitcoin_keys import Forgery, Sample
+from vault.bitcoin.psbt.convert import to_v2
 from vault.bitcoin.psbt.document import MAGIC, Psbt
 from vault.bitcoin.psbt.fields import Global, In
 from vault.bitcoin.psbt.maps import Field, FieldMap, PsbtInput
@@ -58,6 +59,16 @@ def version_two_field(s: Sample) -> Psbt:
     return s.put_input(0, 0x10, (0).to_bytes(4, "little"))
 
 
+def in_version_two(s: Sample) -> Psbt:
+    """The planned transaction, but as maps that a reader of version 0 takes for an empty one."""
+    return to_v2(s.psbt)
+
+
+def coin_under_a_longer_key(s: Sample) -> Psbt:
+    """A second previous transaction: lax readers take the type and skip the rest of the key."""
+    return s.put_input(0, In.NON_WITNESS_UTXO, s.psbt.inputs[1].get(In.NON_WITNESS_UTXO) or b"", b"\0")
+
+
 def key_of_wrong_length(s: Sample) -> Psbt:
     return s.put_input(0, In.BIP32_DERIVATION, bytes(24), b"\x02" + bytes(31))
 
@@ -89,7 +100,11 @@ FORGED_BYTES = {
     "no transaction at all": Forgery(no_transaction, "psbt.no_unsigned_tx"),
     "unknown PSBT version": Forgery(unknown_version, "psbt.unknown_version"),
     "version 2 field smuggled in": Forgery(version_two_field, "psbt.version_2_field"),
+    "the same in version 2": Forgery(in_version_two, "psbt.version_2"),
     "origin under a key of wrong length": Forgery(key_of_wrong_length, "psbt.bad_key"),
+    "second coin under a longer key": Forgery(
+        coin_under_a_longer_key, "psbt.bad_key", like="origin under a key of wrong length"
+    ),
     "sighash of three bytes": Forgery(sighash_of_three_bytes, "psbt.bad_value"),
     "previous transaction with an empty witness": Forgery(
         previous_with_an_empty_witness, "psbt.bad_transaction"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+from coincurve import PublicKey
+
 from tests.support.bitcoin_keys import ORDER, STRANGER, Forgery, Sample, account_of, group_of
 from vault.address import base58check_decode
 from vault.bitcoin.psbt.document import Psbt
@@ -93,6 +95,18 @@ def _one_is_enough(s: Sample, place: tuple[bool, int]) -> bytes:
 
 def replaced_witness_script(s: Sample) -> Psbt:
     return s.put_input(0, In.WITNESS_SCRIPT, _one_is_enough(s, (False, 0)))
+
+
+def unsorted_keys(s: Sample) -> Psbt:
+    """All of our keys and the true threshold, in another order: another address, and no coin of ours."""
+    script = s.descriptor.place(False, 0).witness_script
+    swapped = script[:1] + script[35:69] + script[1:35] + script[69:]
+    return s.put_input(0, In.WITNESS_SCRIPT, swapped)
+
+
+def ownership_commitment(s: Sample) -> Psbt:
+    """Text that a signer may sign as a statement (BIP127)."""
+    return s.put_input(0, In.POR_COMMITMENT, b"all coins of the treasury are theirs")
 
 
 def script_on_change(s: Sample) -> Psbt:
@@ -233,6 +247,13 @@ def carried_of_a_stranger(s: Sample) -> Sample:
     return _carrying(replace(s, psbt=Psbt.parse(verified.psbt)), key.key, signature + b"\x01")
 
 
+def carried_under_the_long_form_of_its_key(s: Sample) -> Sample:
+    """One cosigner's signature under the compressed and the long form of one key: it is no second one."""
+    first = _signed_by_first(s)[0]
+    once = honestly_in_progress(s)
+    return _carrying(once, PublicKey(first.key).format(compressed=False), first.signature + b"\x01")
+
+
 def carried_for_another_transaction(s: Sample) -> Sample:
     verified = verify_psbt(s.serialise(), s.expected, s.limits)
     other = replace(verified, unsigned=replace(verified.unsigned, locktime=7))
@@ -281,6 +302,7 @@ FORGED_FIELDS = {
         all_or_default_swapped, "psbt.sighash", like="sighash NONE|ANYONECANPAY"
     ),
     "unknown field": Forgery(unknown_field, "psbt.unknown_field"),
+    "commitment to own the coin": Forgery(ownership_commitment, "psbt.unknown_field", like="unknown field"),
     "hash preimage": Forgery(hash_preimage, "psbt.unknown_field", like="unknown field"),
     "unknown field on the change": Forgery(unknown_output_field, "psbt.unknown_output_field"),
     "unknown global field": Forgery(unknown_global_field, "psbt.unknown_global_field"),
@@ -292,6 +314,9 @@ FORGED_FIELDS = {
     "script where none is": Forgery(script_where_none_is, "psbt.foreign_script", NOT_BOTH_SCRIPTS),
     "redeem script replaced": Forgery(replaced_redeem_script, "psbt.redeem_script_differs", NESTED),
     "witness script replaced": Forgery(replaced_witness_script, "psbt.witness_script_differs", GROUP_KINDS),
+    "witness script with its keys in another order": Forgery(
+        unsorted_keys, "psbt.witness_script_differs", GROUP_KINDS, like="witness script replaced"
+    ),
     "script on change that has none": Forgery(script_on_change, "psbt.output_script", NOT_BOTH_SCRIPTS),
     "redeem script of the change replaced": Forgery(
         replaced_redeem_script_of_change, "psbt.output_redeem_script_differs", NESTED
@@ -329,6 +354,12 @@ FORGED_FIELDS = {
     "final witness already inside": Forgery(final_witness_inside, "psbt.already_final"),
     "carried signature of a stranger": Forgery(
         carried_of_a_stranger, "psbt.signature_foreign_key", GROUP_KINDS
+    ),
+    "carried signature twice, under both forms of its key": Forgery(
+        carried_under_the_long_form_of_its_key,
+        "psbt.signature_foreign_key",
+        GROUP_KINDS,
+        like="carried signature of a stranger",
     ),
     "carried signature over another transaction": Forgery(
         carried_for_another_transaction, "psbt.signature_invalid", GROUP_KINDS

@@ -131,6 +131,16 @@ def changed_sequence(s: Sample) -> Psbt:
     return s.with_inputs(replace(first, sequence=10), *rest)
 
 
+def relative_locktime(s: Sample) -> Psbt:
+    """The last coin may only be spent when it is 65,535 blocks old (BIP68): signed now, mined next year."""
+    *rest, last = s.unsigned.inputs
+    return s.with_inputs(*rest, replace(last, sequence=0xFFFF))
+
+
+def locktime_of_next_century(s: Sample) -> Psbt:
+    return s.retold(replace(s.unsigned, locktime=0xFFFFFFFF))
+
+
 def final_sequence(s: Sample) -> Psbt:
     *rest, last = s.unsigned.inputs
     return s.with_inputs(*rest, replace(last, sequence=0xFFFFFFFF))
@@ -232,6 +242,10 @@ FORGED_PLANS = {
     "locktime changed": Forgery(changed_locktime, "psbt.locktime"),
     "transaction version changed": Forgery(changed_version, "psbt.tx_version"),
     "sequence changed": Forgery(changed_sequence, "psbt.sequence"),
+    "relative locktime": Forgery(relative_locktime, "psbt.sequence", like="sequence changed"),
+    "locktime of the next century": Forgery(
+        locktime_of_next_century, "psbt.locktime", like="locktime changed"
+    ),
     "replacement switched off": Forgery(final_sequence, "psbt.sequence", like="sequence changed"),
     "nothing spent": Forgery(nothing_spent, "psbt.no_inputs"),
     "fee bomb": Forgery(fee_bomb, "psbt.fee_above_cap"),

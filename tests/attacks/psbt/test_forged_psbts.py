@@ -11,13 +11,19 @@ from dataclasses import replace
 
 import pytest
 
-from tests.attacks.psbt.forged_answers import FORGED_ANSWERS, accept
+from tests.attacks.psbt.forged_answers import (
+    FORGED_ANSWERS,
+    accept,
+    one_cosigner_signs_again,
+    signed_with_nonce,
+)
 from tests.attacks.psbt.forged_fields import honestly_in_progress
 from tests.attacks.psbt.forged_psbts import FORGED_PSBTS, forged
-from tests.support.bitcoin_keys import Forgery, Sample, account_of, sample_of
-from vault.bitcoin.scripts import KINDS
+from tests.support.bitcoin_keys import Forgery, Sample, account_of, make_sample, sample_of
+from vault.bitcoin.scripts import GROUP_KINDS, KINDS
+from vault.bitcoin.sighash import SighashParts
 from vault.bitcoin.spend import PartialSignature, VerifiedSpend
-from vault.bitcoin.verify import verify_psbt, verify_serialised
+from vault.bitcoin.verify import collect, verify_psbt, verify_serialised, verify_signed
 from vault.errors import PsbtError
 from vault.money import BTC, Amount
 
@@ -75,6 +81,28 @@ def test_takes_the_true_signature_of_a_cosigner_where_the_plan_expects_some() ->
         sample = honestly_in_progress(sample_of(kind))
         verified = clean(sample)
         assert (len(verified.partial), verified.missing) == (3, 1)
+
+
+def test_a_cosigner_who_signs_again_with_another_nonce_counts_once() -> None:
+    """Both signatures are valid: kept one after the other, they still are one person's."""
+    for kind in GROUP_KINDS:
+        sample = sample_of(kind)
+        verified = clean(sample)
+        twice = one_cosigner_signs_again(sample, verified)
+        once = collect(verified, twice[:-1])
+        again = collect(once, twice[-1:])
+        assert again == once
+        assert again.missing == 1
+        only = make_sample(sample.account, places=((False, 0),), values=(200_000_000,))
+        spend = clean(only)
+        digest = SighashParts.of(spend.unsigned, spend.spent).digest(0, spend.inputs[0].place.script_code)
+        (true,) = only.account.cosign(spend, 0)
+        secret = int.from_bytes(only.account.nodes[0].child(0).child(0).secret, "big")
+        fresh = replace(true, signature=signed_with_nonce(secret, digest, 7))
+        assert collect(spend, [fresh]).missing == 1  # valid by itself: only the count refuses it
+        with pytest.raises(PsbtError) as refused:
+            verify_signed(collect(spend, [true]), partial=[fresh])
+        assert refused.value.code == "psbt.threshold"
 
 
 def test_refuses_the_signatures_of_another_seed(sample: Sample) -> None:

@@ -105,9 +105,9 @@ class FakeVenue:
         self._answer()
         return WithdrawReceipt("w1", request.client_id, self.clock.now())
 
-    def search_withdrawal(self, venue: str, client_id: str, since: datetime) -> WithdrawalSearch:
+    def search_withdrawal(self, venue: str, request: WithdrawRequest, since: datetime) -> WithdrawalSearch:
         self.searched.append(since)
-        found = self.withdrawals.get(client_id) if self.shown else None
+        found = self.withdrawals.get(request.client_id) if self.shown else None
         if found is not None and found.applied_at < since:
             found = None
         return WithdrawalSearch(found, self.now(), self.now() - LAG - WINDOW)
@@ -132,6 +132,9 @@ class FakeChain:
         depth = self.depth.get(txid)
         height = self.tip - depth + 1 if depth else None
         return TxStatus(depth is not None, bool(depth), height, depth or 0)
+
+    def final_status(self, txid: str) -> TxStatus:
+        return self.transaction_status(txid)
 
     def tip_height(self) -> int:
         return self.tip
@@ -254,6 +257,7 @@ def permitted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Approvals and preconditions hold: these tests are about what is sent, not whether it may be."""
     monkeypatch.setattr(authority, "require_approvals", lambda *arguments: ())
     monkeypatch.setattr(preconditions, "check_transfer", lambda *arguments, **options: None)
+    monkeypatch.setattr(preconditions, "check_meanwhile", lambda *arguments: None)
     return lambda: None
 
 

@@ -10,7 +10,7 @@ from tests.support.coin_desk import CoinDesk, coin_of, give, state_of
 from vault.address import network_of
 from vault.bitcoin.transaction import OutPoint
 from vault.errors import DeviceRefusedError, DocumentError, StoreError
-from vault.treasury import coins, devices, receive
+from vault.treasury import coins, devices, marks, receive
 
 REGTEST = network_of("regtest")
 
@@ -62,3 +62,17 @@ def test_an_address_that_another_operator_gave_out_is_watched_here(made: CoinDes
     assert made.look().balanced
     assert state_of(made, txid) == "spendable"
     assert OutPoint(txid, coin_of(made, txid).outpoint.vout) not in coins.withheld(made.desk, "cold")
+
+
+def test_a_coin_in_quarantine_does_not_wear_the_name_of_the_address_as_its_own(made: CoinDesk) -> None:
+    address = give(made, 6, "rent")
+    first, second = made.pay((address, 300_000)), made.pay((address, 300_000))
+    made.look()
+    assert (coin_of(made, first).label, coin_of(made, second).label) == ("rent", "address: rent")
+    marks.set_label(made.desk, address, "rent of the shop")
+    assert coin_of(made, second).label == "address: rent of the shop"
+    marks.set_label(made.desk, str(coin_of(made, second).outpoint), "paid twice")
+    assert (coin_of(made, second).label, state_of(made, second)) == ("paid twice", "quarantined")
+    marks.accept(made.desk, str(coin_of(made, second).outpoint), "the tenant says so")
+    marks.set_label(made.desk, str(coin_of(made, second).outpoint), "")
+    assert coin_of(made, second).label == "rent of the shop"

@@ -47,6 +47,9 @@ class Chain:
             return TxStatus(False, False, None, 0)
         return TxStatus(True, self.depth > 0, 100 if self.depth else None, self.depth)
 
+    def final_status(self, txid: str) -> TxStatus:
+        return self.transaction_status(txid)
+
     def outspend(self, txid: str, vout: int) -> str | None:
         return self.alive or None
 

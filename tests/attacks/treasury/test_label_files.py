@@ -99,3 +99,18 @@ def test_labels_and_frozen_coins_survive_export_and_import(made: CoinDesk, tmp_p
     assert marks.set_label(made.desk, made.home, "")
     again = marks.read_import(made.desk, write(tmp_path, *text.splitlines()), spendable=False)
     assert [(each.ref, each.before, each.after) for each in again.changes] == [(made.home, "", "home")]
+
+
+def test_an_address_in_capitals_is_labelled_under_its_one_name(made: CoinDesk) -> None:
+    address = made.address("cold", 0)
+    assert marks.set_label(made.desk, address.upper(), "rent")
+    assert not marks.set_label(made.desk, address, "rent")
+    assert [each.label for each in coins.of_wallet(made.desk, "cold").known() if each.address == address] == [
+        "rent"
+    ]
+
+
+def test_a_file_without_end_is_refused_and_not_read_for_ever(made: CoinDesk) -> None:
+    with pytest.raises(DocumentError) as caught:
+        marks.read_import(made.desk, Path("/dev/zero"), spendable=False)
+    assert caught.value.code == "document.too_large"

@@ -75,6 +75,9 @@ class World:
             return TxStatus(True, True, self.mined[1], self.height - self.mined[1] + 1)
         return TxStatus(txid == self.waiting, False, None, 0)
 
+    def final_status(self, txid: str) -> TxStatus:
+        return self.transaction_status(txid)
+
     def outspend(self, txid: str, vout: int) -> str | None:
         return self.alive if (txid, vout) == COIN else None
 
@@ -232,6 +235,7 @@ class Life(RuleBasedStateMachine):
 def test_one_counts_and_one_wins_in_whatever_order(open_bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(authority, "require_approvals", lambda *arguments: ())
     monkeypatch.setattr(preconditions, "check_transfer", lambda *arguments, **options: None)
+    monkeypatch.setattr(preconditions, "check_meanwhile", lambda *arguments: None)
     monkeypatch.setattr(execute, "require_live", lambda *arguments: None)
     Life.open_bench = staticmethod(open_bench)
     run_state_machine_as_test(Life, settings=settings(max_examples=25, stateful_step_count=14, deadline=None))
@@ -286,13 +290,21 @@ def test_a_foreign_spend_of_the_same_coin_is_a_conflict_and_replaces_nothing(lin
     assert states(line, "original")[0] == "accepted"
 
 
-def test_a_plan_that_was_given_up_and_is_sent_all_the_same_does_not_count_as_a_replacement(line: Any) -> None:
+def test_a_replacement_that_was_given_up_and_is_sent_all_the_same_is_followed_again(line: Any) -> None:
     execute.send(line.bench.desk, line.plans["original"])
     execute.cancel(line.bench.desk, line.plans["bump"], "not needed")
     line.world.waiting = TXID["bump"]
     notes = [each.note for each in reconcile.reconcile(line.bench.desk)]
     assert any(note.startswith("books.cancelled_but_sent: ") for note in notes)
-    assert states(line, "original")[0] == "accepted"
+    assert (states(line, "original")[0], states(line, "bump")) == (
+        "displaced",
+        ["accepted", "planned", "planned"],
+    )
+    for _ in range(DEPTH):
+        line.world.mine()
+    reconcile.reconcile(line.bench.desk)
+    assert (states(line, "original")[0], states(line, "bump")[0]) == ("replaced", "done")
+    assert line.bench.state(line.plans["bump"]) == "sending", "its credit is waited for"
 
 
 def test_a_deep_reorganisation_reopens_winner_and_loser(line: Any) -> None:
@@ -378,7 +390,47 @@ def test_the_lineage_knows_who_loses_to_whom(line: Any) -> None:
 
 def test_what_was_signed_and_given_up_is_named_when_somebody_sends_it(line: Any) -> None:
     """It was never handed over by us; its bytes were valid all the same."""
+    for name in ("cancel", "bump"):
+        execute.cancel(line.bench.desk, line.plans[name], "not needed")
     execute.cancel(line.bench.desk, line.plans["original"], "not needed")
     line.world.waiting = TXID["original"]
-    (found,) = reconcile.reconcile(line.bench.desk)
-    assert found.note.startswith("books.cancelled_but_sent: ")
+    found = [each for each in reconcile.reconcile(line.bench.desk) if each.note]
+    assert [each.note.split(":")[0] for each in found] == ["books.cancelled_but_sent"]
+    assert (found[0].before, found[0].state) == ("cancelled", "accepted")
+
+
+def test_an_original_is_not_given_up_while_a_bump_that_pays_in_its_place_is_open(line: Any) -> None:
+    """Else the payment would count under the bump's limit, and the one of payments would be empty again."""
+    bench = line.bench
+    execute.send(bench.desk, line.plans["original"])
+    line.world.waiting = None
+    bench.clock.advance(600)
+    reconcile.reconcile(bench.desk)
+    execute.send(bench.desk, line.plans["bump"])
+    assert (states(line, "original")[0], states(line, "bump")[0]) == ("unsent", "accepted")
+    with pytest.raises(VaultError) as caught:
+        execute.cancel(bench.desk, line.plans["original"], "evicted, bumped")
+    assert caught.value.code == "denied.in_flight"
+    with bench.desk.store.read() as connection:
+        counted = history.outflows(connection, bench.clock.now())
+    assert {each.action: each.amount.units for each in counted} == {
+        "top_up": 100_000,
+        "bump": FEE["bump"] - FEE["original"],
+        "cancel": FEE["cancel"] - FEE["bump"],
+    }
+
+
+def test_a_bump_whose_original_counts_no_more_counts_under_the_originals_action(line: Any) -> None:
+    bench = line.bench
+    with bench.desk.store.write() as writer:
+        step = records.intents(writer.connection, line.plans["original"].plan_id)[0]
+        records.move_intent(writer, step, "cancelled")
+        original, states = line.plans["original"].plan_id, frozenset({"approved"})
+        records.set_plan_state(writer, original, states, "cancelled", "as an older version let")
+    execute.send(bench.desk, line.plans["bump"])
+    with bench.desk.store.read() as connection:
+        counted = history.outflows(connection, bench.clock.now())
+    assert {each.action: each.amount.units for each in counted} == {
+        "top_up": 99_000 + FEE["bump"],
+        "cancel": FEE["cancel"] - FEE["bump"],
+    }

@@ -10,6 +10,8 @@ from vault.errors import DeniedError, OutcomeUnknownError, PlanError, VaultError
 from vault.store import records
 from vault.treasury import execute, history, preconditions, reconcile
 from vault.treasury.venue_requests import internal_transfer
+from vault.venues.binance.dialect import DIALECT
+from vault.venues.line.outcome import Refusal, refused
 
 TXID = "ab" * 32
 LATER = "2026-01-31T05:00:05.000Z"
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("permitted")
 
 
 def refusal(code: str) -> VenueError:
-    return VenueError("refused", f"the venue refused it: {code}", venue_code=code)
+    return refused(Refusal(code, ""), "withdraw", DIALECT)
 
 
 def credited(bench: Any, plan: Any, number: int) -> None:
@@ -208,20 +210,6 @@ def test_a_sweep_whose_withdrawal_is_unknown_still_keeps_every_other_plan_away(b
     with pytest.raises(DeniedError) as caught:
         preconditions.check_no_rival(bench.desk, bench.plan(top_up), top_up)
     assert caught.value.code == "denied.in_flight"
-
-
-def test_a_cancelled_spend_that_was_on_the_network_all_the_same_is_told(bench: Any) -> None:
-    """The server never showed it, a person gave it up, and a miner had it."""
-    plan = bench.plan(bench.top_up())
-    bench.walk(plan, 1, "spend", "signing")
-    bench.walk(plan, 1, "spend", "signed", txid=TXID, raw="00")
-    bench.walk(plan, 1, "spend", "submitting", not_after=LATER, submitted_at="2026-01-31T05:00:00.000Z")
-    bench.walk(plan, 1, "spend", "unsent")
-    execute.cancel(bench.desk, plan, "by hand")
-    assert reconcile.reconcile(bench.desk) == []
-    bench.chain.depth[TXID] = 1
-    (found,) = reconcile.reconcile(bench.desk)
-    assert found.note.startswith("books.cancelled_but_sent")
 
 
 def test_a_top_up_is_not_given_up_between_its_payment_and_its_credit(bench: Any) -> None:

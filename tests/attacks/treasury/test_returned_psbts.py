@@ -276,8 +276,7 @@ def test_signers_return_in_any_order_and_form_and_the_same_transaction_comes_out
         this.bench.clock.advance(1)
         first, second = forms
         assert this.take(to_v2(this.signed(first))) == "signing"
-        # The same once more adds nothing.
-        assert this.take(this.signed(first)) == "signing"
+        assert this.refused(this.signed(first)) == "psbt.nothing_new"
         assert this.kept() == 3
         assert this.take(this.signed(second)) == "signed"
         raws.add(this.bench.step(this.plan, 1, "spend").facts["raw"])
@@ -378,3 +377,15 @@ def test_what_does_something_else_than_the_plan_is_refused(
     with pytest.raises(PsbtError):
         judged(this, forge(this, this.signed(0)))
     assert (this.state, this.bench.states(this.plan)) == ("approved", [])
+
+
+def test_a_file_with_nothing_new_says_so_and_changes_nothing(exchange: Callable[..., Exchange]) -> None:
+    this = exchange()
+    returned = this.signed(0)
+    assert this.take(returned) == "signing"
+    before = this.bench.step(this.plan, 1, "spend")
+    this.bench.clock.advance(1)
+    assert this.refused(returned) == "psbt.nothing_new"
+    assert this.bench.step(this.plan, 1, "spend") == before
+    assert this.state == "approved"
+    assert this.take(this.signed(0, 1)) == "signed", "one of two is new"

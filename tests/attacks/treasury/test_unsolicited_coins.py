@@ -100,11 +100,11 @@ def test_dust_is_no_reason_any_more_once_a_person_has_frozen_it(made: CoinDesk) 
 def venue_that_says(made: CoinDesk, amount: int, txid: str | None) -> Any:
     """A venue whose record of the withdrawal has that transaction id."""
 
-    def search(_account: str, client_id: str, _since: Any) -> WithdrawalSearch:
+    def search(_account: str, request: Any, _since: Any) -> WithdrawalSearch:
         now = made.clock.now()
         status = WithdrawalStatus(
-            "completed" if txid else "processing", "w1", client_id, txid, "BTC", sat(amount), sat(1_000),
-            made.home, "BTC", now, "6" if txid else "4",
+            "completed" if txid else "processing", "w1", request.client_id, txid, "BTC", sat(amount),
+            sat(1_000), made.home, "BTC", now, "6" if txid else "4",
         )  # fmt: skip
         return WithdrawalSearch(status, now, now - timedelta(minutes=1))
 

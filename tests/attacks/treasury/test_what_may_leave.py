@@ -18,7 +18,7 @@ from vault.money import BTC, Amount
 from vault.treasury import approve, coins, history, preconditions, propose, spending
 from vault.treasury.plan import Transfer
 from vault.venues.base import WithdrawNetwork
-from vault.venues.binance_wallet import withdraw_network
+from vault.venues.binance.wallet import withdraw_network
 
 COIN = "cd" * 32
 

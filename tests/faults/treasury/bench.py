@@ -25,7 +25,7 @@ from tests.faults.treasury.stage import Kind, Place, Scene, Staged
 from tests.faults.treasury.truth import Truth, truth
 from vault.clock import Clock, SystemClock
 from vault.store.records import IntentRow
-from vault.treasury import approve, execute
+from vault.treasury import approve, execute, reconcile
 from vault.treasury.desk import Desk
 from vault.treasury.plan import Plan
 from vault.venues import client as venue_client
@@ -215,3 +215,8 @@ def share_worker(bench: Bench, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(venue_client.VenueClient, "__init__", numbered)
     patch.setattr(venue_client, "_start", lambda: bench.worker)
     patch.setattr(venue_client, "_end", lambda _process: None)
+
+
+def without_patience(patch: pytest.MonkeyPatch) -> None:
+    """The chain of these tests knows at once what it was sent: what it does not find never arrived."""
+    patch.setattr(reconcile, "PATIENCE", timedelta())

@@ -16,7 +16,7 @@ if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
 from emulator.world_client import WorldProcess  # noqa: E402
-from tests.faults.treasury.bench import Bench, Case, opened_bench, share_worker  # noqa: E402
+from tests.faults.treasury.bench import Bench, Case, opened_bench, share_worker, without_patience  # noqa: E402
 from tests.faults.treasury.driver import Crew  # noqa: E402
 from tests.faults.treasury.stage import Kind, Scene  # noqa: E402
 
@@ -64,6 +64,7 @@ def session_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 @pytest.fixture
 def bench(session_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     share_worker(session_bench, monkeypatch)
+    without_patience(monkeypatch)
     session_bench.calm()
     return session_bench
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.faults.treasury import line, stage
+from tests.faults.treasury import bumps, line, stage
 from tests.faults.treasury.kill import Stops
 from tests.faults.treasury.stage import Scene, Staged
 from vault.device.connection.features import DeviceInfo
@@ -71,7 +71,9 @@ def _prepare(job: Job, scene: Scene) -> dict[str, Any]:
     stage.fund(scene, staged)
     with Desk(staged.treasury()) as desk:
         line.prepare(desk, staged)
-        if not job.with_proposal:
+        if job.kind == "bump":
+            bumps.send_original(desk)
+        elif not job.with_proposal:
             line.propose_plan(desk)
     return {}
 
@@ -80,6 +82,9 @@ def _run(job: Job, scene: Scene) -> dict[str, Any]:
     staged = Staged.load(Path(job.folder))
     with Desk(staged.treasury()) as desk:
         stops = Stops(job.kill_at, job.note)
+        if job.kind == "bump":
+            bumps.run(desk, scene, stops, staged)
+            return {"passed": stops.passed}
         if job.with_proposal:
             stops.arm()
             line.carry_out(desk, scene, line.propose_plan(desk))
@@ -163,6 +168,8 @@ def _race(job: Job, _scene: Scene) -> dict[str, Any]:
 def _recover(job: Job, scene: Scene) -> dict[str, Any]:
     staged = Staged.load(Path(job.folder))
     with Desk(staged.treasury()) as desk:
+        if job.kind == "bump":
+            return dict(bumps.recover(desk, scene, staged))
         plan = _plan_after_kill(desk)
         met = line.settle(desk, plan)
         line.check_at_rest(desk, scene, staged, plan)

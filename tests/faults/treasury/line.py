@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from emulator.chains.control import ChainControl
-from emulator.venues.control import VenueControl
+from emulator.venues.control.client import VenueControl
 from tests.faults.treasury.stage import TREASURER, Scene, Staged, sign_documents, write_book
 from tests.faults.treasury.truth import Truth, truth
 from vault.store import records

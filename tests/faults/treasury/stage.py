@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from emulator.chains.control import ChainControl
-from emulator.venues.control import VenueControl
+from emulator.venues.control.client import VenueControl
 from emulator.world_client import WorldProcess
 from vault.address import network_of
 from vault.bitcoin.descriptor import Descriptor
@@ -33,8 +33,8 @@ from vault.store.database import Store
 from vault.treasury import authority
 from vault.treasury.desk import Desk
 
-Kind = Literal["withdrawal", "evacuation", "top-up", "mixed"]
-KINDS: Final[tuple[Kind, ...]] = ("withdrawal", "evacuation", "top-up", "mixed")
+Kind = Literal["withdrawal", "evacuation", "top-up", "mixed", "bump"]
+KINDS: Final[tuple[Kind, ...]] = ("withdrawal", "evacuation", "top-up", "mixed")  # one plan each
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 HELPERS: Final = ROOT / "tests" / "integration" / "venues"  # the quick keyring is a module there
@@ -61,6 +61,7 @@ _COLLATERAL: Final[dict[Kind, str]] = {
     "evacuation": "0.05",
     "top-up": "0.012",
     "mixed": "0.14",
+    "bump": "0.012",
 }
 
 _CONFIG = """\
@@ -262,7 +263,7 @@ def make_treasury(
             {"key": keys["read"][0], "secret": keys["read"][1], "transfer": False},
             {"key": keys["withdraw"][0], "secret": keys["withdraw"][1], "withdraw": True},
         ],
-        futures={"BTC": futures, "USDT": "0"},
+        wallets={"futures": {"BTC": futures, "USDT": "0"}},
         positions=[{"symbol": "BTCUSDT", "quantity": "0.1", "entry_price": "89000", "leverage": 20}],
     )
     deposit = scene.exchange.deposit_address(account)
@@ -312,7 +313,7 @@ def make_treasury(
         tuple(descriptors),
         deposit,
         Amount.from_decimal(Decimal(futures), BTC).units,
-        CREDIT_SAT if kind == "top-up" else 0,
+        CREDIT_SAT if kind in {"top-up", "bump"} else 0,
         2 * COIN_SAT if kind in {"evacuation", "mixed"} else 0,
     )
     staged.save()

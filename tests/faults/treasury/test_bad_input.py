@@ -155,10 +155,10 @@ def test_a_plan_is_not_given_up_while_a_step_is_lost(make: Make) -> None:
 def test_nothing_is_signed_or_sent_without_approval(make: Make) -> None:
     case = make("evacuation")
     refuse("plan.not_approved", case.sign)
-    refuse("denied.not_approved", case.send, lambda: case.send(resume=True))
+    refuse("plan.not_approved", case.send, lambda: case.send(resume=True))
     with case.desk.store.write() as writer:  # a hostile host says that it is approved
         records.set_plan_state(writer, case.plan.plan_id, frozenset({"proposed"}), "approved", "me")
-    refuse("denied.not_approved", case.sign, case.send)
+    refuse("plan.not_approved", case.sign, case.send)
     case.untouched()
 
 

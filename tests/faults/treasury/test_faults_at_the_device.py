@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.treasury import stage
 from tests.faults.treasury.bench import Case
-from vault.errors import DeniedError, DeviceError, DeviceRefusedError, PlanError, VaultError, WrongDeviceError
+from vault.errors import DeviceError, DeviceRefusedError, PlanError, VaultError, WrongDeviceError
 from vault.treasury import approve
 
 Make = Callable[..., Case]
@@ -26,7 +26,7 @@ def test_a_no_at_the_approval_freezes_the_plan(make: Make) -> None:
     refusals: dict[Callable[[], object], str] = {
         case.approve: "plan.wrong_state",
         case.sign: "plan.wrong_state",
-        case.send: "denied.not_approved",
+        case.send: "plan.not_approved",
     }
     for attempt, code in refusals.items():
         with pytest.raises(VaultError) as again:
@@ -133,7 +133,7 @@ def test_an_approval_signed_by_another_key_of_the_person_is_not_recorded(make: M
             case.approve()
     finally:
         case.devices["cold"].set_faults({"wrong_key_signature": False})
-    with pytest.raises(DeniedError):
+    with pytest.raises(PlanError):
         case.send()
     case.untouched()
 

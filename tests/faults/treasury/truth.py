@@ -51,8 +51,8 @@ def truth(scene: Scene, staged: Staged) -> Truth:
         for name in LABELS
     }
     return Truth(
-        futures=_sat(state["futures"].get("BTC", "0")),
-        spot=_sat(state["spot"].get("BTC", "0")),
+        futures=_sat(state["wallets"]["futures"].get("BTC", "0")),
+        spot=_sat(state["wallets"]["spot"].get("BTC", "0")),
         withdrawing=_sat(state["withdrawing"].get("BTC", "0")),
         cold=held["cold"],
         staging=held["staging"],

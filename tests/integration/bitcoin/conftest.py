@@ -10,6 +10,7 @@ import pytest
 from emulator.chains.chain import BitcoinChain
 from emulator.chains.esplora import EsploraServer
 from tests.support import bitcoin_keys as keys
+from vault.address import network_of
 from vault.bitcoin.backends.esplora import EsploraBackend
 
 
@@ -33,7 +34,7 @@ def chain(server: EsploraServer) -> Iterator[BitcoinChain]:
 
 @pytest.fixture
 def backend(server: EsploraServer) -> EsploraBackend:
-    return EsploraBackend(server.url, timeout=5)
+    return EsploraBackend(server.url, timeout=5, network=network_of("regtest"))
 
 
 @pytest.fixture(params=["p2wpkh", "p2tr"])

@@ -22,7 +22,7 @@ from tests.support.hostile_server import self_signed
 from tests.support.real_node import RealNode, require_bitcoind
 from vault.address import network_of
 from vault.bitcoin.backends import node as node_module
-from vault.bitcoin.backends.base import Backend
+from vault.bitcoin.backends.base import Backend, TxStatus
 from vault.bitcoin.backends.electrum import ElectrumBackend
 from vault.bitcoin.backends.esplora import EsploraBackend
 from vault.bitcoin.backends.node import NodeBackend
@@ -180,12 +180,16 @@ def test_the_same_history_coins_and_balance_through_a_reorganisation_of_three_bl
         [(high, None)],
     ]
     assert world.ask(lambda backend: backend.transaction_status(high)).confirmations == 0
+    assert not world.ask(lambda backend: backend.final_status(high)).confirmed
     world.mine()
     again = world.ask(lambda backend: backend.history(ours))
     assert {each.height for entries in again for each in entries} == {tip.height - 5, world.chain.height}
     assert (
         world.ask(lambda backend: backend.transaction_status(child.txid)).block_hash == world.chain.tip_hash
     )
+    ended = world.ask(lambda backend: backend.final_status(child.txid))
+    assert ended == TxStatus(True, True, world.chain.height, 1, world.chain.tip_hash)
+    world.ask(lambda backend: backend.prove([entry for entries in again for entry in entries]))
 
 
 def test_a_double_spend_in_the_new_branch_takes_the_payment_away_everywhere(
@@ -228,6 +232,8 @@ def test_bytes_status_and_spends_are_the_same(world: World, account: Any) -> Non
     assert world.ask(lambda backend: backend.raw_transactions([absent, coin])) == (None, raw)
     assert world.ask(lambda backend: backend.outspend(coin, vout)) is None
     assert world.ask(lambda backend: backend.transaction_status(coin)).confirmations == 3
+    assert world.ask(lambda backend: backend.final_status(coin)).confirmations == 3
+    assert not world.ask(lambda backend: backend.final_status(absent)).found
     assert not world.ask(lambda backend: backend.transaction_status(absent)).found
     world.chain.submit(spend.serialise())
     world.waits(script(account, 1), 1)
@@ -329,6 +335,7 @@ def test_two_witnesses_agree_and_one_that_is_left_behind_is_noticed(world: World
     assert witnessed.history(scripts) == backends["esplora"].history(scripts)
     assert witnessed.tip() == backends["esplora"].tip()
     assert witnessed.transaction_status(coin).confirmations == 1
+    assert witnessed.final_status(coin) == witnessed.transaction_status(coin)
     assert witnessed.address_outputs(address(account, 0)) == backends["esplora"].script_outputs(scripts[0])
     height = world.chain.height
     try:
@@ -336,6 +343,7 @@ def test_two_witnesses_agree_and_one_that_is_left_behind_is_noticed(world: World
         # One block behind is permitted: what it does not show yet is on its way and no more.
         assert [each.height for each in witnessed.history(scripts)[0]] == [None]
         assert witnessed.transaction_status(coin).confirmed is False
+        assert witnessed.final_status(coin).confirmed is False
         world.esplora.faults.add(Fault(FaultKind.STALE_TIP, height=height - 3))
         for ask in (witnessed.tip, lambda: witnessed.history(scripts)):
             with pytest.raises(ChainError) as refused:

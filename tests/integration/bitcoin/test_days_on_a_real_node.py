@@ -202,6 +202,11 @@ def test_what_a_node_would_not_take_is_not_sent(treasury: NodeTreasury) -> None:
     assert treasury.states(plan) == ["signed" if asked else "unsent"]
     assert treasury.bench.node.call("getrawmempool") == []
     execute.cancel(treasury.desk, plan, "too cheap")
+    if not asked:
+        # Whoever refused it has its bytes: it counts until its coins are spent.
+        back = plan_of(build.cancel_onchain(treasury.desk, plan, 1, Decimal(8)))
+        treasury.send(back)
+        treasury.finish(back)
     treasury.close_books()
 
 

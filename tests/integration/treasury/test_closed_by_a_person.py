@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any, Literal
 
 import pytest
 
@@ -15,9 +16,10 @@ from vault.bitcoin.verify import verify_psbt, verify_signed
 from vault.errors import BooksError, StoreError
 from vault.money import BTC, Amount
 from vault.store import journal
-from vault.treasury import books, reconcile
+from vault.treasury import books, history, reconcile
 from vault.treasury.closing import close_step
 from vault.treasury.spending import device_request
+from vault.venues.base import DepositStatus, SpotBalance
 
 Make = Callable[..., Case]
 THIEF = b"\x00\x14" + b"\x66" * 20
@@ -102,3 +104,88 @@ def test_a_later_loss_is_not_covered_by_an_earlier_closing(make: Make) -> None:
     worse = replace(staging, observed=staging.observed - Amount(BTC, 1), difference=Amount(BTC, -1))
     lines = tuple(worse if each is staging else each for each in found.lines)
     assert not replace(found, lines=lines).balanced
+
+
+# -- a credit that is not what was sent ----------------------------------------------------------------
+
+
+def credited_otherwise(
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    less: int,
+    state: Literal["credited", "refused"] = "credited",
+) -> Case:
+    """A confirmed top-up of which the venue keeps `less` satoshi for itself, in its own words too."""
+    case = make("top-up").ready()
+    case.send()
+    case.scene.chain.mine(1)
+    case.scene.exchange.tick()
+    venues = case.desk.venues
+    ask, spot = venues.find_deposit, venues.spot_balance
+
+    def deposit(*arguments: Any) -> DepositStatus | None:
+        found = ask(*arguments)
+        return found and replace(found, amount=found.amount - Amount(BTC, less), state=state)
+
+    def balance(name: str, asset: str) -> SpotBalance:
+        found = spot(name, asset)
+        return replace(found, free=found.free - Amount(BTC, less)) if asset == "BTC" else found
+
+    monkeypatch.setattr(venues, "find_deposit", deposit)
+    monkeypatch.setattr(venues, "spot_balance", balance)
+    for _ in range(line.PATIENCE):
+        if any(each.note.startswith("books.credit_differs") for each in reconcile.reconcile(case.desk)):
+            break
+        case.scene.chain.mine(1)
+        case.scene.exchange.tick()
+    assert case.states == ("done", "planned", "planned")
+    return case
+
+
+def busy(case: Case) -> frozenset[str]:
+    with case.desk.store.read() as connection:
+        return history.in_flight(connection, case.clock.now())
+
+
+def test_a_credit_of_another_amount_is_closed_at_what_the_venue_credited(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = credited_otherwise(make, monkeypatch, less=10_000)
+    transfer = case.plan.transfer(1)
+    assert busy(case) >= {transfer.source, transfer.venue_account}
+    with case.desk.store.read() as connection:
+        before = history.outflows(connection, case.clock.now())
+    found = close_step(case.desk, case.plan, "1.2", "the venue takes a fee for deposits")
+    assert (case.states, case.state) == (("done", "closed_by_person", "cancelled"), "failed")
+    assert busy(case) == frozenset()
+    after = books.close_books(case.desk)
+    assert after.balanced, after
+    assert found.places == (), "the books hold what was credited, and nothing is left to explain"
+    assert (after.in_transit.units, after.outside.units) == (0, 10_000)
+    (step,) = [each for each in line.intents(case.desk, case.plan) if each.kind == "credit"]
+    assert step.facts["credited"] == (transfer.amount - Amount(BTC, 10_000)).number
+    with case.desk.store.read() as connection:
+        (counted,) = history.outflows(connection, case.clock.now())
+    assert (counted.amount, counted.fee) == (before[0].amount, before[0].fee)
+    assert not any(each.note for each in reconcile.reconcile(case.desk))
+
+
+def test_a_deposit_that_the_venue_refused_is_closed_at_nothing(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amount = make("top-up").plan.transfer(1).amount.units
+    case = credited_otherwise(make, monkeypatch, less=amount, state="refused")
+    close_step(case.desk, case.plan, "1.2", "refused; the venue's support knows")
+    after = books.close_books(case.desk)
+    assert after.balanced, after
+    assert after.outside == case.plan.transfer(1).amount
+
+
+def test_a_credit_that_is_only_awaited_cannot_be_closed(make: Make) -> None:
+    case = make("top-up").ready()
+    case.send()
+    with pytest.raises(BooksError) as caught:
+        close_step(case.desk, case.plan, "1.2", "it takes so long")
+    assert caught.value.code == "books.not_contradicted"
+    case.complete()

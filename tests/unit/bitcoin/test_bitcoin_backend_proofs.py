@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.address import network_of, sha256d
-from vault.bitcoin.backends.answers import read_json, to_amount, to_integer, to_rate
+from vault.bitcoin.backends.answers import MAX_PARTS, read_json, to_amount, to_integer, to_rate
 from vault.bitcoin.backends.chains import CHAINS
 from vault.bitcoin.backends.proof import Header, climb, read_chain, read_header, require_branch
 from vault.errors import ChainError
@@ -88,6 +88,11 @@ def test_headers_must_build_on_each_other() -> None:
 )
 def test_json_is_bounded_before_it_is_parsed(text: str) -> None:
     assert refused(lambda: read_json(text))
+
+
+def test_an_answer_of_nothing_but_empty_lists_is_refused_before_it_is_parsed() -> None:
+    assert refused(lambda: read_json("[" + "[]," * MAX_PARTS + "[]]"))
+    assert len(read_json("[" + "[]," * 1_000 + "[]]")) == 1_001
 
 
 def test_brackets_within_text_are_no_nesting_and_numbers_stay_exact() -> None:

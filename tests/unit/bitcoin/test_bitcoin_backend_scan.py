@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,94 @@ def test_a_memory_of_another_network_or_a_later_birthday_is_not_used(tmp_path: P
     for damage in ("", "{", "[]", '{"version":1}', path.read_text().replace('"to":', '"too":')):
         path.write_text(damage)
         assert not scan_state.load(path, "regtest", 3).scripts
+
+
+def _first(memory: dict[str, Any]) -> dict[str, Any]:
+    """What is remembered of the first script that has coins."""
+    return next(known for known in memory["scripts"].values() if known["coins"])
+
+
+DAMAGED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a birthday that is no number": lambda m: m.update(birthday="soon"),
+    "no network": lambda m: m.update(network=None),
+    "heights with a gap": lambda m: m["blocks"].pop(1),
+    "heights backwards": lambda m: m["blocks"].reverse(),
+    "a height that is no number": lambda m: m["blocks"].append(["7", "00" * 32]),
+    "a hash that is none": lambda m: m["blocks"].append([len(m["blocks"]), "00"]),
+    "a script that is no hex": lambda m: m["scripts"].update({"zz": _first(m)}),
+    "scanned to a word": lambda m: _first(m).update(to="5"),
+    "scanned to less than its history": lambda m: _first(m).update(to=0),
+    "a history entry of no block": lambda m: _first(m)["entries"].append(["11" * 32, None, "00" * 32]),
+    "a coin without its transaction": lambda m: _first(m)["coins"].append([f"{'11' * 32}:0", 1, None]),
+    "a coin made in another block": lambda m: _first(m)["coins"][0].__setitem__(1, 4),
+    "a coin spent in no block of its history": lambda m: _first(m)["coins"][0].__setitem__(2, 7),
+    "a coin spent before it was made": lambda m: _first(m)["coins"][0].__setitem__(2, 0),
+    "a coin that is none": lambda m: _first(m)["coins"][0].__setitem__(0, "coin"),
+    "a history left out, its coins kept": lambda m: _first(m).update(entries=[]),
+    "an entry that is no list": lambda m: _first(m).update(entries=[7]),
+    "blocks that are no list": lambda m: m.update(blocks=7),
+}
+
+
+def scanned(path: Path) -> tuple[ModelNode, dict[str, Any]]:
+    """A chain of which the file at `path` remembers everything, and what it says."""
+    node = ModelNode()
+    node.mine()
+    for number in range(1, 5):
+        node.mine(Transaction(2, (TxIn(OutPoint(f"{number:064x}", 0), b"", 0),), (TxOut(1, SCRIPTS[0]),), 0))
+    BlockScanner("regtest", 0, path).scan(node, SCRIPTS, node.tip)  # type: ignore[arg-type]
+    return node, json.loads(path.read_text())
+
+
+def held(scanner: BlockScanner, node: ModelNode) -> set[OutPoint]:
+    _, coins = scanner.scan(node, SCRIPTS, node.tip)  # type: ignore[arg-type]
+    return set().union(*coins)
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_memory_that_contradicts_itself_is_thrown_away(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "scan"
+    node, memory = scanned(path)
+    assert scan_state.load(path, "regtest", 0).scripts
+    DAMAGED[name](memory)
+    path.write_text(json.dumps(memory))
+    assert not scan_state.load(path, "regtest", 0).scripts
+    assert held(BlockScanner("regtest", 0, path), node) == set(node.coins())
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_what_is_remembered_beyond_the_blocks_that_vouch_for_it_is_scanned_again(
+    kept: int, tmp_path: Path
+) -> None:
+    """Someone cut the blocks off: without them no reorganisation would be seen, nor what was left out."""
+    path = tmp_path / "scan"
+    node, memory = scanned(path)
+    del memory["blocks"][kept:]
+    for known in memory["scripts"].values():
+        known["to"] = 4
+    memory["scripts"][SCRIPTS[0].hex()].update(coins=[], entries=[])
+    path.write_text(json.dumps(memory))
+    found = held(BlockScanner("regtest", 0, path), node)
+    assert {place for place, _ in node.coins().items() if place.txid in _ids(node, max(kept, 1))} <= found
+
+
+def _ids(node: ModelNode, first: int) -> set[str]:
+    return {each.txid for block in node.blocks[first:] for each in block.transactions}
+
+
+def test_a_sync_that_has_seen_less_does_not_loosen_what_another_has_found(tmp_path: Path) -> None:
+    """Two wallets ask side by side, one with an older tip; then the newest block is reorganised out."""
+    path = tmp_path / "scan"
+    node, _ = scanned(path)
+    scanner, older = BlockScanner("regtest", 0, path), node.tip
+    orphaned = Transaction(2, (TxIn(OutPoint("ee" * 32, 0), b"", 0),), (TxOut(5, SCRIPTS[1]),), 0)
+    node.mine(orphaned)
+    assert OutPoint(orphaned.txid, 0) in held(scanner, node)
+    scanner.scan(node, SCRIPTS, older)  # type: ignore[arg-type]
+    node.blocks.pop()
+    node.mine()
+    for again in (scanner, BlockScanner("regtest", 0, path)):
+        assert held(again, node) == set(node.coins())
 
 
 def test_a_scan_longer_than_a_person_waits_is_refused_before_it_begins(

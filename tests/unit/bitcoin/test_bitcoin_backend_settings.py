@@ -67,6 +67,12 @@ def test_each_form_opens_its_backend_without_asking_anybody(
     assert backend.describe() == described
 
 
+def test_an_onion_service_is_its_own_encryption(tmp_path: Path) -> None:
+    url = f"http://{'a' * 56}.onion:8332"
+    proxied = f'bitcoind = "{url}"\nuser = "vault"\nproxy = "socks5://127.0.0.1:9050"'
+    assert load(tmp_path, proxied).config.bitcoin.bitcoind == url
+
+
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
@@ -83,6 +89,12 @@ def test_each_form_opens_its_backend_without_asking_anybody(
         ('bitcoind = "http://127.0.0.1:1"\ncookie = "c"\nuser = "u"', 5, "expected `cookie` or `user`"),
         (
             'bitcoind = "http://10.0.0.1:1"\ncookie = "c"',
+            5,
+            "expected https for a bitcoind",
+        ),
+        (
+            # The last Tor relay would read the password.
+            'bitcoind = "http://node.example:1"\ncookie = "c"\nproxy = "socks5://127.0.0.1:9050"',
             5,
             "expected https for a bitcoind",
         ),

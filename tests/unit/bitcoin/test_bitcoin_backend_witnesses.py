@@ -156,20 +156,24 @@ def test_a_block_that_one_of_them_has_not_seen_yet_confirms_nothing(pair: Pair) 
     assert found == ((entry(None),),)
 
 
-@pytest.mark.parametrize("method", ["history", "outspend", "fee_rate", "tip", "block_hash"])
+@pytest.mark.parametrize(
+    "method", ["history", "outspend", "fee_rate", "tip", "block_hash", "final_status", "prove"]
+)
 @pytest.mark.parametrize("error", [SILENT, GONE])
 def test_nothing_is_built_on_one_word_alone(pair: Pair, method: str, error: VaultError) -> None:
-    answers = {"history": ((),), "outspend": None, "fee_rate": Decimal(5), "tip": None, "block_hash": None}
+    answers = {"history": ((),), "fee_rate": Decimal(5), "final_status": confirmed(90)}
     ask = {
         "history": lambda: pair.backend.history([SCRIPT]),
         "outspend": lambda: pair.backend.outspend(TXID, 0),
         "fee_rate": lambda: pair.backend.fee_rate(3),
         "tip": pair.backend.tip,
         "block_hash": lambda: pair.backend.block_hash(3),
+        "final_status": lambda: pair.backend.final_status(TXID),
+        "prove": lambda: pair.backend.prove([entry(90)]),
     }[method]
     for silent, name in ((pair.one, "Esplora here"), (pair.other, "Electrum there")):
         for each in (pair.one, pair.other):
-            each.answers[method] = answers[method]
+            each.answers[method] = answers.get(method)
         silent.answers[method] = error
         found = refusal(ask)
         assert found.code == "chain.witness_silent"

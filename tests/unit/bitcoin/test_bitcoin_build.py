@@ -208,6 +208,29 @@ def test_more_coins_than_nodes_relay_in_one_transaction_are_refused(
     assert refusal(funded.wallet.build_spend, almost_all, Decimal(1)).code == "psbt.too_heavy"
 
 
+def test_emptying_a_wallet_leaves_behind_what_costs_more_than_it_brings(
+    bitcoin_keys: ModuleType, tmp_path: Path
+) -> None:
+    """Somebody pays a thousand small coins before fees rise: none of them is paid for out of the others."""
+    funded = Funded(bitcoin_keys.account_of(b"sanded", "p2wpkh"), tmp_path, 900_000, 1_200, 1_500, 40_000)
+    rate = Decimal(100)  # an input costs 6,800 sat
+    drained = funded.wallet.build_spend(((STRANGER, sats(0)),), rate, drain=True)
+    funded.signed(drained)
+    assert set(drained.inputs) == {funded.point(0), funded.point(3)}
+    named = [funded.point(number) for number in range(4)]
+    everything = funded.wallet.build_spend(((STRANGER, sats(0)),), rate, drain=True, only=named)
+    assert set(everything.inputs) == set(named)
+    assert everything.payments[0][1] < drained.payments[0][1]
+
+
+def test_a_wallet_of_nothing_but_small_coins_is_not_emptied_at_a_loss(
+    bitcoin_keys: ModuleType, tmp_path: Path
+) -> None:
+    funded = Funded(bitcoin_keys.account_of(b"sand", "p2wpkh"), tmp_path, 1_200, 1_500)
+    short = refusal(funded.wallet.build_spend, ((STRANGER, sats(0)),), Decimal(100), drain=True)
+    assert short.code == "psbt.insufficient_funds"
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [

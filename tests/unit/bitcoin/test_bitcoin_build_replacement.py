@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.built_wallets import OTHER, STRANGER, Funded, sats
-from tests.support.paper_chain import foreign_coin, paying
+from tests.support.paper_chain import ANYONE, foreign_coin, paying
 from vault.bitcoin.psbt.document import Psbt
 from vault.bitcoin.scripts import KINDS, Kind
 from vault.bitcoin.transaction import OutPoint, Transaction
@@ -113,6 +113,19 @@ def test_a_payment_that_was_to_be_kept_cannot_be_left_out(funded: Funded) -> Non
     funded.signed(funded.wallet.build_replacement(original, more, Decimal(30), keep_payments=True))
 
 
+def test_two_equal_payments_to_one_address_stay_two_and_a_bump_keeps_both(funded: Funded) -> None:
+    """Merged into one, or one of them left out, the payee would be short and our books would balance."""
+    twice = ((STRANGER, sats(150_000)), (STRANGER, sats(150_000)))
+    original = funded.sent(funded.wallet.build_spend(twice, Decimal(2), only=[funded.point(0)]))
+    assert [each.value for each in original.outputs if each.script == STRANGER] == [150_000, 150_000]
+    for payments in (twice[:1], ((STRANGER, sats(300_000)),), (twice[0], (OTHER, sats(150_000)))):
+        error = refusal(funded.wallet.build_replacement, original, payments, Decimal(30), keep_payments=True)
+        assert error.code == "psbt.payment_missing"
+    bumped = funded.wallet.build_replacement(original, twice, Decimal(30), keep_payments=True)
+    outputs = funded.verified(bumped).unsigned.outputs
+    assert [each.value for each in outputs if each.script == STRANGER] == [150_000, 150_000]
+
+
 def test_a_transaction_that_was_never_seen_can_still_be_replaced(funded: Funded) -> None:
     built = funded.wallet.build_spend(PAYMENTS, Decimal(2), only=[funded.point(0)])
     original = Psbt.parse(built.psbt).unsigned
@@ -145,10 +158,10 @@ def test_coins_that_something_else_spends_cannot_be_replaced(funded: Funded) -> 
 
 
 def received(funded: Funded, value: int, fee: int, *, change: int = 5_000) -> Transaction:
-    """A payment to us that waits; others made it out of a coin of theirs."""
+    """A payment to us that waits; others made it out of a coin of theirs, with change they can spend."""
     source = paying(200, (STRANGER, value + change + fee))
     funded.chain.mine(source)
-    payment = paying(201, (funded.script(10), value), (STRANGER, change), spends=[OutPoint(source.txid, 0)])
+    payment = paying(201, (funded.script(10), value), (ANYONE, change), spends=[OutPoint(source.txid, 0)])
     funded.chain.add(payment)
     funded.wallet.sync()
     return payment
@@ -165,6 +178,7 @@ def test_a_child_lifts_a_payment_that_others_made(funded: Funded) -> None:
 def test_a_child_counts_every_unconfirmed_ancestor(funded: Funded) -> None:
     first = received(funded, 400_000, 100, change=90_000)
     second = paying(202, (funded.script(11), 89_900), spends=[OutPoint(first.txid, 1)])
+    second = funded.chain.signed(second)
     funded.chain.add(second)
     funded.wallet.sync()
     built = funded.wallet.build_child(OutPoint(second.txid, 0), Decimal(12))

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from tests.support.paper_chain import PaperChain, paying, reward
 from vault.address import network_of
-from vault.bitcoin.descriptor import Descriptor
 from vault.bitcoin.scripts import KINDS, Kind
 from vault.bitcoin.transaction import OutPoint
 from vault.bitcoin.wallet.coins import COINBASE_MATURITY, DUST, Balances, Coin, classify, spending_cost
@@ -24,11 +24,11 @@ FOREIGN = b"\x00\x14" + b"\x55" * 20
 
 
 class Stage:
-    def __init__(self, descriptor: Descriptor, directory: Path) -> None:
-        self.descriptor, self.chain = descriptor, PaperChain()
+    def __init__(self, account: Any, directory: Path) -> None:
+        self.descriptor, self.chain = account.descriptor, PaperChain(account=account)
         self.clock = ManualClock(datetime(2026, 1, 31, tzinfo=UTC))
         self.wallet = WatchWallet(
-            "cold", descriptor, REGTEST, directory, self.chain, role="cold", clock=self.clock
+            "cold", self.descriptor, REGTEST, directory, self.chain, role="cold", clock=self.clock
         )
 
     def script(self, index: int, *, change: bool = False) -> bytes:
@@ -36,6 +36,13 @@ class Stage:
 
     def pay(self, number: int, index: int, value: int) -> OutPoint:
         return OutPoint(self.chain.add(paying(number, (self.script(index), value))), 0)
+
+    def another_machine(self, number: int = 0) -> WatchWallet:
+        """A wallet that sees the chain for the first time now."""
+        directory = self.wallet.ledger.path.parent / f"other{number}"
+        wallet = WatchWallet("cold", self.descriptor, REGTEST, directory, self.chain, role="cold")
+        wallet.sync()
+        return wallet
 
     def coin(self, point: OutPoint) -> Coin:
         return next(coin for coin in self.wallet.coins() if coin.outpoint == point)
@@ -49,7 +56,7 @@ class Stage:
 
 @pytest.fixture
 def stage(bitcoin_keys: ModuleType, tmp_path: Path) -> Stage:
-    return Stage(bitcoin_keys.account_of(b"coins", "p2wpkh").descriptor, tmp_path)
+    return Stage(bitcoin_keys.account_of(b"coins", "p2wpkh"), tmp_path)
 
 
 def test_the_first_payment_to_an_address_that_was_handed_out_is_expected(stage: Stage) -> None:
@@ -57,15 +64,69 @@ def test_the_first_payment_to_an_address_that_was_handed_out_is_expected(stage: 
     assert stage.classified(stage.pay(1, index, 50_000)) == "expected"
 
 
-def test_a_second_payment_to_it_is_unsolicited_whichever_confirms_first(stage: Stage) -> None:
+def test_the_payment_that_stands_first_in_the_chain_is_the_first_on_every_machine(stage: Stage) -> None:
     index, _ = stage.wallet.next_receive_address()
-    first = stage.pay(1, index, 50_000)
+    seen_first = stage.pay(1, index, 50_000)
     stage.wallet.sync()
     stage.clock.advance(60)
     second = paying(2, (stage.script(index), 60_000))
     stage.chain.mine(second, everything=False)
-    assert stage.classified(OutPoint(second.txid, 0)) == "unsolicited"
-    assert stage.classified(first) == "expected"
+    stage.chain.mine()
+    assert stage.classified(OutPoint(second.txid, 0)) == "expected"
+    assert stage.classified(seen_first) == "unsolicited"
+    later = stage.another_machine()
+    assert {coin.outpoint for coin in later.coins() if coin.first} == {OutPoint(second.txid, 0)}
+
+
+def test_while_all_of_them_wait_or_share_a_block_the_first_is_the_same_everywhere(stage: Stage) -> None:
+    index, _ = stage.wallet.next_receive_address()
+    points = []
+    for number in (1, 2, 3):
+        points.append(stage.pay(number, index, 50_000))
+        stage.wallet.sync()
+        stage.clock.advance(60)
+    for _ in range(2):
+        firsts = [
+            {coin.outpoint for coin in wallet.coins() if coin.first}
+            for wallet in (stage.wallet, stage.another_machine(stage.chain.tip_height()))
+        ]
+        assert firsts == [{min(points)}] * 2
+        stage.chain.mine()
+        stage.wallet.sync()
+
+
+def test_a_first_payment_that_was_decided_stays_the_first_through_reorganisations(stage: Stage) -> None:
+    index, address = stage.wallet.next_receive_address()
+    first = stage.pay(1, index, 50_000)
+    stage.chain.mine()
+    stage.wallet.sync()
+    known = {address: first}
+    stage.chain.reorg(1)
+    other = paying(2, (stage.script(index), 60_000))
+    stage.chain.mine(other, everything=False)
+    stage.wallet.sync()
+
+    def firsts() -> set[OutPoint]:
+        return {coin.outpoint for coin in stage.wallet.coins(known) if coin.first}
+
+    assert firsts() == {first}
+    stage.chain.mine()
+    stage.wallet.sync()
+    assert firsts() == {first}
+    stage.chain.reorg(1)
+    stage.chain.evict(first.txid)
+    stage.wallet.sync()
+    assert firsts() == set()  # a person decides about what came in its place
+    assert {coin.outpoint for coin in stage.wallet.coins() if coin.first} == {OutPoint(other.txid, 0)}
+
+
+def test_a_decided_first_payment_of_another_address_changes_nothing(stage: Stage) -> None:
+    point = stage.pay(1, 0, 50_000)
+    stage.wallet.sync()
+    elsewhere = stage.descriptor.address(False, 10_000)
+    assert [coin.first for coin in stage.wallet.coins({elsewhere: OutPoint("ab" * 32, 0)})] == [True]
+    assert stage.wallet.coins({}) == stage.wallet.coins()
+    assert stage.coin(point).first
 
 
 def test_a_payment_whose_sender_replaced_it_is_still_the_first(stage: Stage) -> None:
@@ -182,7 +243,7 @@ def test_spending_a_coin_costs_its_input(bitcoin_keys: ModuleType, kind: Kind, v
 def test_dust_is_what_costs_more_than_it_is_worth(
     bitcoin_keys: ModuleType, tmp_path: Path, kind: Kind
 ) -> None:
-    stage = Stage(bitcoin_keys.account_of(b"coins", kind).descriptor, tmp_path)
+    stage = Stage(bitcoin_keys.account_of(b"coins", kind), tmp_path)
     cost = spending_cost(stage.descriptor, Decimal(20)).units
     dust, worth = stage.pay(1, 0, cost), stage.pay(2, 1, cost + 1)
     stage.wallet.sync()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.paper_chain import COINBASE, PaperChain, foreign_coin, paying, reward
 from vault.address import network_of
-from vault.bitcoin.descriptor import Descriptor
 from vault.bitcoin.transaction import OutPoint
 from vault.bitcoin.wallet.coins import coins, unspent
 from vault.bitcoin.wallet.ledger import Ledger
@@ -27,9 +27,9 @@ Shown = tuple[OutPoint, int, int]
 class World:
     """A chain on paper and one wallet; what is done is chosen by numbers."""
 
-    def __init__(self, descriptor: Descriptor) -> None:
-        self.chain, self.number = PaperChain(), 0
-        self.scripts = {descriptor.script_pubkey(*place): place for place in PLACES}
+    def __init__(self, account: Any) -> None:
+        self.chain, self.number = PaperChain(account=account), 0
+        self.scripts = {account.descriptor.script_pubkey(*place): place for place in PLACES}
 
     def expected(self) -> list[Shown]:
         """Naively: every output to us in a block or waiting, that nothing there spends."""
@@ -98,8 +98,8 @@ def shown(ledger: Ledger) -> list[Shown]:
 def test_the_coins_are_what_the_chain_says(
     bitcoin_keys: ModuleType, events: list[tuple[str, int, str]]
 ) -> None:
-    descriptor = bitcoin_keys.account_of(b"a model", "p2wpkh").descriptor
-    world = World(descriptor)
+    account = bitcoin_keys.account_of(b"a model", "p2wpkh")
+    world, descriptor = World(account), account.descriptor
     with tempfile.TemporaryDirectory() as directory:
         ledger = Ledger("cold", descriptor, REGTEST, Path(directory))
         for event, choice, then in events:

@@ -168,3 +168,36 @@ def test_anything_else_is_refused_with_a_typed_error(text: str) -> None:
     except DocumentError:
         return
     assert read_labels(write_labels(found.labels), MAINNET).labels == found.labels
+
+
+# -- one address, two spellings ------------------------------------------------------------------------
+
+BECH32 = "bc1q34aq5drpuwy3wgl9lhup9892qp6svr8ldzyy7c"
+BASE58 = "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"
+
+
+def test_an_address_in_capitals_is_the_same_address() -> None:
+    (label,) = read_labels(line(type="addr", ref=BECH32.upper()), MAINNET).labels
+    assert label.ref == BECH32
+    both = "\n".join(line(type="addr", ref=ref) for ref in (BECH32, BECH32.upper()))
+    assert len(read_labels(both, MAINNET).labels) == 1
+
+
+def test_one_address_in_two_spellings_with_different_words_is_refused() -> None:
+    both = (
+        line(type="addr", ref=BECH32, label="rent") + "\n" + line(type="addr", ref=BECH32.upper(), label="b")
+    )
+    with pytest.raises(DocumentError) as caught:
+        read_labels(both, MAINNET)
+    assert "line 2" in caught.value.message
+
+
+@pytest.mark.parametrize("ref", [BECH32[:10].upper() + BECH32[10:], BASE58.lower(), BASE58.upper()])
+def test_mixed_capitals_and_another_case_of_base58_are_no_address(ref: str) -> None:
+    with pytest.raises(DocumentError):
+        read_labels(line(type="addr", ref=ref), MAINNET)
+
+
+def test_base58_keeps_its_capitals() -> None:
+    (label,) = read_labels(line(type="addr", ref=BASE58), MAINNET).labels
+    assert label.ref == BASE58

@@ -13,6 +13,7 @@ from vault.address import network_of
 from vault.bitcoin.backends.base import BlockRef
 from vault.bitcoin.descriptor import Descriptor
 from vault.bitcoin.transaction import OutPoint
+from vault.bitcoin.wallet import ledger as ledger_module
 from vault.bitcoin.wallet.ledger import APPLICATION, Ledger
 from vault.bitcoin.wallet.state import OwnOutput, known
 from vault.errors import StoreError
@@ -165,3 +166,21 @@ def test_a_new_tip_alone_does_not_read_everything_again(descriptor: Descriptor, 
     assert after.tip == BlockRef(1, "cd" * 32)
     assert after.transactions is before.transactions
     assert after.spent_by is worked_out
+
+
+def test_a_file_of_somebody_else_is_named_with_its_mode_and_owner(
+    descriptor: Descriptor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test user may be root, whom no mode keeps out: the refusal itself is played."""
+    Ledger("cold", descriptor, REGTEST, tmp_path)
+    path = tmp_path / "cold.sqlite"
+
+    def denied(_path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(ledger_module, "_make_private", denied)
+    with pytest.raises(StoreError) as caught:
+        Ledger("cold", descriptor, REGTEST, tmp_path)
+    assert caught.value.code == "store.wallet_state"
+    assert f"{path} (-rw-------, owner " in caught.value.message
+    assert "Move the file away" not in caught.value.hint

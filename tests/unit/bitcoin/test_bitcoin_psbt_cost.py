@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.psbt_judge import judge
 from tests.support.psbt_mutations import deep, wide
+from vault.bitcoin.psbt.checks import MAX_WITNESS_ITEMS
 from vault.bitcoin.psbt.combine import combine
 from vault.bitcoin.psbt.compare import compare
 from vault.bitcoin.psbt.convert import to_v0, to_v2
@@ -117,6 +118,35 @@ HOSTILE = hostile()
 @pytest.mark.parametrize("name", HOSTILE)
 def test_memory_is_bounded_by_the_size_of_the_input(name: str) -> None:
     judge(HOSTILE[name], weigh=True)
+
+
+def refused_in(calls: int, psbt: Psbt) -> None:
+    data = psbt.serialise()
+
+    def refused() -> None:
+        with pytest.raises(PsbtError) as caught:
+            Psbt.parse(data)
+        assert caught.value.code == "psbt.bad_value"
+
+    assert calls_of(refused) < calls
+
+
+def test_a_final_witness_of_more_items_than_any_script_begins_with_is_refused_before_they_are_read() -> None:
+    for items, calls in ((MAX_WITNESS_ITEMS + 1, 500), (1_000_000, 500)):
+        stack = compact_size(items) + bytes(items)
+        refused_in(calls, wide(1, 1).with_input(0, PsbtInput(()).put(In.FINAL_SCRIPTWITNESS, stack)))
+    largest = compact_size(MAX_WITNESS_ITEMS) + bytes(MAX_WITNESS_ITEMS)
+    taken = wide(1, 1).with_input(0, PsbtInput(()).put(In.FINAL_SCRIPTWITNESS, largest))
+    assert Psbt.parse(taken.serialise()) == taken
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    [b"\x00\xc0\x00" * 500_000, b"\x01\xc0\x00" * 500_000, b"\x02\xc0\x00\x01\xc0\x00" * 250_000],
+    ids=["roots", "halves", "steps up"],
+)
+def test_a_tree_that_cannot_become_whole_is_refused_at_the_leaf_that_says_so(leaves: bytes) -> None:
+    refused_in(500, wide(1, 1).with_output(0, FieldMap((Field(0x06, b"", leaves),))))
 
 
 def test_what_is_too_large_is_refused_before_it_is_read() -> None:

@@ -13,7 +13,6 @@ import pytest
 from tests.support.paper_chain import PaperChain, paying, reward
 from vault.address import network_of
 from vault.bitcoin.backends.base import BlockRef, HistoryEntry
-from vault.bitcoin.descriptor import Descriptor
 from vault.bitcoin.transaction import OutPoint, Transaction
 from vault.bitcoin.wallet.coins import coins, unspent, vanished
 from vault.bitcoin.wallet.ledger import Ledger
@@ -27,9 +26,9 @@ FOREIGN = b"\x00\x14" + b"\x55" * 20
 class Stage:
     """One wallet's ledger before a chain on paper."""
 
-    def __init__(self, descriptor: Descriptor, directory: Path) -> None:
-        self.descriptor, self.chain = descriptor, PaperChain()
-        self.ledger = Ledger("cold", descriptor, REGTEST, directory)
+    def __init__(self, account: Any, directory: Path) -> None:
+        self.descriptor, self.chain = account.descriptor, PaperChain(account=account)
+        self.ledger = Ledger("cold", self.descriptor, REGTEST, directory)
 
     def sync(self, chain: Any = None, *, full: bool = True) -> SyncReport:
         return sync(self.ledger, chain or self.chain, 1_000, full=full)
@@ -48,7 +47,7 @@ class Stage:
 
 @pytest.fixture
 def stage(bitcoin_keys: ModuleType, tmp_path: Path) -> Stage:
-    return Stage(bitcoin_keys.account_of(b"synced", "p2wpkh").descriptor, tmp_path)
+    return Stage(bitcoin_keys.account_of(b"synced", "p2wpkh"), tmp_path)
 
 
 def test_reports_what_is_new_what_moved_and_what_vanished(stage: Stage) -> None:

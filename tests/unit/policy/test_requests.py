@@ -117,3 +117,16 @@ def test_a_policy_that_allows_a_request_needs_a_limit_for_it(world: ModuleType) 
     )
     with pytest.raises(DocumentError, match="no limit covers pay"):
         world.policy(rules=world.RULES + allow("pay"), limits=limits)
+
+
+def test_a_bump_that_pays_what_nothing_counts_any_more_is_held_to_the_limit_of_payments(
+    world: ModuleType,
+) -> None:
+    limits = (
+        world.LIMITS + '\n[[limit]]\nid = "pay"\naction = "pay"\nasset = "BTC"\nper_transfer = "0.00004"\n'
+        'window_amount = "0.00004"\nwindow_hours = 24\n'
+    )
+    extra = decide(world, request(), rules=allow("bump"), limits=limits)
+    whole = decide(world, request(counted_as="pay"), rules=allow("bump"), limits=limits)
+    assert extra.outcome == "allow"
+    assert (whole.outcome, whole.decided_by) == ("deny", "limit:pay")

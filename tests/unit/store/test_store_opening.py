@@ -60,8 +60,8 @@ def test_refuses_the_store_of_another_treasury(tmp_path: Path) -> None:
     assert code_of(tmp_path, "theirs") == "store.other_treasury"
 
 
-@pytest.mark.parametrize("version", ["0", "2", "", "one"])
-def test_refuses_another_schema_version(version: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["0", "3", "", "one"])
+def test_refuses_a_newer_schema_version_and_what_is_none(version: str, tmp_path: Path) -> None:
     make(tmp_path).close()
     with sqlite3.connect(tmp_path / "state" / "vault.db") as raw:
         raw.execute("UPDATE about SET value = ? WHERE key = 'schema_version'", (version,))

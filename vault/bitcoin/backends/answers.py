@@ -16,6 +16,8 @@ from vault.money import BTC, Amount
 
 # Deeper than any answer of Esplora, Electrum or bitcoind; bounds the parser's recursion.
 MAX_DEPTH: Final = 32
+# More lists and objects than the history of a hundred thousand transactions; bounds the parser's time.
+MAX_PARTS: Final = 1_000_000
 # More digits than any server writes, and as many as decimal arithmetic keeps exactly.
 MAX_DIGITS: Final = 28
 # sat/vB: a hundred times what has ever been paid; a rate above it is nonsense, not a market.
@@ -37,11 +39,13 @@ def nonsense(what: str, expected: str, found: object, *, who: str = "this server
 
 def read_json(text: str) -> Any:
     """A JSON value with exact decimals. Raises `ChainError` for other text, NaN, and deep nesting."""
-    depth = 0
+    depth = parts = 0
     for token in _STRING_OR_BRACKET.finditer(text):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-        if depth > MAX_DEPTH:
-            raise nonsense("answer", f"JSON of at most {MAX_DEPTH} levels", text)
+        step = {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        depth += step
+        parts += step > 0
+        if depth > MAX_DEPTH or parts > MAX_PARTS:
+            raise nonsense("answer", f"JSON of at most {MAX_DEPTH} levels and {MAX_PARTS} parts", text)
     try:
         return json.loads(text, parse_float=_decimal, parse_constant=_refuse_constant)
     except (ValueError, ArithmeticError):

@@ -96,6 +96,14 @@ class Backend(Protocol):
         """
         ...
 
+    def prove(self, entries: Sequence[HistoryEntry]) -> None:
+        """Have it shown that these entries of a history are in their blocks. Raises `ChainError`.
+
+        For what comes into a ledger: once, not with every history. Those that prove each history, or
+        validate blocks themselves, have nothing to add.
+        """
+        ...
+
     def raw_transaction(self, txid: str) -> bytes | None:
         """The transaction's bytes, checked against its id; None if the backend does not have it."""
         ...
@@ -105,7 +113,16 @@ class Backend(Protocol):
         ...
 
     def transaction_status(self, txid: str) -> TxStatus:
-        """Whether the backend has this transaction, and how deep it is."""
+        """Whether the backend has this transaction, and how deep it is. No book is closed on it alone."""
+        ...
+
+    def final_status(self, txid: str) -> TxStatus:
+        """The status that may close a book: asked under one tip and held against the chain.
+
+        Confirmed: the block is at that height of the best chain, and the depth is counted from the tip;
+        else ``chain.bad_answer``. With a witness both must say so: ``chain.witness_silent`` where one
+        does not answer, ``chain.witness_disagrees`` where they name two blocks.
+        """
         ...
 
     def outspend(self, txid: str, vout: int) -> str | None:

@@ -1,7 +1,8 @@
 """Opens a stream to a server: TCP, TLS checked by the system's authorities or a pinned certificate, SOCKS5.
 
 Refuses a certificate that is not the pinned one, and names resolved on this machine when a proxy is set
-(the proxy resolves them, so that .onion names work and nobody learns what is asked for).
+(the proxy resolves them, so that .onion names work and nobody learns what is asked for). Without a proxy an
+.onion name is asked of nobody (RFC 7686).
 """
 
 from __future__ import annotations
@@ -81,8 +82,10 @@ class Stream:
         self._deadline = time.monotonic() + timeout
 
     def sendall(self, data: bytes) -> None:
-        self._connection.settimeout(self._left())
-        self._connection.sendall(data)
+        left = memoryview(data)
+        while left:  # `SSLSocket.sendall` gives every part the whole time again
+            self._connection.settimeout(self._left())
+            left = left[self._connection.send(left) :]
 
     def recv_into(self, buffer: memoryview | bytearray) -> int:
         self._connection.settimeout(self._left())
@@ -149,7 +152,19 @@ class _Reader(io.RawIOBase):
 
 def dial(endpoint: Endpoint) -> Stream:
     """A connected stream. Raises `ChainError` (``chain.unreachable``, ``chain.bad_certificate``)."""
+    if endpoint.certificate and not endpoint.secure:
+        raise ChainError(
+            "bad_certificate",
+            f"{endpoint.name}: expected TLS where a certificate is pinned, found an address without it",
+            hint="Nothing was sent. Use https:// or ssl://, or take `certificate` away.",
+        )
     proxy = urlsplit(endpoint.proxy) if endpoint.proxy else None
+    if proxy is None and endpoint.host.lower().rstrip(".").endswith(".onion"):
+        raise ChainError(
+            "unreachable",
+            f"expected a proxy that knows {endpoint.name}, found none set",
+            hint='Nothing was sent. Set Tor\'s, for example `proxy = "socks5://127.0.0.1:9050"`.',
+        )
     target = (endpoint.host, endpoint.port) if proxy is None else (proxy.hostname or "", proxy.port or 1080)
     try:
         connection = socket.create_connection(target, timeout=endpoint.timeout)
@@ -222,8 +237,9 @@ def _ask_proxy(stream: Stream, endpoint: Endpoint) -> None:
     version, reply, _, kind = stream.exactly(4)
     if version != 5 or reply != 0:
         raise OSError(f"the proxy answered: {_SOCKS_REPLIES.get(reply, f'failure {reply}')}")
-    bound = {1: 4, 4: 16}.get(kind)
-    stream.exactly((stream.exactly(1)[0] if bound is None else bound) + 2)
+    if kind not in {1, 3, 4}:
+        raise OSError(f"the proxy says where it connects from in a form of its own ({kind})")
+    stream.exactly((stream.exactly(1)[0] if kind == 3 else {1: 4, 4: 16}[kind]) + 2)
 
 
 def _socks_address(host: str) -> bytes:

@@ -35,8 +35,10 @@ from vault.bitcoin.backends.proof import (
     script_hash,
 )
 from vault.bitcoin.backends.shared import (
+    OneView,
     broadcast_refused,
     broadcast_unknown,
+    confirmed_at,
     in_order,
     outputs_to,
     spender_of,
@@ -58,7 +60,7 @@ _NOT_FOUND: Final = re.compile(r"no such|not found|missing transaction|-5\b", re
 _NODE_REFUSED: Final = re.compile(r"code\W{1,4}-(?:22|25|26|27)\b")
 
 
-class ElectrumBackend:
+class ElectrumBackend(OneView):
     """One Electrum server at ``ssl://host:port``, or ``tcp://host:port`` where that was asked for."""
 
     def __init__(
@@ -113,11 +115,10 @@ class ElectrumBackend:
             tip, entry = steady(lambda: self._tip(session), lambda _: self._place(session, transaction))
             if entry is None:
                 return TxStatus(False, False, None, 0)
-            if entry.height is None or entry.block_hash is None:
+            if entry.height is None:
                 return TxStatus(True, False, None, 0)
             self._require_linked(session, entry, tip)
-            depth = max(1, tip.height - entry.height + 1)
-            return TxStatus(True, True, entry.height, depth, entry.block_hash)
+            return confirmed_at(txid, entry.height, entry.block_hash, tip.height)
 
     def outspend(self, txid: str, vout: int) -> str | None:
         with self._session() as session:

@@ -1,7 +1,8 @@
 """An Esplora server asked over HTTP or HTTPS: history, transactions, spends, fees, and broadcasting.
 
-Refuses answers that do not have the form they must have. Believes the server about the chain: it proves
-nothing, which is what a witness is for. A broadcast's three ends are described in `base`.
+Refuses answers that do not have the form they must have, and confirmations without a Merkle branch to a
+header with its work. Believes the server about what it leaves out, and which blocks stand where: that is
+what a witness is for. A broadcast's three ends are described in `base`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from vault.bitcoin.backends.answers import (
     nonsense,
     read_json,
     to_amount,
+    to_bytes,
     to_hash,
     to_integer,
     to_list,
@@ -29,7 +31,15 @@ from vault.bitcoin.backends.base import Acceptance, BlockRef, HistoryEntry, Rece
 from vault.bitcoin.backends.chains import require_genesis
 from vault.bitcoin.backends.dial import reason
 from vault.bitcoin.backends.http_line import NO_ANSWER, HttpServer, HttpSession
-from vault.bitcoin.backends.shared import broadcast_refused, broadcast_unknown, in_order, steady
+from vault.bitcoin.backends.proof import Header, read_header, require_branch
+from vault.bitcoin.backends.shared import (
+    OneView,
+    broadcast_refused,
+    broadcast_unknown,
+    confirmed_at,
+    in_order,
+    steady,
+)
 from vault.bitcoin.transaction import Transaction
 from vault.errors import ChainError
 
@@ -44,8 +54,11 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
-class EsploraBackend:
-    """One Esplora server. Holds no connection between calls and never repeats a request by itself."""
+class EsploraBackend(OneView):
+    """One Esplora server. Holds no connection between calls and never repeats a request by itself.
+
+    Without a `network` nothing can be proven to be of it: neither the server's first block nor the work.
+    """
 
     def __init__(
         self,
@@ -60,6 +73,7 @@ class EsploraBackend:
             url, timeout, what="an Esplora server", certificate=certificate, proxy=proxy
         )
         self.url = self._server.url
+        self._network = network
         self._unproven = network  # until its first block was compared
 
     def describe(self) -> str:
@@ -124,7 +138,27 @@ class EsploraBackend:
             height = to_integer(answer.get("block_height"), "block height")
             block_hash = to_hash(answer.get("block_hash"), "block hash")
             tip = to_integer(_text(*session.get("/blocks/tip/height")), "tip height")
-            return TxStatus(True, True, height, max(1, tip - height + 1), block_hash)
+            found = confirmed_at(txid, height, block_hash, tip)
+            if self._network is not None:
+                header = _header(session, BlockRef(height, block_hash), self._network)
+                require_branch(_json(session, f"/tx/{txid}/merkle-proof"), txid, header)
+            return found
+
+    def prove(self, entries: Sequence[HistoryEntry]) -> None:
+        """A header for every block, a Merkle branch for every transaction."""
+        if (network := self._network) is None:
+            return
+        blocks = {
+            each.txid: BlockRef(each.height, each.block_hash)
+            for each in entries
+            if each.height is not None and each.block_hash is not None
+        }
+        asked = sorted(set(blocks.values()), key=lambda block: (block.height, block.hash))
+        headers = self._each(lambda session, block: _header(session, block, network), asked)
+        proofs = self._each(lambda session, txid: _json(session, f"/tx/{txid}/merkle-proof"), list(blocks))
+        by_block = dict(zip(asked, headers, strict=True))
+        for (txid, block), proof in zip(blocks.items(), proofs, strict=True):
+            require_branch(proof, txid, by_block[block])
 
     def outspend(self, txid: str, vout: int) -> str | None:
         with self._server.session() as session:
@@ -250,6 +284,14 @@ def _raw_transaction(session: HttpSession, txid: str) -> bytes | None:
 def _block_hash(session: HttpSession, height: int) -> str | None:
     status, body = session.get(f"/block-height/{height}")
     return None if status == http.client.NOT_FOUND else to_hash(_text(status, body), "block hash")
+
+
+def _header(session: HttpSession, block: BlockRef, network: Network) -> Header:
+    raw = to_bytes(_text(*session.get(f"/block/{block.hash}/header")), "block header")
+    header = read_header(raw, block.height, network)
+    if header.hash != block.hash:
+        raise nonsense("block header", block.hash, header.hash)
+    return header
 
 
 def _text(status: int, body: bytes) -> str:

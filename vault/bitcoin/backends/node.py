@@ -29,8 +29,10 @@ from vault.bitcoin.backends.node_pool import MempoolReader
 from vault.bitcoin.backends.node_rpc import NOT_FOUND, Credentials, NodeError, NodeRpc, NodeSession
 from vault.bitcoin.backends.node_scan import BlockScanner, block_at
 from vault.bitcoin.backends.shared import (
+    OneView,
     broadcast_refused,
     broadcast_unknown,
+    confirmed_at,
     in_order,
     outputs_to,
     spender_of,
@@ -48,7 +50,7 @@ ALREADY_IN_CHAIN: Final = -27
 PER_VBYTE: Final = 100_000
 
 
-class NodeBackend:
+class NodeBackend(OneView):
     """A bitcoind at an http address. `scan_file` remembers what was scanned (None: in memory only)."""
 
     def __init__(
@@ -115,7 +117,7 @@ class NodeBackend:
                 return TxStatus(False, False, None, 0)
             if place.height is None:
                 return TxStatus(True, False, None, 0)
-            return TxStatus(True, True, place.height, tip.height - place.height + 1, place.block_hash)
+            return confirmed_at(txid, place.height, place.block_hash, tip.height)
 
     def outspend(self, txid: str, vout: int) -> str | None:
         with self._rpc.session() as session:

@@ -102,7 +102,8 @@ class BlockScanner:
         blocks = [BlockRef(height, to_hash(each)) for height, each in zip(heights, hashes, strict=True)]
         if blocks[-1] != tip:
             raise ChainError("moving", "expected the chain to hold still for one scan, found another tip")
-        state.blocks = blocks
+        if tip.height >= self._anchored():  # else another sync saw more, and what it found stays anchored
+            state.blocks = blocks
 
 
 def _follow(session: NodeSession, state: ScanState) -> None:

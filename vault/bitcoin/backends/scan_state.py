@@ -1,7 +1,7 @@
 """What was found in the blocks scanned so far, script by script, in a private file beside the wallets.
 
 Only a memory: it is anchored to block hashes, rolled back to the fork when the chain reorganises, and
-thrown away when it cannot be read. Refuses nothing; a lost file costs another scan.
+thrown away when it cannot be read or contradicts itself. Refuses nothing; a lost file costs another scan.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from vault.bitcoin.backends.answers import to_hash, to_integer
 from vault.bitcoin.backends.base import BlockRef, HistoryEntry
 from vault.bitcoin.backends.blocks import parse, transactions_with
 from vault.bitcoin.transaction import OutPoint
 from vault.canonical import canonical_json, read_json
-from vault.errors import DocumentError
+from vault.errors import ChainError, DocumentError, PsbtError
 from vault.files import write_private
 
 VERSION: Final = 1
@@ -116,7 +117,7 @@ def load(path: Path | None, network: str, birthday: int) -> ScanState:
             return fresh
         value = read_json(path.read_text(encoding="utf-8"), what=str(path))
         state = _decode(value)
-    except (OSError, DocumentError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, DocumentError, ChainError, PsbtError, ValueError, KeyError, TypeError, AttributeError):
         return fresh
     usable = state.network == network and state.birthday <= birthday
     return state if usable else fresh
@@ -153,14 +154,35 @@ def _encode(state: ScanState) -> dict[str, Any]:
 
 
 def _decode(value: Any) -> ScanState:
+    """The state; only what its own blocks vouch for. Raises for what no scan would have written."""
     if value["version"] != VERSION:
         raise ValueError(value["version"])
-    state = ScanState(value["network"], value["birthday"])
-    state.blocks = [BlockRef(height, block_hash) for height, block_hash in value["blocks"]]
+    state = ScanState(value["network"], to_integer(value["birthday"], "birthday"))
+    state.blocks = [_block(*block) for block in value["blocks"]]
+    first = state.blocks[0].height if state.blocks else 0
+    if [block.height for block in state.blocks] != list(range(first, first + len(state.blocks))):
+        raise ValueError("expected the heights of blocks in a row")
     for script, known in value["scripts"].items():
-        state.scripts[bytes.fromhex(script)] = ScannedScript(
-            known["to"],
-            {txid: BlockRef(height, block_hash) for txid, height, block_hash in known["entries"]},
-            {OutPoint.parse(place): ScannedCoin(made, spent) for place, made, spent in known["coins"]},
-        )
+        state.scripts[bytes.fromhex(script)] = _script(known, state.birthday)
+    state.roll_back(state.blocks[-1].height if state.blocks else state.birthday - 1)
     return state
+
+
+def _script(known: Any, birthday: int) -> ScannedScript:
+    found = ScannedScript(
+        to_integer(known["to"] + 1, "height") - 1,  # nothing was scanned yet below block 0
+        {to_hash(txid): _block(height, block_hash) for txid, height, block_hash in known["entries"]},
+        {OutPoint.parse(place): ScannedCoin(made, spent) for place, made, spent in known["coins"]},
+    )
+    heights = {txid: block.height for txid, block in found.entries.items()}
+    if not all(birthday <= height <= found.to for height in heights.values()):
+        raise ValueError("expected entries in the blocks that were scanned")
+    for place, coin in found.coins.items():
+        spent = coin.spent is None or (coin.spent >= coin.made and coin.spent in heights.values())
+        if heights.get(place.txid) != coin.made or not spent:
+            raise ValueError("expected every coin to be made and spent in the history")
+    return found
+
+
+def _block(height: Any, block_hash: Any) -> BlockRef:
+    return BlockRef(to_integer(height, "height"), to_hash(block_hash, "block hash"))

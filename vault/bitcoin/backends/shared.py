@@ -1,11 +1,15 @@
-"""What all backends do alike: order a history, hold still under a moving tip, say that an end is unknown."""
+"""What all backends do alike: order a history, hold still under a moving tip, say that an end is unknown.
+
+Refuses a confirmation that does not fit the chain it is said to be in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
-from vault.bitcoin.backends.base import BlockRef, HistoryEntry, ReceivedOutput
+from vault.bitcoin.backends.answers import nonsense
+from vault.bitcoin.backends.base import Backend, BlockRef, HistoryEntry, ReceivedOutput, TxStatus
 from vault.bitcoin.transaction import Transaction
 from vault.errors import ChainError, OutcomeUnknownError
 from vault.money import BTC, Amount
@@ -42,6 +46,39 @@ def steady(tip: Callable[[], BlockRef], read: Callable[[BlockRef], Answer]) -> t
         f"expected the chain to hold still for one reading, found a new tip {READINGS} times",
         hint="Ask again in a moment.",
     )
+
+
+class OneView:
+    """What every backend that asks a single server does in the same way."""
+
+    def final_status(self: Backend, txid: str) -> TxStatus:
+        return final_status(self, txid)
+
+    def prove(self, entries: Sequence[HistoryEntry]) -> None:
+        """Every history was proven when it was told."""
+
+
+def final_status(backend: Backend, txid: str) -> TxStatus:
+    """What one backend says of a transaction, held against its own chain. Raises `ChainError`."""
+
+    def read(_tip: BlockRef) -> tuple[TxStatus, str | None]:
+        status = backend.transaction_status(txid)
+        return status, None if status.height is None else backend.block_hash(status.height)
+
+    tip, (status, at_height) = steady(backend.tip, read)
+    if not status.confirmed:
+        return TxStatus(status.found, False, None, 0)
+    expected = confirmed_at(txid, status.height, at_height, tip.height)
+    if status != expected:
+        raise nonsense(f"status of transaction {txid}", str(expected), status)
+    return status
+
+
+def confirmed_at(txid: str, height: int | None, block_hash: str | None, tip: int) -> TxStatus:
+    """The status of a transaction in a block. Raises `ChainError` unless that block can be there."""
+    if height is None or not 1 <= height <= tip or block_hash is None:
+        raise nonsense(f"status of transaction {txid}", f"a block from 1 to {tip}", f"{height} {block_hash}")
+    return TxStatus(True, True, height, tip - height + 1, block_hash)
 
 
 def outputs_to(

@@ -117,6 +117,9 @@ class WitnessedBackend:
         waiting = {each.txid for each in (*one, *other)} - {each.txid for each in first}
         return in_order([*(HistoryEntry(txid, None, None) for txid in waiting), *first])
 
+    def prove(self, entries: Sequence[HistoryEntry]) -> None:
+        self._both(lambda backend: backend.prove(entries))
+
     def outspend(self, txid: str, vout: int) -> str | None:
         """The spender both name, or the only one that is named when the other may not know it yet."""
         one, other = self._both(lambda backend: backend.outspend(txid, vout))
@@ -133,6 +136,10 @@ class WitnessedBackend:
         return outputs_to(
             script, entries, self.raw_transactions([entry.txid for entry in entries]), tip.height
         )
+
+    def final_status(self, txid: str) -> TxStatus:
+        """The lower depth of two that name one block, each held against its own backend's chain."""
+        return self._agreed_status(txid, *self._both(lambda backend: backend.final_status(txid)))
 
     def address_outputs(self, address: str) -> tuple[ReceivedOutput, ...]:
         return self.script_outputs(script_pubkey(address, self._network))
@@ -164,6 +171,9 @@ class WitnessedBackend:
         if len(answers) == 1:
             return answers[0][1]
         (_, one), (_, other) = answers
+        return self._agreed_status(txid, one, other)
+
+    def _agreed_status(self, txid: str, one: TxStatus, other: TxStatus) -> TxStatus:
         if one.confirmed and other.confirmed:
             if (one.height, one.block_hash) != (other.height, other.block_hash):
                 raise self._disagreement(f"transaction {txid}", _said(one), _said(other))

@@ -22,6 +22,10 @@ MAX_STEPS: Final = 255  # BIP32 keeps the depth in one byte
 # Lock times from here on are seconds since 1970, below they are block heights (BIP65).
 LOCKTIME_THRESHOLD: Final = 500_000_000
 
+# Items a script may begin with: a thousand on the stack, those its first opcode takes, script, control
+# block and annex (Bitcoin Core, MAX_STACK_SIZE; OP_CHECKMULTISIG takes up to 43).
+MAX_WITNESS_ITEMS: Final = 1_046
+
 _SIGHASHES: Final = frozenset({0x01, 0x02, 0x03, 0x81, 0x82, 0x83})
 _XPUB_DEPTH: Final = 4
 _XPUB_KEY: Final = 45
@@ -75,7 +79,10 @@ def one_count(reader: Reader) -> None:
 
 
 def stack(reader: Reader) -> None:
-    for _ in range(reader.count(1)):
+    number = reader.count(1)
+    if number > MAX_WITNESS_ITEMS:
+        raise PsbtError("bad_value", f"expected at most {MAX_WITNESS_ITEMS} witness items, found {number}")
+    for _ in range(number):
         reader.counted()
 
 
@@ -103,9 +110,10 @@ def taproot_tree(reader: Reader) -> None:
         depths.append(depth)
         while len(depths) > 1 and depths[-1] == depths[-2]:
             depths[-2:] = [depths[-1] - 1]
-        if not reader.left:
+        # A whole tree takes no further leaf, nor one that is less deep than what waits for its other half.
+        if not reader.left or depths == [0] or depths[-2:] != sorted(depths[-2:]):
             break
-    if depths != [0]:
+    if depths != [0] or reader.left:
         raise PsbtError("bad_value", "expected leaves that form one tree")
 
 

@@ -102,8 +102,14 @@ class Builder:
         without: Collection[OutPoint],
         only: Sequence[OutPoint] | None,
     ) -> BuiltPsbt:
-        """Every spendable coin to one script, the fee out of it."""
+        """Every spendable coin that is worth its own input to one script, the fee out of it.
+
+        Coins named by `only` go along whatever they cost.
+        """
         candidates = self._candidates(without, only)
+        if only is None:
+            empty = self.order((), fee_rate)
+            candidates = [coin for coin in candidates if effective_value(coin, empty) > 0] or candidates
         if not candidates:
             raise PsbtError("no_coins", f"wallet {self.ledger.name}: expected confirmed coins, found none")
         total = sum(coin.amount.units for coin in candidates)

@@ -31,7 +31,8 @@ class Coin:
     """An output of ours. `height` is None and `confirmations` 0 while it waits.
 
     `spent_by` is the transaction, waiting or in a block, that spends it. `own`: made by a transaction
-    all of whose inputs are ours. `first`: the first payment, above dust, that its address received.
+    all of whose inputs are ours. `first`: the first payment, above dust, that its address received, by
+    the chain's order.
     """
 
     outpoint: OutPoint
@@ -85,10 +86,13 @@ class ReusedAddress:
     payments: tuple[str, ...]
 
 
-def coins(state: LedgerState) -> tuple[Coin, ...]:
-    """Every output of ours in a transaction that has not vanished, spent ones too, ordered by outpoint."""
+def coins(state: LedgerState, known_first: Mapping[bytes, OutPoint] | None = None) -> tuple[Coin, ...]:
+    """Every output of ours in a transaction that has not vanished, spent ones too, ordered by outpoint.
+
+    `known_first`: the first payments to scripts for which that was decided already.
+    """
     tip = -1 if state.tip is None else state.tip.height
-    firsts = _first_payments(state)
+    firsts = _first_payments(state, known_first or {})
     own = {txid for txid, each in state.transactions.items() if state.ours_alone(each)}
     found = []
     for output in state.outputs.values():
@@ -118,18 +122,27 @@ def by_outpoint(coin: Coin) -> tuple[str, int]:
     return coin.outpoint.txid, coin.outpoint.vout
 
 
-def _first_payments(state: LedgerState) -> set[OutPoint]:
-    first: dict[tuple[bool, int], tuple[tuple[int, int, str, int], OutPoint]] = {}
+def _first_payments(state: LedgerState, known_first: Mapping[bytes, OutPoint]) -> set[OutPoint]:
+    """One outpoint a script at most, the same on every machine that sees the same chain.
+
+    What was decided stays, even when a reorganisation takes it: a later payment is not waved through in
+    its place. Else the lowest in the chain; while all wait, the lowest id, until one of them confirms.
+    """
+    first: dict[tuple[bool, int], tuple[int, str, int]] = {}
     for output in state.outputs.values():
         made_by = state.transactions[output.outpoint.txid]
         if made_by.vanished or output.value < DUST.units:
             continue
         height = 1 << 31 if made_by.height is None else made_by.height
-        order = (made_by.first_seen, height, made_by.txid, output.outpoint.vout)
+        order = (height, made_by.txid, output.outpoint.vout)
         place = (output.change, output.index)
-        if place not in first or order < first[place][0]:
-            first[place] = order, output.outpoint
-    return {point for _, point in first.values()}
+        if place not in first or order < first[place]:
+            first[place] = order
+    found = {place: OutPoint(txid, vout) for place, (_, txid, vout) in first.items()}
+    found |= {
+        state.scripts[script]: point for script, point in known_first.items() if script in state.scripts
+    }
+    return set(found.values())
 
 
 def unspent(all_coins: Iterable[Coin]) -> tuple[Coin, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
-from vault.address import Network, script_pubkey
+from vault.address import Network, address_of, script_pubkey
 from vault.bip32 import ExtendedKey
 from vault.bitcoin.transaction import OutPoint
 from vault.errors import DocumentError, VaultError
@@ -120,12 +120,17 @@ def _read_line(number: int, line: str, network: Network) -> Label | None:
         raise _bad(number, "spendable true or false, of an output", f"{spendable!r} of type {kind}")
     return Label(
         cast("LabelType", kind),
-        ref,
+        plain_ref(kind, ref, network),
         _text(number, found, "label", MAX_LABEL),
         _text(number, found, "origin", MAX_ORIGIN),
         spendable,
         tuple((name, _json(number, found[name])) for name in found if name not in _OWN_FIELDS),
     )
+
+
+def plain_ref(kind: str, ref: str, network: Network) -> str:
+    """One spelling of each thing: BIP173 lets an address stand in capitals, for QR codes."""
+    return address_of(script_pubkey(ref, network), network) if kind == "addr" else ref
 
 
 def _text(number: int, found: dict[str, Any], name: str, longest: int) -> str | None:

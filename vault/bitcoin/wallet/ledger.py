@@ -19,6 +19,7 @@ from vault.bitcoin.descriptor import Descriptor
 from vault.bitcoin.transaction import OutPoint, Transaction
 from vault.bitcoin.wallet.state import KnownTransaction, LedgerState, OwnOutput
 from vault.errors import StoreError
+from vault.files import whose
 
 # "vltw": whose file it is, in its header; and the form of its tables.
 APPLICATION: Final = 0x766C7477
@@ -55,6 +56,8 @@ class Ledger:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make_private(self.path)
+        except PermissionError as error:
+            raise self._not_permitted(error) from None
         except OSError as error:
             raise self._foreign(str(error)) from None
         self._bound = descriptor.text(), network.name
@@ -113,7 +116,17 @@ class Ledger:
                     "held by another process",
                     hint="Wait for the other process, or end it if it hangs. Nothing was changed.",
                 ) from None
+            if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+                raise self._not_permitted(error) from None
             raise self._foreign(repr(error)) from None
+
+    def _not_permitted(self, error: Exception) -> StoreError:
+        return StoreError(
+            "wallet_state",
+            f"wallet {self.name}: expected {self.path} to be readable and writable for this user, found "
+            f"{whose(self.path)}: {error}",
+            hint="Run as the owner, or give file and folder to this user. What is in it may be well.",
+        )
 
     def _found_or_made(self, connection: sqlite3.Connection) -> None:
         """The tables, made in an empty file; in any other they must be ours."""

@@ -1,7 +1,8 @@
 """Brings a ledger up to what a backend says of the chain: new, moved and vanished transactions.
 
 Refuses an answer that contradicts itself, names transactions that have nothing to do with the script
-asked for, or denies a block that the chain still has (``chain.bad_answer``); then nothing is changed.
+asked for, could be in no block, or denies a block that the chain still has (``chain.bad_answer``); then
+nothing is changed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from vault.bitcoin.backends.shared import READINGS, steady
 from vault.bitcoin.transaction import OutPoint, Transaction
 from vault.bitcoin.wallet.ledger import Ledger
 from vault.bitcoin.wallet.state import KnownTransaction, LedgerState, OwnOutput, known
+from vault.bitcoin.wallet.validity import contradiction, require_valid
 from vault.errors import ChainError
 
 # Unused addresses in a row after which a scan stops (BIP44).
@@ -135,7 +137,7 @@ class _Asked:
         scripts = [self.state.script_at.get(place) or self.derived[place] for place in places]
         answers = self._backend.history(scripts)
         if len(answers) != len(places):
-            raise _contradiction(f"{len(places)} histories", f"{len(answers)}")
+            raise contradiction(f"{len(places)} histories", f"{len(answers)}")
         self.histories.update(zip(places, answers, strict=True))
         self.scans += 1
 
@@ -185,16 +187,20 @@ def _work_out(ledger: Ledger, backend: Backend, reading: _Reading, now: int) -> 
     new = sorted(txid for txid in listed if txid not in state.transactions)
     for txid, raw in zip(new, backend.raw_transactions(new) if new else (), strict=True):
         if raw is None:
-            raise _contradiction(f"transaction {txid} of a history", "none")
+            raise contradiction(f"transaction {txid} of a history", "none")
         parsed = Transaction.parse(raw)
         if parsed.txid != txid:
-            raise _contradiction(f"transaction {txid}", f"transaction {parsed.txid}")
+            raise contradiction(f"transaction {txid}", f"transaction {parsed.txid}")
         changes.new.append((known(parsed, txid, listed[txid].height, listed[txid].block_hash, now), raw))
         changes.outputs.extend(_outputs(txid, parsed, scripts))
     changes.outputs.extend(_found_late(ledger, state, reading, scripts))
     changes.moved.extend(_moved(state, reading, listed))
     _require_blocks_gone(backend, state, changes.moved)
     _require_possible(state, reading, changes)
+    require_valid(ledger, state, changes.new, changes.moved)
+    placed = {*new, *(each.txid for each in changes.moved if each.height is not None)}
+    if entries := [listed[txid] for txid in sorted(placed) if listed[txid].height is not None]:
+        backend.prove(entries)
     return changes
 
 
@@ -205,15 +211,15 @@ def _listed(reading: _Reading) -> dict[str, HistoryEntry]:
     for history in reading.histories.values():
         for entry in history:
             if listed.setdefault(entry.txid, entry) != entry:
-                raise _contradiction(f"{listed[entry.txid]}", f"{entry}")
+                raise contradiction(f"{listed[entry.txid]}", f"{entry}")
             if (entry.height is None) != (entry.block_hash is None):
-                raise _contradiction("a height and its block, or neither", f"{entry}")
+                raise contradiction("a height and its block, or neither", f"{entry}")
             if entry.height is None or entry.block_hash is None:
                 continue
             if not 0 <= entry.height <= reading.tip.height:
-                raise _contradiction(f"heights up to {reading.tip.height}", f"{entry}")
+                raise contradiction(f"heights up to {reading.tip.height}", f"{entry}")
             if hashes.setdefault(entry.height, entry.block_hash) != entry.block_hash:
-                raise _contradiction(f"block {hashes[entry.height]} at {entry.height}", f"{entry}")
+                raise contradiction(f"block {hashes[entry.height]} at {entry.height}", f"{entry}")
     return listed
 
 
@@ -267,7 +273,7 @@ def _require_blocks_gone(backend: Backend, state: LedgerState, moved: Iterable[K
             left.setdefault(was.height, was)
     for height, was in sorted(left.items()):
         if backend.block_hash(height) == was.block_hash:
-            raise _contradiction(
+            raise contradiction(
                 f"{was.txid} in block {was.block_hash} ({height}), which is still in the chain",
                 "it somewhere else",
             )
@@ -285,18 +291,10 @@ def _require_possible(state: LedgerState, reading: _Reading, changes: _Changes) 
         touched.update((each.txid, place) for place in _touched(each, outputs))
         for point in () if each.vanished else each.inputs:
             if point in outputs and spender.setdefault(point, each.txid) != each.txid:
-                raise _contradiction(f"one transaction that spends {point}", f"{spender[point]}, {each.txid}")
+                raise contradiction(f"one transaction that spends {point}", f"{spender[point]}, {each.txid}")
     for (change, index), history in reading.histories.items():
         for entry in history:
             if (entry.txid, (change, index)) not in touched:
-                raise _contradiction(
+                raise contradiction(
                     f"only transactions that touch our script {int(change)}/{index}", entry.txid
                 )
-
-
-def _contradiction(expected: str, found: str) -> ChainError:
-    return ChainError(
-        "bad_answer",
-        f"expected {expected}, found {found}",
-        hint="Nothing was changed. Sync again; a server that goes on like this is broken, or lies.",
-    )

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final, Literal
 
-from vault.address import Network
+from vault.address import Network, script_pubkey
 from vault.bitcoin.backends.base import Backend, ReceivedOutput
 from vault.bitcoin.descriptor import Descriptor
 from vault.bitcoin.transaction import OutPoint, Transaction
@@ -75,9 +75,13 @@ class WatchWallet:
         tip = self.ledger.state().tip
         return 0 if tip is None else tip.height
 
-    def coins(self) -> tuple[Coin, ...]:
-        """Every output of ours that the last sync saw, spent ones too."""
-        return facts.coins(self.ledger.state())
+    def coins(self, known_first: Mapping[str, OutPoint] | None = None) -> tuple[Coin, ...]:
+        """Every output of ours that the last sync saw, spent ones too.
+
+        `known_first`, by address: the first payments that were decided already, here or elsewhere.
+        """
+        decided = {script_pubkey(each, self.network): point for each, point in (known_first or {}).items()}
+        return facts.coins(self.ledger.state(), decided)
 
     def history(self) -> tuple[HistoryLine, ...]:
         """What each transaction did to this wallet, newest first."""

@@ -63,7 +63,7 @@ def _decide(
 
     policy, book, now = desk.policy(), desk.book(), desk.clock.now()
     with desk.store.read() as connection:
-        past = history.outflows(connection, now)
+        past = history.outflows(connection, now, since=history.window_start(policy.policy, now))
         busy = history.in_flight(connection, now)
         share = history.present_share(connection, transfer, now)
     request = _request(transfer, verified, share)
@@ -85,4 +85,5 @@ def _request(transfer: Transfer, verified: VerifiedSpend, share: history.Share) 
         moved=share.moved,
         fee_rate=verified.fee_rate,
         coins=len(transfer.coins),
+        counted_as=share.action,
     )

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vault.codec import encode
-from vault.errors import VaultError
 from vault.money import BTC, CONTEXT, Amount
 from vault.store import records
 from vault.treasury import history
+from vault.treasury.lineage import Lineage
 from vault.treasury.requests.build import INCREMENTAL_RELAY
 from vault.treasury.settle_spend import spenders
+from vault.treasury.steps import tip_when_made
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -80,7 +81,7 @@ def stuck(desk: Desk) -> tuple[Stuck, ...]:
     """
     with desk.store.read() as connection:
         waiting = [
-            (plan.transfer(row.transfer), row, _tip_when_made(connection, plan))
+            (plan.transfer(row.transfer), row, tip_when_made(connection, plan))
             for row in records.intents_of_kind(connection, "spend")
             if row.state == "accepted" and (plan := _plan_of(connection, row)) is not None
         ]
@@ -115,15 +116,6 @@ def _whole(rate: Decimal) -> Decimal:
 def _plan_of(connection: Connection, row: IntentRow) -> Plan | None:
     found = records.find_plan(connection, row.plan_id)
     return None if found is None else history.stored_plan(found)
-
-
-def _tip_when_made(connection: Connection, plan: Plan) -> int | None:
-    """The chain's height in the observation that the plan rests on; it is sent soon after, or never."""
-    try:
-        body: Any = records.document(connection, plan.body.snapshot_digest)
-    except VaultError:
-        return None
-    return max((int(wallet["tip_height"]) for wallet in body["wallets"]), default=None)
 
 
 def _judge(desk: Desk, transfer: Transfer, row: IntentRow, blocks: int, present: Decimal) -> Stuck | None:
@@ -166,7 +158,7 @@ def _against(desk: Desk, transfer: Transfer, fee: Amount, rate: Decimal) -> str:
     if Decimal(fee.units) > CONTEXT.multiply(fees.max_fee_share, Decimal(moved.units)):
         return f"the policy's cap is {fees.max_fee_share:f} of {moved}"
     with desk.store.read() as connection:
-        past = history.outflows(connection, now)
+        past = history.outflows(connection, now, since=history.window_start(policy, now))
     budget = check_fee_budget(policy, fee - transfer.fee, Amount.zero(BTC), past, now)
     return "" if budget.within else f"{budget.name}: {budget.reason}"
 
@@ -174,10 +166,11 @@ def _against(desk: Desk, transfer: Transfer, fee: Amount, rate: Decimal) -> str:
 def lingering(desk: Desk) -> tuple[Lingering, ...]:
     """Transactions that were signed and given up and can still be sent. Raises `ChainError`."""
     with desk.store.read() as connection:
+        family = Lineage(connection)
         rows = [
             row
-            for row in records.intents_of_kind(connection, "spend")
-            if row.state in {"cancelled", "signed"} and "raw" in row.facts
+            for row in family.rows
+            if row.state in {"cancelled", "signed"} and "raw" in row.facts and not family.beaten(row)
             if (plan := records.find_plan(connection, row.plan_id)) is not None
             and not history.is_open(plan, desk.clock.now())
         ]

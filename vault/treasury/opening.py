@@ -1,0 +1,51 @@
+"""The opening balance of a place: what it held when it was first seen, written once.
+
+Of a wallet, the coins and their sum are written together, by the look that opens its books and by nothing
+else. Refuses to open anything twice: what comes later is in no opening balance.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vault.bitcoin.wallet.coins import unspent
+from vault.money import BTC, Amount, total
+from vault.store import coins as said
+from vault.store import records
+from vault.treasury.coins import who
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from vault.store.database import Writer
+    from vault.treasury.desk import Desk
+
+
+def openings(connection: Connection) -> dict[str, tuple[Amount, str]]:
+    """What each place opened with, and when."""
+    return {
+        body["place"]: (Amount.from_json(body["amount"]), body["at"])
+        for body in records.documents(connection, "opening")
+    }
+
+
+def record_opening(writer: Writer, place: str, amount: Amount) -> None:
+    """The books of a place are open from now on."""
+    records.save_document(writer, "opening", {"place": place, "amount": amount.as_json(), "at": writer.at})
+
+
+def open_wallet(desk: Desk, wallet: str) -> None:
+    """Open the books of a wallet that was just synced: what it holds, and held before, is accepted.
+
+    Whether somebody else has opened them is looked at again where it is written; then nothing is accepted.
+    """
+    place = f"wallet:{wallet}"
+    with desk.store.read() as connection:
+        if place in openings(connection):
+            return
+    with desk.store.write() as writer:
+        if place in openings(writer.connection):
+            return
+        coins = desk.wallet(wallet).coins()
+        said.accept_opening(writer, wallet, [str(coin.outpoint) for coin in coins], who())
+        record_opening(writer, place, total([coin.amount for coin in unspent(coins)], BTC))
