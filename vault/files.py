@@ -39,3 +39,21 @@ def write_document(path: Path, data: bytes) -> None:
             f"{path}: {error.strerror or error}",
             hint="Nothing was written. Make room, or let this user write there, and do it again.",
         ) from None
+
+
+def whose(path: Path) -> str:
+    """A file, or the nearest folder above it that can be seen, with its mode and owner, for a message."""
+    import pwd
+    import stat
+
+    for place in (path, *path.parents):
+        try:
+            about = place.stat()
+        except OSError:
+            continue
+        try:
+            owner = pwd.getpwuid(about.st_uid).pw_name
+        except KeyError:
+            owner = f"uid {about.st_uid}"
+        return f"{place} ({stat.filemode(about.st_mode)}, owner {owner})"
+    return str(path)

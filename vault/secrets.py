@@ -87,9 +87,9 @@ def _service(treasury_id: str) -> str:
     return f"vault:{treasury_id}"
 
 
-def venue_secret_names(venue: str, role: str) -> tuple[str, str]:
-    """Keyring names of a venue's API key and secret; `role` is ``read`` or ``withdraw``."""
-    return (f"venue/{venue}/{role}/key", f"venue/{venue}/{role}/secret")
+def venue_secret_names(venue: str, role: str, parts: tuple[str, ...] = ("key", "secret")) -> tuple[str, ...]:
+    """Keyring names of what a venue's API key consists of; `role` is ``read`` or ``withdraw``."""
+    return tuple(f"venue/{venue}/{role}/{part}" for part in parts)
 
 
 def find_secret(treasury_id: str, name: str) -> Secret | None:

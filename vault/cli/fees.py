@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from vault.cli.command import Answer, Call, command
-from vault.errors import ChainError, VaultError
+from vault.errors import ChainError, DocumentError, MoneyError, VaultError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from vault.cli.page import Page
     from vault.treasury.desk import Desk
 
+# In sat/vB: what is above was never paid by anybody who meant it.
+HIGHEST_RATE: Final = 10_000
+
 
 @command("fees")
 @click.option("--target", type=click.IntRange(1, 1008), metavar="BLOCKS", help="Confirmed within so many.")
-@click.option("--by", "deadline", metavar="INSTANT", help="Confirmed by then (2026-01-31T05:00:00.000Z).")
+@click.option("--by", "deadline", metavar="INSTANT", help="Confirmed by then (2026-01-31T05:00:00Z).")
 def fees(call: Call, *, target: int | None, deadline: str | None) -> Answer:
     """Ask every source of fee rates, and show the rate that a transaction would be built at.
 
@@ -28,20 +31,53 @@ def fees(call: Call, *, target: int | None, deadline: str | None) -> Answer:
     Status 25 when a target has no rate: too few sources, or most of them too far apart.
     """
     from vault.bitcoin.fees.estimate import blocks_until
-    from vault.clock import from_iso
     from vault.treasury.fees import estimate
 
     if target is not None and deadline is not None:
         raise click.UsageError("expected --target or --by, not both")
+    by = None if deadline is None else _instant(deadline)
     with call.desk() as desk:
+        if by is not None:
+            blocks_until(by, desk.clock.now())  # a deadline that has passed is told before anybody is asked
         found, now = estimate(desk, _cap(desk)), desk.clock.now()
-    if deadline is not None:
-        target = blocks_until(from_iso(deadline), now)
+    if by is not None:
+        target = blocks_until(by, now)
     if target is not None:
         found.rate_for(target, now)  # refused like the building of a transaction would be
     missing = [each for each in found.rates if each.problem is not None]
     status = ChainError.exit_status if missing and target is None else 0
     return Answer(_document(found, target, now), lambda page: _render(page, found, target, now), status)
+
+
+def _instant(text: str) -> datetime:
+    """An instant as a person writes it: ISO 8601 with its zone. Raises `DocumentError`."""
+    from datetime import UTC, datetime
+
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise DocumentError(
+            "bad_instant",
+            f"expected an instant with its zone, such as 2026-01-31T05:00:00Z, found {text!r}",
+            hint="Z is UTC; +01:00 is an hour ahead of it.",
+        )
+    return instant.astimezone(UTC)
+
+
+def exact_rate(text: str) -> Decimal:
+    """A fee rate in sat/vB as an exact decimal. Raises `MoneyError` (``money.fee_rate``)."""
+    from decimal import Decimal
+
+    from vault.money import exact_decimal
+
+    rate = exact_decimal(text, what="fee rate")
+    if not Decimal(0) < rate <= HIGHEST_RATE:
+        raise MoneyError(
+            "fee_rate", f"expected a rate above 0 and at most {HIGHEST_RATE} sat/vB, found {text}"
+        )
+    return rate
 
 
 def _cap(desk: Desk) -> Decimal | None:

@@ -24,17 +24,18 @@ def policy() -> None:
 @click.option(
     "--attester", required=True, metavar="NAME", help="Whose device signs, as named in treasury.toml."
 )
-def sign(call: Call, attester: str) -> Answer:
+@click.option("--untested", is_flag=True, help="Without running its tests; the journal keeps that.")
+def sign(call: Call, attester: str, *, untested: bool) -> Answer:
     """Have an attester's device sign policy.toml as it stands; the signature is written beside it.
 
-    The device shows policy, version and the file's SHA-256. Refused (17) for a version older than one that
-    was in force.
+    The tests beside it run first: refused (50) when one fails, or when there are none. The device shows
+    policy, version and the file's SHA-256. Refused (17) for a version older than one that was in force.
     """
     from vault.cli.signing import signed_answer, statement_shower
     from vault.treasury.documents import sign_policy
 
     with call.desk() as desk:
-        return signed_answer(sign_policy(desk, attester, statement_shower))
+        return signed_answer(sign_policy(desk, attester, statement_shower, untested=untested))
 
 
 @command("show")

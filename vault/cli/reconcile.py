@@ -37,8 +37,9 @@ def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> A
     --wait ended before everything was settled. When a place could not be read, the books are not compared,
     and the status is that of the failure (20 venue, 25 chain, 12 keyring).
 
-    --close is for what no asking settles (books.payment_differs, books.withdrawal_differs, books.conflicted):
-    a person has looked, and says why. The journal keeps it, and the books show what it explains.
+    --close is for what no asking settles (books.payment_differs, books.withdrawal_differs, books.conflicted,
+    books.credit_differs, books.cancelled_but_sent): a person has looked, and says why. The journal keeps it,
+    and the books show what it explains. A credit is booked as the venue made it.
     """
     from vault.treasury.books import close_books
     from vault.treasury.follow import reconcile_until
@@ -47,6 +48,10 @@ def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> A
 
     if (close is None) != (reason is None):
         raise click.UsageError("--close and --reason are given together, or not at all.")
+    if close is not None and not all(close.rpartition("/")):
+        raise click.UsageError(
+            f"--close: expected PLAN/TRANSFER.STEP (0123456789abcdef/1.2), found {close!r}"
+        )
     with call.desk() as desk:
         if close is not None and reason is not None:
             _close(desk, close, reason)

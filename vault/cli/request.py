@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from vault.cli.command import Answer, Call, command
-from vault.errors import MoneyError, PlanError
+from vault.cli.fees import exact_rate
+from vault.errors import PlanError
 
 if TYPE_CHECKING:
     from vault.bitcoin.transaction import OutPoint
@@ -38,8 +39,10 @@ def pay(call: Call, wallet: str, payments: tuple[str, ...], fee_rate: str | None
     from vault.treasury.requests.build import pay as make
 
     wanted = [_payment(each) for each in payments]
+    rate = _rate(fee_rate)
     with call.desk() as desk:
-        return _answer(make(desk, wallet, wanted, _rate(fee_rate)))
+        desk.treasury.wallet(wallet)  # a name that is none is told before anything is asked
+        return _answer(make(desk, wallet, wanted, rate))
 
 
 @command("consolidate", interrupted=_INTERRUPTED)
@@ -51,8 +54,10 @@ def consolidate(call: Call, wallet: str, coins: tuple[str, ...], fee_rate: str |
     from vault.treasury.requests.build import consolidate as make
 
     points = [_point(each) for each in coins]
+    rate = _rate(fee_rate)
     with call.desk() as desk:
-        return _answer(make(desk, wallet, points, _rate(fee_rate)))
+        desk.treasury.wallet(wallet)
+        return _answer(make(desk, wallet, points, rate))
 
 
 @command("bump", interrupted=_INTERRUPTED)
@@ -67,8 +72,9 @@ def bump(call: Call, ident: str, transfer: int, fee_rate: str) -> Answer:
     from vault.treasury.inspection import find_plan
     from vault.treasury.requests.build import bump as make
 
+    rate = exact_rate(fee_rate)
     with call.desk() as desk:
-        return _answer(make(desk, find_plan(desk, ident), transfer, _exact_rate(fee_rate)))
+        return _answer(make(desk, find_plan(desk, ident), transfer, rate))
 
 
 @command("cancel", interrupted=_INTERRUPTED)
@@ -83,8 +89,9 @@ def cancel(call: Call, ident: str, transfer: int, fee_rate: str | None) -> Answe
     from vault.treasury.inspection import find_plan
     from vault.treasury.requests.build import cancel_onchain
 
+    rate = _rate(fee_rate)
     with call.desk() as desk:
-        return _answer(cancel_onchain(desk, find_plan(desk, ident), transfer, _rate(fee_rate)))
+        return _answer(cancel_onchain(desk, find_plan(desk, ident), transfer, rate))
 
 
 @command("speed-up", interrupted=_INTERRUPTED)
@@ -95,9 +102,10 @@ def speed_up(call: Call, wallet: str, coin: str, fee_rate: str) -> Answer:
     """Spend an unconfirmed coin of WALLET so dearly that its transaction confirms with it (CPFP)."""
     from vault.treasury.requests.build import speed_up as make
 
-    point = _point(coin)
+    point, rate = _point(coin), exact_rate(fee_rate)
     with call.desk() as desk:
-        return _answer(make(desk, wallet, point, _exact_rate(fee_rate)))
+        desk.treasury.wallet(wallet)
+        return _answer(make(desk, wallet, point, rate))
 
 
 def _answer(found: Proposal) -> Answer:
@@ -122,7 +130,10 @@ def _payment(text: str) -> tuple[str, Amount]:
     entry, separator, amount = text.partition("=")
     if not entry or not separator:
         raise PlanError("bad_payment", f"expected ENTRY=AMOUNT, found {text!r}", hint="cold-1=0.25")
-    return entry, Amount.parse(amount, BTC)
+    parsed = Amount.parse(amount, BTC)
+    if not parsed.units:
+        raise PlanError("bad_payment", f"expected an amount above zero, found {text!r}", hint="cold-1=0.25")
+    return entry, parsed
 
 
 def _point(text: str) -> OutPoint:
@@ -132,17 +143,7 @@ def _point(text: str) -> OutPoint:
 
 
 def _rate(text: str | None) -> Decimal | None:
-    return None if text is None else _exact_rate(text)
-
-
-def _exact_rate(text: str) -> Decimal:
-    """A fee rate as an exact decimal. Raises `MoneyError`."""
-    from vault.money import exact_decimal
-
-    rate = exact_decimal(text, what="fee rate")
-    if not Decimal(0) < rate <= Decimal(10_000):
-        raise MoneyError("fee_rate", f"expected a rate above 0 and at most 10000 sat/vB, found {text}")
-    return rate
+    return None if text is None else exact_rate(text)
 
 
 for _each in (pay, consolidate, bump, cancel, speed_up):

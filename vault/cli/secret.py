@@ -25,12 +25,13 @@ def secret() -> None:
 
 def _names(treasury: Treasury) -> list[str]:
     from vault.secrets import venue_secret_names
+    from vault.venues.traits import traits_of
 
     venues = [
         name
         for venue in treasury.config.venue
         for role in ROLES
-        for name in venue_secret_names(venue.name, role)
+        for name in venue_secret_names(venue.name, role, traits_of(venue.exchange).secrets)
     ]
     nodes = [settings.secret_name for _, settings in treasury.config.bitcoin.backends if settings.user]
     return venues + nodes

@@ -25,7 +25,7 @@ def status(call: Call) -> Answer:
 
     with call.store() as (treasury, store):
         found = overview(store, SystemClock().now())
-    assessment, refused = found.assessment, _refused(treasury)
+    assessment, refused, unusable = found.assessment, _refused(treasury), _unusable(treasury)
     document = {
         "treasury_id": treasury.config.treasury_id,
         "network": treasury.config.bitcoin.network,
@@ -34,6 +34,8 @@ def status(call: Call) -> Answer:
         "age_seconds": found.age_seconds,
         "accounts": [{"state": view.state, **encode(view.risk)} for view in found.accounts],
         "wallets": encode(found.wallets),
+        "unusable_wallets": [{"wallet": name, **error.as_json()} for name, error in unusable.items()],
+        "failures": encode(found.failures),
         "fragility": encode(assessment.fragility) if assessment else None,
         "fragility_upper": encode(assessment.fragility_upper) if assessment else None,
         "coverage": encode(assessment.coverage) if assessment else None,
@@ -49,7 +51,7 @@ def status(call: Call) -> Answer:
         "unknown_steps": [step.client_id for step in found.unknown_steps],
         "journal": {"rows": found.journal.seq, "head": found.journal.hash},
     }
-    return Answer(document, lambda page: _render(page, treasury, found, refused))
+    return Answer(document, lambda page: _render(page, treasury, found, refused, unusable))
 
 
 def _refused(treasury: Treasury) -> VaultError | None:
@@ -61,6 +63,20 @@ def _refused(treasury: Treasury) -> VaultError | None:
     except VaultError as error:
         return error
     return None
+
+
+def _unusable(treasury: Treasury) -> dict[str, VaultError]:
+    """Wallets whose descriptor cannot be read, and why: nothing of them is observed."""
+    from vault.address import network_of
+    from vault.bitcoin.descriptor import Descriptor
+
+    found = {}
+    for wallet in treasury.config.wallet:
+        try:
+            Descriptor.parse(wallet.descriptor, network_of(treasury.config.bitcoin.network))
+        except VaultError as error:
+            found[wallet.name] = error
+    return found
 
 
 def _plan(plan: PlanView) -> dict[str, object]:
@@ -76,12 +92,22 @@ def _plan(plan: PlanView) -> dict[str, object]:
     }
 
 
-def _render(page: Page, treasury: Treasury, found: Overview, refused: VaultError | None) -> None:
+def _render(
+    page: Page,
+    treasury: Treasury,
+    found: Overview,
+    refused: VaultError | None,
+    unusable: dict[str, VaultError],
+) -> None:
     from vault.cli.wording import counted
 
     page.title(f"{treasury.config.treasury_id} on {treasury.config.bitcoin.network}")
     if refused is not None:
         page.line(f"NOT PERMITTED: {refused.code}: {refused.message}. Commands that ask or move refuse (18).")
+    page.lines(
+        f"WARNING: wallet {name} cannot be read: {error.code}: {error.message}"
+        for name, error in unusable.items()
+    )
     if found.taken_at is None:
         page.line("Nothing has been observed yet. `vault check` observes, assesses and decides.")
     else:
@@ -117,6 +143,7 @@ def _render_observation(page: Page, found: Overview) -> None:
         page.columns(("wallet", "role", "confirmed", "pending", "height"), rows2)
         page.lines(set_aside_lines(found.wallets))
         page.line()
+    page.lines(f"WARNING: not read then: {f.source}: {f.code}: {f.message}" for f in found.failures)
     page.lines(f"WARNING: {line}" for line in unsolicited_lines(found.unsolicited))
     page.lines(f"WARNING: stuck: {line}" for line in found.stuck)
     if found.idle:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from vault.cli.command import Answer, Call, command
+from vault.cli.fees import exact_rate
 
 if TYPE_CHECKING:
     from vault.bitcoin.wallet.coins import HistoryLine
@@ -38,8 +39,12 @@ def coins(call: Call, name: str, *, spent: bool, offline: bool) -> Answer:
     with call.desk() as desk:
         found = _wallet(desk, name, offline=offline)
         known = found.known(spent=spent)
-    document = {"wallet": name, "coins": [coin_json(each) for each in known]}
-    return Answer(document, lambda page: _render_coins(page, name, known))
+    document = {
+        "wallet": name,
+        "books_open": found.books_open,
+        "coins": [coin_json(each) for each in known],
+    }
+    return Answer(document, lambda page: _render_coins(page, found, known))
 
 
 def _wallet(desk: Any, name: str, *, offline: bool) -> WalletCoins:
@@ -78,10 +83,13 @@ def coin_json(each: KnownCoin) -> dict[str, Any]:
     }
 
 
-def _render_coins(page: Page, name: str, known: tuple[KnownCoin, ...]) -> None:
+def _render_coins(page: Page, found: WalletCoins, known: tuple[KnownCoin, ...]) -> None:
     from vault.money import BTC, total
 
-    page.title(f"Coins of {name}")
+    page.title(f"Coins of {found.wallet}")
+    if not found.books_open:
+        page.line("Its books are not open yet: what it holds when `vault check` first looks is its opening")
+        page.line("balance. Until then nothing in it may be spent.")
     if not known:
         page.line("none")
     for each in sorted(known, key=lambda one: (-one.coin.amount.units, one.outpoint)):
@@ -103,7 +111,7 @@ def _state(each: KnownCoin) -> str:
         return "spent"
     said = {"reserved": f"reserved by plan {each.reserved_by}"}.get(each.state, each.state)
     if each.frozen and each.quarantined:
-        said = "frozen, and nobody here asked for it"
+        said = "frozen and quarantined: nobody here asked for it"
     return f"{said}, {each.coin.confirmations} deep"
 
 
@@ -235,11 +243,12 @@ def consolidation(
     from vault.codec import encode
     from vault.money import plain
 
+    wanted, rates = None if rate is None else exact_rate(rate), tuple(map(exact_rate, later))
     with call.desk() as desk:
         found = _wallet(desk, name, offline=offline)
-        present = desk.fee_rate(PATIENT_BLOCKS) if rate is None else _rate(rate)
+        present = desk.fee_rate(PATIENT_BLOCKS) if wanted is None else wanted
         free = [each.coin for each in found.known() if each.state == "spendable"]
-        plans = plan_consolidation(free, desk.descriptor(name), present, tuple(map(_rate, later)))
+        plans = plan_consolidation(free, desk.descriptor(name), present, rates)
     document = {
         "wallet": name,
         "fee_rate": plain(present),
@@ -247,12 +256,6 @@ def consolidation(
         "consolidations": [{**encode(each), "coins": [str(coin) for coin in each.coins]} for each in plans],
     }
     return Answer(document, lambda page: _render_plans(page, name, present, len(free), plans))
-
-
-def _rate(text: str) -> Decimal:
-    from vault.money import exact_decimal
-
-    return exact_decimal(text, what="fee rate")
 
 
 def _render_plans(

@@ -42,10 +42,12 @@ def receive(call: Call, name: str, *, note: str) -> Answer:
 @click.argument("text", metavar="TEXT")
 def label(call: Call, ref: str, text: str) -> Answer:
     """Label a coin (TXID:NUMBER), a transaction or an address; an empty text removes the label."""
+    from vault.bitcoin.wallet.labels import plain_ref
     from vault.treasury.marks import label_kind, set_label
 
     with call.desk() as desk:
         kind = label_kind(desk, ref)
+        ref = plain_ref(kind, ref, desk.network)
         changed = set_label(desk, ref, text)
     document = {"type": kind, "ref": ref, "label": text or None, "changed": changed}
     said = "labelled" if text else "label removed"
@@ -58,24 +60,43 @@ def labels() -> None:
 
 
 @command("export")
-@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True))
 def export(call: Call, path: Path) -> Answer:
     """Write all labels as BIP329; frozen and quarantined coins are marked as not spendable.
 
-    The file tells whoever has it which coins are yours. An existing file is not overwritten.
+    The file tells whoever has it which coins are yours. An existing file is not overwritten; `-` is standard
+    output (with --json, the lines are in the document).
     """
     from vault.bitcoin.wallet.labels import write_labels
-    from vault.errors import ConfigError
-    from vault.files import write_document
     from vault.treasury.marks import export_labels
 
     with call.desk() as desk:
         found = export_labels(desk)
-    if path.exists():
+    text, document = write_labels(found), {"path": None, "labels": len(found)}
+    if str(path) == "-":
+        return Answer({**document, "lines": text}, lambda _page: _to_stdout(text))
+    _write(path, text)
+    return Answer(
+        {**document, "path": str(path)},
+        lambda page: page.line(f"{len(found)} lines written to {path} (mode 0600)"),
+    )
+
+
+def _to_stdout(text: str) -> None:
+    import sys
+
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
+def _write(path: Path, text: str) -> None:
+    from vault.errors import ConfigError
+    from vault.files import write_document
+
+    if path.exists() or path.is_symlink():
         raise ConfigError("exists", f"{path} is already there", hint="Give another name.")
-    write_document(path, write_labels(found).encode())
-    document = {"path": str(path), "labels": len(found)}
-    return Answer(document, lambda page: page.line(f"{len(found)} lines written to {path} (mode 0600)"))
+    write_document(path, text.encode())
 
 
 @command("import", interrupted="Nothing was changed, or everything that the table said.")

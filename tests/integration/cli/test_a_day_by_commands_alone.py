@@ -71,7 +71,7 @@ def run_plan(shell: Any, world: WorldProcess, ident: str, *, signs: bool) -> lis
     shown = shell.ok("show", ident)
     assert all(each["verified"] for each in shown["verification"])
     assert [each["outcome"] for each in shell.ok("why", ident)["decisions"]] == ["allow"]
-    shell.fails(51, "denied.not_approved", "send", ident)
+    shell.fails(60, "plan.not_approved", "send", ident)
     assert shell.ok("approve", ident, "--attester", "alice")["approved"] is True
     if signs:
         shell.fails(60, "plan.not_signed", "send", ident)

@@ -63,7 +63,7 @@ def test_an_address_is_given_out_once_paid_and_the_dust_after_it_is_not_counted(
     shown = shell.vault("wallet", "coins", "cold")
     assert outpoint in shown.out
     assert first["address"] in shown.out
-    assert "frozen, and nobody here asked for it" in shown.out
+    assert "frozen and quarantined: nobody here asked for it" in shown.out
     history = shell.ok("wallet", "history", "cold")["transactions"]
     assert {paid, dust} <= {each["txid"] for each in history}
     assert no_floats(history)
@@ -77,6 +77,8 @@ def _exchange(shell: Any, outpoint: str, path: Path) -> None:
     assert {"type": "output", "ref": outpoint, "label": "dust of March", "spendable": False} in lines
     assert path.stat().st_mode & 0o777 == 0o600
     shell.fails(11, "config.exists", "wallet", "labels", "export", str(path))
+    assert shell.vault("wallet", "labels", "export", "-").out == path.read_text(encoding="utf-8")
+    assert shell.ok("wallet", "labels", "export", "-")["lines"] == path.read_text(encoding="utf-8")
 
     path.write_text(
         json.dumps({**lines[0], "type": "output", "ref": outpoint, "spendable": True, "label": "x"})

@@ -14,7 +14,15 @@ import pytest
 from vault.canonical import canonical_json
 from vault.clock import SystemClock, to_iso
 from vault.codec import encode
-from vault.model import AccountRisk, Assessment, Decision, Snapshot, TraceStep, WalletBalance
+from vault.model import (
+    AccountRisk,
+    Assessment,
+    Decision,
+    Snapshot,
+    SourceFailure,
+    TraceStep,
+    WalletBalance,
+)
 from vault.money import BTC, Amount
 from vault.store import records
 from vault.store.database import Store
@@ -226,7 +234,7 @@ def test_an_expired_plan_is_shown_as_such_and_not_approved(signed: Any) -> None:
 def test_a_plan_that_nobody_approved_is_neither_signed_nor_sent(signed: Any) -> None:
     plan = record(signed, make_plan(signed))
     signed.fails(60, "plan.not_approved", "sign", plan.plan_id)
-    signed.fails(51, "denied.not_approved", "send", plan.plan_id)
+    signed.fails(60, "plan.not_approved", "send", plan.plan_id)
 
 
 def test_show_names_a_transfer_to_another_address_than_the_books(signed: Any) -> None:
@@ -283,3 +291,32 @@ def test_json_holds_no_float(signed: Any) -> None:
     record(signed, make_plan(signed))
     for command in (["status"], ["why", "--last"], ["policy", "show"], ["book", "show"]):
         json.loads(signed.vault(*command, "--json").out, parse_float=refuse)
+
+
+# -- what cannot be read ------------------------------------------------------------------------------
+
+BROKEN = """
+[[wallet]]
+name = "cold"
+role = "cold"
+descriptor = "wpkh([5c9e228d/84h/1h/0h]tpubBroken/<0;1>/*)"
+device = "cold"
+"""
+
+
+def test_status_names_a_wallet_whose_descriptor_cannot_be_read(signed: Any) -> None:
+    with signed.config.open("a", encoding="utf-8") as file:
+        file.write(BROKEN)
+    (found,) = signed.ok("status")["unusable_wallets"]
+    assert (found["wallet"], bool(found["error"]), bool(found["message"])) == ("cold", True, True)
+    assert f"WARNING: wallet cold cannot be read: {found['error']}" in signed.vault("status").out
+
+
+def test_status_names_what_the_last_look_could_not_read(signed: Any) -> None:
+    failure = SourceFailure("wallet:cold", "chain.unreachable", "no connection")
+    with opened(signed) as store, store.write() as writer:
+        records.save_document(writer, "snapshot", encode(Snapshot("desk-one", NOW, (), (), (), (failure,))))
+    assert signed.ok("status")["failures"] == [encode(failure)]
+    assert (
+        "WARNING: not read then: wallet:cold: chain.unreachable: no connection" in signed.vault("status").out
+    )
