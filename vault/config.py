@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from vault.config_fees import FeeSettings, FeeSourceSettings
+from vault.config_risk import PriceSettings, RiskSettings
 from vault.config_values import (
     CONTRACTS,
     Certificate,
@@ -264,13 +265,6 @@ class VenueSettings(StrictModel):
         return self
 
 
-class RiskSettings(StrictModel):
-    """Stress parameters (see docs/risk-model.md)."""
-
-    joint_shock: ExactDecimal = Field(default="0.10", validate_default=True)
-    maintenance_multiple: ExactDecimal = Field(default="1", validate_default=True)
-
-
 class TreasuryConfig(StrictModel):
     """The whole of treasury.toml."""
 
@@ -287,6 +281,22 @@ class TreasuryConfig(StrictModel):
     device: tuple[DeviceSettings, ...] = Field(default=(), strict=False)
     attester: tuple[AttesterSettings, ...] = Field(default=(), strict=False)
     venue: tuple[VenueSettings, ...] = Field(default=(), strict=False)
+    price: tuple[PriceSettings, ...] = Field(default=(), max_length=20, strict=False)
+
+    @property
+    def price_lines(self) -> tuple[VenueSettings, ...]:
+        """How the sources of prices are reached: public endpoints of an exchange, without an account."""
+        return tuple(
+            VenueSettings(
+                name=each.name,
+                exchange=each.exchange,
+                account_uid="none",
+                url=each.url,
+                contracts=(each.symbol,),
+                timeout_seconds=each.timeout_seconds,
+            )
+            for each in self.price
+        )
 
     @model_validator(mode="after")
     def _references(self) -> Self:
@@ -299,6 +309,10 @@ class TreasuryConfig(StrictModel):
             if (at := _second(names)) is not None:
                 message = f"{table}: expected each name once, found twice: {names[at]}"
                 raise PlacedError(message, table, at, "name")
+        both = [*(venue.name for venue in self.venue), *(price.name for price in self.price)]
+        if (at := _second(both)) is not None:
+            message = f"price: expected a name of its own, found twice: {both[at]}"
+            raise PlacedError(message, "price", at - len(self.venue), "name")
         for table, what, places in (
             ("venue", "account_uid", [f"{venue.exchange} {venue.account_uid}" for venue in self.venue]),
             ("wallet", "descriptor", [wallet.descriptor.partition("#")[0] for wallet in self.wallet]),

@@ -102,7 +102,7 @@ TRAITS: Final[dict[str, Traits]] = {
             # No time of its own in a request: a minute covers a connection that was closed long ago.
             accept_window=timedelta(seconds=60),
             rising_nonces=True,
-            reads=frozenset({"whitelist"}),
+            reads=frozenset({"permissions", "whitelist", "ip_list", "key_expiry"}),
         ),
         Traits("bitget", "read_only", secrets=KEY_PAIR_AND_PASSWORD),
         Traits("gate", "read_only"),

@@ -298,7 +298,14 @@ class Venue:
             if earlier is not None:
                 return earlier
             now = self.clock.now_ms()
-            network = check(request, self.coins, account, suspended=self.withdrawals_suspended, now_ms=now)
+            network = check(
+                request,
+                self.coins,
+                account,
+                fee_mode=self.withdrawals.settings.fee_mode,
+                suspended=self.withdrawals_suspended,
+                now_ms=now,
+            )
             wallet = self.profile.withdraw_wallet
             same = wallet == self.profile.deposit_wallet  # fresh deposits bind the wallet they arrived in
             return self.withdrawals.apply(

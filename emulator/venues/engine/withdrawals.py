@@ -109,9 +109,18 @@ def split_fee(amount: Decimal, fee: Decimal, mode: FeeMode) -> tuple[Decimal, De
 
 @exact
 def check(
-    request: WithdrawalRequest, coins: dict[str, Coin], account: Account, *, suspended: bool, now_ms: int
+    request: WithdrawalRequest,
+    coins: dict[str, Coin],
+    account: Account,
+    *,
+    fee_mode: FeeMode,
+    suspended: bool,
+    now_ms: int,
 ) -> CoinNetwork:
-    """The network to pay on; raises Refusal for everything that is wrong with the request itself."""
+    """The network to pay on; raises Refusal for everything that is wrong with the request itself.
+
+    `fee_mode` holds where the request names none.
+    """
     coin = coins.get(request.coin)
     if coin is None:
         raise Refusal(Reason.UNKNOWN_ASSET, asset=request.coin)
@@ -120,7 +129,7 @@ def check(
         raise Refusal(Reason.UNKNOWN_NETWORK, asset=request.coin, network=request.network or "")
     if not network.withdraw_enabled or suspended:
         raise Refusal(Reason.SUSPENDED, asset=request.coin, network=network.network)
-    _check_amount(request, network)
+    _check_amount(request, network, request.fee_mode or fee_mode)
     if not re.fullmatch(network.address_pattern, request.address, re.ASCII):
         raise Refusal(Reason.BAD_ADDRESS, address=request.address)
     _check_tag(request, network)
@@ -131,13 +140,13 @@ def check(
     return network
 
 
-def _check_amount(request: WithdrawalRequest, network: CoinNetwork) -> None:
+def _check_amount(request: WithdrawalRequest, network: CoinNetwork, fee_mode: FeeMode) -> None:
     amount, asset = request.amount, request.coin
     if amount <= ZERO:
         raise Refusal(Reason.BAD_AMOUNT)
     if amount < network.withdraw_min:
         raise Refusal(Reason.BELOW_MINIMUM, minimum=network.withdraw_min, asset=asset)
-    if amount <= network.withdraw_fee and request.fee_mode is not FeeMode.ADDED:
+    if amount <= network.withdraw_fee and fee_mode is FeeMode.NETTED:
         raise Refusal(Reason.BELOW_FEE, fee=network.withdraw_fee, asset=asset)
     if amount % network.withdraw_step != ZERO:
         raise Refusal(Reason.NOT_A_MULTIPLE, step=network.withdraw_step, asset=asset)

@@ -51,8 +51,8 @@ class Day:
         return Amount(BTC, sum(held))
 
     def at_venue(self, name: str) -> Amount:
-        state = self.world.venue.state(name)
-        held = sum((Decimal(state[wallet].get("BTC", "0")) for wallet in ("spot", "futures")), Decimal(0))
+        wallets = self.world.venue.state(name)["wallets"]
+        held = sum((Decimal(wallet.get("BTC", "0")) for wallet in wallets.values()), Decimal(0))
         return Amount.from_decimal(held, BTC)
 
     def confirmed(self, device: str) -> list[str]:

@@ -171,6 +171,16 @@ def test_amounts_against_the_network_s_rules(amount: str, code: str) -> None:
     assert caught.value.code == code
 
 
+def test_less_than_the_fee_may_arrive_where_the_fee_comes_on_top() -> None:
+    dear = {**NETWORK, "withdrawFee": "0.5"}
+    network = binance_wallet.withdraw_network([{"coin": "BTC", "networkList": [dear]}], "BTC", "BTC", NOW)
+    amount = Amount.parse("0.1", BTC)
+    check_amount(amount, network, fee_included=False)
+    with pytest.raises(VenueError) as caught:
+        check_amount(amount, network)
+    assert caught.value.code == "venue.below_fee"
+
+
 def test_a_network_with_a_field_missing_is_refused() -> None:
     for name in NETWORK:
         if name == "withdrawMax":

@@ -216,7 +216,8 @@ class ExchangeAccount(Venue):
             self._checked_clock(ask)
             network = self.network(ask, request.asset, request.network)
             added = self.traits.fee == "added"
-            check_amount(check_added_fee(request, network) if added else request.amount, network)
+            asked = check_added_fee(request, network) if added else request.amount
+            check_amount(asked, network, fee_included=not added)
             order = self.withdraw_order(self._as_theirs(request), network)
             venue_id, sent_at = _submit(ask, order, request.not_after)
         return WithdrawReceipt(venue_id, request.client_id, sent_at or self._clock.now())

@@ -13,8 +13,11 @@ def exact_text(amount: Amount) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def check_amount(amount: Amount, network: WithdrawNetwork) -> None:
-    """Raise `VenueError` unless the venue takes this gross amount, its fee included, on this network now."""
+def check_amount(amount: Amount, network: WithdrawNetwork, *, fee_included: bool = True) -> None:
+    """Raise `VenueError` unless the venue takes this amount on this network now.
+
+    It is gross where the venue's fee is included in it, else what is to arrive.
+    """
     where = f"{network.asset} on {network.network}"
     if not network.enabled:
         raise VenueError(
@@ -24,7 +27,7 @@ def check_amount(amount: Amount, network: WithdrawNetwork) -> None:
         raise VenueError("below_minimum", f"{where}: expected at least {network.minimum}, found {amount}")
     if network.maximum is not None and amount > network.maximum:
         raise VenueError("above_maximum", f"{where}: expected at most {network.maximum}, found {amount}")
-    if amount <= network.fee:
+    if fee_included and amount <= network.fee:
         raise VenueError("below_fee", f"{where}: expected more than the fee of {network.fee}, found {amount}")
     if amount != amount.quantise_down(network.step):
         raise VenueError("not_a_multiple", f"{where}: expected a multiple of {network.step}, found {amount}")

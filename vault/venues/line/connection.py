@@ -7,13 +7,14 @@ are never used. Loaded only in the worker.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from vault.clock import Clock
+from vault.clock import Clock, to_iso
 from vault.config import VenueSettings
 from vault.errors import VaultError, VenueError
 from vault.secrets import Secret
@@ -53,7 +54,8 @@ class Connection:
         self._secrets = tuple(secret.reveal() for secret in (keys or {}).values())
         self._not_after: datetime | None = None
         base_url = venue_address(settings)
-        host = urlsplit(base_url).hostname or ""
+        place = urlsplit(base_url)
+        host = place.hostname or ""
         credentials = {
             theirs: keys[ours].reveal()
             for ours, theirs in endpoints.credentials.items()
@@ -61,7 +63,7 @@ class Connection:
         }
         self._exchange = getattr(ccxt, endpoints.ccxt)(_options(settings, host) | credentials)
         self._exchange.urls = redirected(self._exchange.urls, base_url)
-        self._pacer: Pacer = self._pacers.of(endpoints.ccxt, host)
+        self._pacer: Pacer = self._pacers.of(endpoints.ccxt, place.netloc)
         self._exchange.throttle = self._pause
         self._nonces: Nonces | None = None
         if endpoints.rising_nonces and "apiKey" in credentials:
@@ -86,6 +88,12 @@ class Connection:
         key = (self._keys or {}).get("key")
         return "" if key is None else key.reveal()
 
+    def end_at(self, moment: float | None) -> None:
+        """By when all that is read must be there (monotonic clock); None: there is no such moment."""
+        self._adapter.ends_at = moment
+        for other in self._others.values():
+            other.end_at(moment)
+
     def other(self, name: str) -> Connection:
         """The connection of another ccxt class of this account. Raises `VenueError` where there is none."""
         if name not in self._others:
@@ -94,6 +102,7 @@ class Connection:
             self._others[name] = Connection(
                 self._settings, self._keys, self._clock, self._beside[name], pacers=self._pacers
             )
+            self._others[name].end_at(self._adapter.ends_at)
         return self._others[name]
 
     def get(self, method: str, parameters: Mapping[str, object] | None = None) -> Any:
@@ -108,13 +117,15 @@ class Connection:
         with self._turn():
             self._adapter.begin_read(verb(method))
             try:
+                self._pacer.check(self._clock)
                 getattr(self._exchange, method)(dict(parameters or {}))
             except Exception as error:  # noqa: BLE001  every failure is typed by its evidence
-                raise self._clean(read_failure(error, self.evidence, method, dialect)) from None
+                failure = read_failure(error, self.evidence, method, dialect)
+                raise self._clean(self._heeded(failure)) from None
             finally:
                 self._adapter.end()
         if (refusal := dialect.refusal(self.evidence)) is not None:
-            raise self._clean(refused(refusal, method, dialect))
+            raise self._clean(self._heeded(refused(refusal, method, dialect)))
         return self.evidence.body or ""
 
     def send(
@@ -135,12 +146,14 @@ class Connection:
             self._adapter.begin_send(permit)
             self._not_after = permit.not_after
             try:
+                self._pacer.check(self._clock)
                 getattr(self._exchange, method)(dict(parameters))
                 if (refusal := dialect.refusal(self.evidence)) is not None:
                     raise VenueError("refused", refusal.code)  # typed below, by the evidence
                 return read(raw.Fields.of(raw.parse(self.evidence.body or "", what=method), method))
             except Exception as error:  # noqa: BLE001  every failure is typed by its evidence
-                raise self._clean(send_failure(error, self.evidence, method, dialect)) from None
+                failure = send_failure(error, self.evidence, method, dialect)
+                raise self._clean(self._heeded(failure)) from None
             finally:
                 self._adapter.end()
                 self._not_after = None
@@ -157,7 +170,25 @@ class Connection:
     def _pause(self, cost: float | None = None) -> None:
         """In the place of ccxt's `throttle`: its cost of the endpoint, our one clock for the host."""
         seconds = float(self._exchange.rateLimit) * (1 if cost is None else float(cost)) / 1000
-        self._pacer.wait(seconds, self._clock, self._not_after)
+        until, ends_at = self._not_after, self._adapter.ends_at
+        if until is not None or ends_at is None:
+            self._pacer.wait(seconds, self._clock, until)
+            return
+        until = self._clock.now() + timedelta(seconds=ends_at - time.monotonic())
+        self._pacer.wait(seconds, self._clock, until, hint="Ask for less at once, or later.")
+
+    def _heeded(self, error: VaultError) -> VaultError:
+        """The error, with the pause that the venue ordered; from now on nothing is sent before its end."""
+        evidence = self.evidence
+        halt = self._pacer.heed(evidence.status, evidence.retry_after, self._clock) if evidence.left else None
+        if halt is None:
+            return error
+        told = f"{error.message}; no request goes to it until {to_iso(halt.until)} ({halt.why})"
+        if isinstance(error, VenueError) and error.code == "venue.bad_answer":
+            return VenueError("rate_limited", told, passing="yes", retry_at=to_iso(halt.until))
+        error.message = told
+        error.details["retry_at"] = to_iso(halt.until)
+        return error
 
     def _clean(self, error: VaultError) -> VaultError:
         """A venue may echo a key in its message: take it out."""
