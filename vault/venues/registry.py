@@ -90,8 +90,9 @@ _CODES: Final[dict[str, dict[Chain, str]]] = {
     "deribit": {"bitcoin": "BTC", "ethereum": "{asset}", "solana": "SOL", "xrp": "XRP"},
     # The `network` of Kraken's own list of withdrawal methods.
     "kraken": {
-        "bitcoin": "Bitcoin", "ethereum": "Ethereum", "arbitrum": "Arbitrum One", "tron": "Tron",
-        "solana": "Solana", "xrp": "Ripple",
+        "bitcoin": "Bitcoin", "ethereum": "Ethereum", "arbitrum": "Arbitrum One", "optimism": "Optimism",
+        "polygon": "Polygon", "tron": "Tron", "solana": "Solana", "xrp": "Ripple", "stellar": "Stellar",
+        "cosmos": "Cosmos",
     },
 }  # fmt: skip
 
