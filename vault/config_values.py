@@ -83,7 +83,7 @@ CONTRACTS: Final[dict[str, str]] = {
     "kucoin": "XBTUSDTM",
     "hyperliquid": "BTC",
     "dydx": "BTC-USD",
-    "coinbase": "BTC-PERP-INTX",
+    "coinbase": "BIP-20DEC30-CDE",
 }
 
 Name = Annotated[str, AfterValidator(_name)]
