@@ -47,8 +47,8 @@ bench: $(READY_DEV)  ## ratios measured side by side
 picture: $(READY)  ## draw docs/demo.svg from a played demo
 	@$(BIN)/python -m scripts.picture
 
-soak: $(READY_DEV)   ## the long counts: seeded, resumable (SOAK_SEED, SOAK_COUNT, SOAK_PACKETS)
-	@$(BIN)/python -m tests.soak --seed $(SOAK_SEED) --count $(SOAK_COUNT) --packets $(SOAK_PACKETS)
+soak: $(READY_DEV)   ## the long counts: seeded, resumable (SOAK_SEED, SOAK_COUNT, SOAK_PACKETS, SOAK="--only venues")
+	@$(BIN)/python -m tests.soak --seed $(SOAK_SEED) --count $(SOAK_COUNT) --packets $(SOAK_PACKETS) $(SOAK)
 
 lock:            ## resolve the lock files anew (needs uv)
 	@uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements.lock

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import bitcoin_wallet, command_line, device_overhead, device_signing, psbt_verify
+from benchmarks import bitcoin_wallet, command_line, device_overhead, device_signing, psbt_verify, venues
 from benchmarks.alone import add_options, specs_of
 from benchmarks.measure import Bound, report
 
@@ -24,6 +24,7 @@ def main() -> int:
     bounds += bitcoin_wallet.measure(arguments.runs)
     bounds += device_signing.measure(arguments.runs, genuine)
     bounds += device_overhead.measure(arguments.runs, genuine)
+    bounds += venues.measure(arguments.runs)
     return report(bounds)
 
 

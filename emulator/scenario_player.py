@@ -6,11 +6,12 @@ Nothing here trades for anybody; a step only moves the market that everybody see
 from __future__ import annotations
 
 import datetime
-import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
+from emulator import scenario_accounts
 from emulator.scenario import AccountPlan, HistoryDay, Scenario, Step
+from emulator.scenario_accounts import Holding, KeyPair, new_key
 from emulator.venues.control.client import VenueControl
 
 FUNDING_HOURS = (0, 8, 16)
@@ -19,46 +20,35 @@ SATOSHI = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True)
-class KeyPair:
-    key: str
-    secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class OpenedAccount:
-    """An account at the venue with a key that reads and another that also transfers and withdraws."""
+    """An account at an exchange with a key that reads and another that also transfers and withdraws."""
 
     name: str
     uid: int
     read: KeyPair
     withdraw: KeyPair
+    exchange: str = "binance"
+
+    @property
+    def account_uid(self) -> str:
+        """As whoever reads the account names it."""
+        return scenario_accounts.account_uid(self.exchange, self.uid)
 
 
-def _new_key() -> KeyPair:
-    return KeyPair(secrets.token_hex(32), secrets.token_hex(32))
-
-
-def open_account(venue: VenueControl, plan: AccountPlan) -> OpenedAccount:
+def open_account(venue: VenueControl, plan: AccountPlan, exchange: str = "binance") -> OpenedAccount:
     """Create the account as the scenario finds it. Raises ControlError."""
-    read, withdraw = _new_key(), _new_key()
-    position = plan.position
-    uid = venue.create_account(
+    read, withdraw = new_key(exchange), new_key(exchange)
+    held = plan.position
+    uid = scenario_accounts.open_account(
+        venue,
+        exchange,
         plan.name,
-        keys=[
-            {"key": read.key, "secret": read.secret, "transfer": False},
-            {"key": withdraw.key, "secret": withdraw.secret, "transfer": True, "withdraw": True},
-        ],
-        wallets={"futures": {asset: str(amount) for asset, amount in plan.futures.items()}},
-        positions=[
-            {
-                "symbol": position.symbol,
-                "quantity": str(position.quantity),
-                "entry_price": str(position.entry_price),
-                "leverage": position.leverage,
-            }
-        ],
+        read=read,
+        withdraw=withdraw,
+        margin={asset: str(amount) for asset, amount in plan.futures.items()},
+        holdings=[Holding("BTC", held.quantity, held.entry_price, held.leverage)],
     )
-    return OpenedAccount(plan.name, uid, read, withdraw)
+    return OpenedAccount(plan.name, uid, read, withdraw, exchange)
 
 
 def seed_history(venue: VenueControl, scenario: Scenario, now: datetime.datetime) -> None:
@@ -90,8 +80,14 @@ def _milliseconds(moment: datetime.datetime) -> int:
     return int(moment.timestamp()) * 1000
 
 
-def apply_step(venue: VenueControl, scenario: Scenario, step: Step) -> None:
-    """Move the market to a step; accounts whose margin fails are liquidated before this returns."""
+def apply_step(venue: VenueControl, scenario: Scenario, step: Step, exchange: str = "binance") -> None:
+    """Move the market to a step; accounts whose margin fails are liquidated before this returns.
+
+    The scenario tells of one contract at one exchange; elsewhere all of bitcoin's follow its price.
+    """
+    if exchange != "binance":
+        venue.mark_all("BTC", str(step.mark))
+        return
     venue.market(
         scenario.symbol,
         open_interest=str(step.open_interest),

@@ -1,4 +1,4 @@
-"""The outside world in one process: chain, Esplora, venue with hot wallet and devices, as a scenario has it.
+"""The outside world in one process: chain, Esplora, exchanges with hot wallets, devices, as a scenario says.
 
 Loopback only, free ports. A world never outlives its parent: it ends when its standard input does, or on a
 signal, and takes every socket and temporary file with it.
@@ -14,6 +14,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,19 +34,32 @@ from emulator.scenario import DEFAULT_SCENARIO, DevicePlan, Scenario, load_scena
 from emulator.scenario_player import OpenedAccount, apply_step, open_account, seed_history
 from emulator.strict_toml import ScenarioError
 from emulator.venues.control.client import VenueControl
+from emulator.venues.serving import exchange as exchanges
 from emulator.venues.serving.server import VenueServer
-from emulator.world_report import DeviceReport, NodeReport, WorldReport
+from emulator.world_report import DeviceReport, NodeReport, VenueReport, WorldReport
 
 SATOSHI_PER_BTC = 100_000_000
 EXIT_USAGE = 2
 REPORT_FILE = "world.json"
+USUAL_EXCHANGES = ("binance",)
 TERMINAL = Path("/dev/tty")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningVenue:
+    """One exchange of the world with the scenario's hand on it."""
+
+    exchange: str
+    hot_wallet: HotWallet
+    server: VenueServer
+    control: VenueControl
 
 
 class World:
     """All emulators of a scenario, started on entering and stopped on leaving.
 
-    With `tick_seconds` time works by itself: the venue's clockwork ticks and a block is found that often.
+    Every one of `exchanges` has the scenario's accounts, all pay on one chain; the first is `venue`.
+    With `tick_seconds` time works by itself: the venues' clockwork ticks and a block is found that often.
     None leaves both to whoever controls the world. With `bitcoind`, the path of one, a real node in
     `directory` judges the chain.
     """
@@ -55,6 +69,7 @@ class World:
         scenario: Scenario,
         directory: Path,
         *,
+        exchanges: Sequence[str] = USUAL_EXCHANGES,
         device_mode: Mode = "auto",
         tick_seconds: float | None = None,
         bitcoind: str | None = None,
@@ -67,10 +82,7 @@ class World:
         self.chain = self._stack.enter_context(self._start_chain(bitcoind))
         try:
             self.esplora = self._stack.enter_context(EsploraServer(self.chain))
-            self.hot_wallet = HotWallet(self.chain, b"hot wallet of " + scenario.name.encode())
-            server = VenueServer("binance", chain=self.hot_wallet, tick_seconds=tick_seconds)
-            self.venue_server = self._stack.enter_context(server)
-            self.venue = VenueControl(self.venue_server.url)
+            self.venues = tuple(self._start_venue(name, tick_seconds) for name in exchanges)
             self.devices = tuple(self._start_device(plan) for plan in scenario.devices)
             self.accounts = self._set_the_scene()
             if tick_seconds is not None:
@@ -85,6 +97,13 @@ class World:
         chain = NodeChain(bitcoind, self.directory / "bitcoind")
         self._node = NodeReport(chain.node.url, str(chain.node.cookie_file))
         return chain
+
+    def _start_venue(self, exchange: str, tick_seconds: float | None) -> RunningVenue:
+        seed = f"hot wallet of {self.scenario.name}" + (f" at {exchange}" if exchange != "binance" else "")
+        wallet = HotWallet(self.chain, seed.encode())
+        started = VenueServer(exchange, chain=wallet, tick_seconds=tick_seconds)
+        server = self._stack.enter_context(started)
+        return RunningVenue(exchange, wallet, server, VenueControl(server.url))
 
     def _start_device(self, plan: DevicePlan) -> DeviceReport:
         on_screen: OnScreen | None = ask_on_terminal if self._mode == "interactive" else None
@@ -105,12 +124,32 @@ class World:
 
     def _set_the_scene(self) -> tuple[OpenedAccount, ...]:
         stock = self.scenario.funding_of_wallets.venue
-        if stock:
-            self.chain.fund(self.hot_wallet.funding_address, int(stock * SATOSHI_PER_BTC))
-        # The market comes first: an account opened at another price could be liquidated on the spot.
-        apply_step(self.venue, self.scenario, self.scenario.steps[0])
-        seed_history(self.venue, self.scenario, datetime.datetime.now(datetime.UTC))
-        return tuple(open_account(self.venue, plan) for plan in self.scenario.accounts)
+        opened: list[OpenedAccount] = []
+        for venue in self.venues:
+            if stock:
+                self.chain.fund(venue.hot_wallet.funding_address, int(stock * SATOSHI_PER_BTC))
+            # The market comes first: an account opened at another price could be liquidated on the spot.
+            apply_step(venue.control, self.scenario, self.scenario.steps[0], venue.exchange)
+            if venue.exchange == "binance":
+                seed_history(venue.control, self.scenario, datetime.datetime.now(datetime.UTC))
+            plans = self.scenario.accounts
+            opened += (open_account(venue.control, plan, venue.exchange) for plan in plans)
+        return tuple(opened)
+
+    @property
+    def venue(self) -> VenueControl:
+        """The scenario's hand on the first exchange."""
+        return self.venues[0].control
+
+    @property
+    def hot_wallet(self) -> HotWallet:
+        """The hot wallet of the first exchange."""
+        return self.venues[0].hot_wallet
+
+    @property
+    def venue_server(self) -> VenueServer:
+        """The server of the first exchange."""
+        return self.venues[0].server
 
     def report(self) -> WorldReport:
         return WorldReport(
@@ -119,8 +158,10 @@ class World:
             directory=str(self.directory),
             esplora=self.esplora.url,
             bitcoind=self._node,
-            venue=self.venue_server.url,
-            hot_wallet=self.hot_wallet.funding_address,
+            venues=tuple(
+                VenueReport(each.exchange, each.server.url, each.hot_wallet.funding_address)
+                for each in self.venues
+            ),
             accounts=self.accounts,
             devices=self.devices,
         )
@@ -181,6 +222,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scenario", default=DEFAULT_SCENARIO, help="a TOML file, or the name of one of our own"
     )
+    parser.add_argument(
+        "--exchange",
+        action="append",
+        choices=exchanges.known(),
+        help="an exchange of this world; once for each of several (default: binance)",
+    )
     parser.add_argument("--persona", help="one persona for all devices, in place of the scenario's own")
     parser.add_argument("--dir", type=Path, help="where world.json goes; default: a temporary directory")
     parser.add_argument("--bitcoind", help="path of a bitcoind that is to judge the chain")
@@ -208,6 +255,7 @@ def main(argv: Sequence[str]) -> int:
                 World(
                     scenario,
                     directory,
+                    exchanges=options.exchange or USUAL_EXCHANGES,
                     device_mode=mode,
                     tick_seconds=options.tick_seconds,
                     bitcoind=options.bitcoind,

@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -121,6 +121,7 @@ class WorldProcess:
         self.report = report
         self.scenario = scenario
         self.venue = VenueControl(report.venue)
+        self.venues = {each.exchange: VenueControl(each.url) for each in report.venues}
         self.chain = ChainControl(report.esplora)
         self.devices = tuple(WorldDevice.of(told) for told in report.devices)
         self.directory = Path(report.directory)
@@ -131,6 +132,7 @@ class WorldProcess:
         *,
         scenario: str = DEFAULT_SCENARIO,
         directory: Path | None = None,
+        exchanges: Sequence[str] = (),
         device_mode: str = "auto",
         persona: str | None = None,
         tick_seconds: str | None = None,
@@ -140,6 +142,7 @@ class WorldProcess:
         """Start a world and wait until all its parts answer.
 
         Raises ScenarioError for a bad scenario, WorldError with the end of the log when it does not come up.
+        `exchanges` are those of the world, by name, the first of them is `venue` (default: binance alone).
         `persona` takes the place of the personas of all the scenario's devices; `bitcoind` is the path of a
         real node for its chain.
         `directory` (default: a new temporary one) gets world.json and world.log and is left behind.
@@ -151,6 +154,7 @@ class WorldProcess:
         place.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "emulator", "world", "--scenario", scenario, "--dir", str(place)]
         command += ["--device-mode", device_mode]
+        command += [word for name in exchanges for word in ("--exchange", name)]
         if persona is not None:
             command += ["--persona", persona]
         if tick_seconds is not None:
@@ -184,12 +188,13 @@ class WorldProcess:
     def venue_url(self) -> str:
         return self.report.venue
 
-    def account(self, name: str) -> OpenedAccount:
-        """Keys and uid of an account. Raises KeyError."""
+    def account(self, name: str, exchange: str = "") -> OpenedAccount:
+        """Keys and uid of an account, at the first exchange or the one named. Raises KeyError."""
+        where = exchange or self.report.venues[0].exchange
         for account in self.report.accounts:
-            if account.name == name:
+            if (account.name, account.exchange) == (name, where):
                 return account
-        raise KeyError(name)
+        raise KeyError(f"{name} at {where}")
 
     def device(self, label: str) -> WorldDevice:
         """Raises KeyError."""
@@ -199,8 +204,9 @@ class WorldProcess:
         raise KeyError(label)
 
     def apply(self, step: Step) -> None:
-        """Move the market to a step of the scenario."""
-        apply_step(self.venue, self.scenario, step)
+        """Move the market of every exchange to a step of the scenario."""
+        for exchange, venue in self.venues.items():
+            apply_step(venue, self.scenario, step, exchange)
 
     def stop(self) -> int:
         """End the world and return its exit status; 0 is a clean end."""

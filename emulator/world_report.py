@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from emulator.scenario_player import KeyPair, OpenedAccount
+from emulator.scenario_accounts import KeyPair
+from emulator.scenario_player import OpenedAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +30,31 @@ class NodeReport:
 
 
 @dataclass(frozen=True, slots=True)
+class VenueReport:
+    """An exchange of the world, and where its stock of coins is kept."""
+
+    exchange: str
+    url: str
+    hot_wallet: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorldReport:
-    """`bitcoind` is None where the chain has no real node behind it."""
+    """`bitcoind` is None where the chain has no real node behind it; `venues` has at least one."""
 
     pid: int
     scenario: str
     directory: str
     esplora: str
     bitcoind: NodeReport | None
-    venue: str
-    hot_wallet: str
+    venues: tuple[VenueReport, ...]
     accounts: tuple[OpenedAccount, ...]
     devices: tuple[DeviceReport, ...]
+
+    @property
+    def venue(self) -> str:
+        """Where the first exchange is."""
+        return self.venues[0].url
 
     def to_line(self) -> str:
         return json.dumps({"ready": True, **asdict(self)})
@@ -49,7 +63,8 @@ class WorldReport:
         """The same for a file that may be left behind."""
         shown = asdict(self)
         for account in shown["accounts"]:
-            del account["read"]["secret"], account["withdraw"]["secret"]
+            for role in ("read", "withdraw"):
+                account[role] = {"key": account[role]["key"]}
         return json.dumps(shown, indent=2)
 
     @classmethod
@@ -65,8 +80,7 @@ class WorldReport:
                 directory=str(told["directory"]),
                 esplora=str(told["esplora"]),
                 bitcoind=None if told["bitcoind"] is None else NodeReport(**told["bitcoind"]),
-                venue=str(told["venue"]),
-                hot_wallet=str(told["hot_wallet"]),
+                venues=tuple(VenueReport(**each) for each in told["venues"]),
                 accounts=tuple(_account(each) for each in told["accounts"]),
                 devices=tuple(DeviceReport(**each) for each in told["devices"]),
             )
@@ -76,4 +90,4 @@ class WorldReport:
 
 def _account(told: Any) -> OpenedAccount:
     read, withdraw = KeyPair(**told["read"]), KeyPair(**told["withdraw"])
-    return OpenedAccount(str(told["name"]), int(told["uid"]), read, withdraw)
+    return OpenedAccount(str(told["name"]), int(told["uid"]), read, withdraw, str(told["exchange"]))

@@ -75,7 +75,9 @@ def repo_root() -> Path:
 @pytest.fixture
 def shared_dir() -> Path:
     """Reference data that does not travel with the project; tests that need it skip without it."""
-    path = Path(os.environ.get("VAULT_SHARED", ROOT.parent / "shared"))
+    from tests.support.shared import shared_path
+
+    path = shared_path()
     if not path.is_dir():
         pytest.skip(f"reference data not present at {path}")
     return path

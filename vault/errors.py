@@ -103,6 +103,12 @@ class OutcomeUnknownError(VaultError):
     family, exit_status = "unknown", 21
 
 
+class KeyRightsError(VaultError):
+    """An API key that may do more than it is for, or less, or from anywhere: it is not kept or not used."""
+
+    family, exit_status = "key", 23
+
+
 class ChainError(VaultError):
     """The chain backend refused or could not be asked."""
 

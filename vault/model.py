@@ -13,15 +13,15 @@ from typing import Final, Literal
 
 from vault.money import BTC, Amount
 
-Action = Literal["sweep", "evacuate", "top_up", "pay", "consolidate", "bump", "cancel", "speed_up"]
+Action = Literal["sweep", "evacuate", "top_up", "pay", "consolidate", "bump", "cancel", "speed_up", "return"]
 """What the policy calls for: sweep: venue account to cold; evacuate: staging wallet to cold; top_up: cold to
 venue account. What a person asks for: pay: a wallet to cold entries; consolidate: many coins of a wallet to
 one; bump: a transaction again, with a higher fee; cancel: its coins back to the wallet; speed_up: a child
-that pays for its parent.
+that pays for its parent; return: coins that wait at a venue outside of margin back into it.
 """
 
 ACTIONS: tuple[Action, ...] = ("sweep", "evacuate", "top_up")
-REQUESTS: tuple[Action, ...] = ("pay", "consolidate", "bump", "cancel", "speed_up")
+REQUESTS: tuple[Action, ...] = ("pay", "consolidate", "bump", "cancel", "speed_up", "return")
 
 
 _NOTHING: Final = Amount.zero(BTC)
@@ -161,7 +161,8 @@ class WalletBalance:
 
     Apart from both: `quarantined`, what nobody here asked for, and `frozen`, what a person set aside.
     `received` is all that ever came in outside our plans and was let in: first payments to addresses that
-    were given out, and coins that a person accepted after the books were opened.
+    were given out, and coins that a person accepted after the books were opened. `left` is what went out
+    by transactions of nobody's plan that a person closed.
     """
 
     name: str
@@ -173,6 +174,22 @@ class WalletBalance:
     quarantined: Amount = _NOTHING
     frozen: Amount = _NOTHING
     received: Amount = _NOTHING
+    left: Amount = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignSpend:
+    """A transaction of nobody's plan that spent our coins, and that no person has accounted for.
+
+    `amount` is what the wallet gave without what came back to it; `destinations` are addresses, or scripts.
+    """
+
+    wallet: str
+    txid: str
+    amount: Amount
+    confirmations: int
+    destinations: tuple[str, ...]
+    coins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +268,7 @@ class Snapshot:
     failures: tuple[SourceFailure, ...]
     spot: tuple[SpotHolding, ...] = ()
     unsolicited: tuple[UnsolicitedCoin, ...] = ()
+    foreign: tuple[ForeignSpend, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,11 +376,12 @@ class Decision:
 class Outflow:
     """A past or pending transfer, as limits count it (UNKNOWN counts as if it had happened).
 
-    `fee` is the part of `amount` that network or venue keep, `moved` what it was paid for.
+    `fee` is the part of `amount` that network or venue keep, `moved` what it was paid for. ``foreign``: it
+    left by a transaction of nobody's plan, which a person closed.
     """
 
     at: datetime
-    action: Action
+    action: Action | Literal["foreign"]
     subject: str
     destination: str
     amount: Amount

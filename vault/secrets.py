@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vault.errors import SecretError
 
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
 
 # Backends whose module or class carries one of these words do not keep a secret.
 REFUSED_BACKENDS = ("fail", "null", "plaintext", "chainer")
+
+# What a person or a closing terminal stops a program with.
+_STOPPING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 # Where the encrypted file backend (keyrings.cryptfile) takes its password from when nobody is there.
 CRYPTFILE_PASSWORD = "KEYRING_CRYPTFILE_PASSWORD"  # noqa: S105 -- the name of a variable
@@ -110,9 +117,17 @@ def read_secret(treasury_id: str, name: str) -> Secret:
         raise SecretError(
             "missing",
             f"the keyring holds no {name!r} for treasury {treasury_id!r}",
-            hint=f"Store it with `vault secret set {name}` (it is read from a prompt or from stdin).",
+            hint=_how_to_store(name),
         )
     return secret
+
+
+def _how_to_store(name: str) -> str:
+    kind, _, rest = name.partition("/")
+    if kind == "venue" and rest.count("/") == 2:
+        venue, role, _ = rest.split("/")
+        return f"Give the key with `vault venue keys {venue} --set {role}` (asked for, or read from stdin)."
+    return f"Store it with `vault secret set {name}` (it is read from a prompt or from stdin)."
 
 
 def write_secret(treasury_id: str, name: str, secret: Secret) -> None:
@@ -123,3 +138,55 @@ def write_secret(treasury_id: str, name: str, secret: Secret) -> None:
         _keyring().set_password(_service(treasury_id), name, secret.reveal())
     except (KeyringError, ValueError) as error:
         raise SecretError("locked", f"the keyring cannot be written ({type(error).__name__})") from None
+
+
+@contextmanager
+def write_secrets(treasury_id: str, secrets: Mapping[str, Secret]) -> Iterator[None]:
+    """Store all of these, and keep them only if the block ends well; else what was there before is back.
+
+    Ctrl-C, SIGTERM and SIGHUP wait until all of it is done or undone. Raises `SecretError`.
+    """
+    # Reading first also unlocks the keyring, while a person can still stop.
+    before = {name: find_secret(treasury_id, name) for name in secrets}
+    with uninterrupted():
+        try:
+            for name, secret in secrets.items():
+                write_secret(treasury_id, name, secret)
+            yield
+        except BaseException:
+            for name, old in before.items():
+                with suppress(SecretError):
+                    _restore(treasury_id, name, old)
+            raise
+
+
+def _restore(treasury_id: str, name: str, old: Secret | None) -> None:
+    if old is None:
+        delete_secret(treasury_id, name)
+    else:
+        write_secret(treasury_id, name, old)
+
+
+def delete_secret(treasury_id: str, name: str) -> None:
+    """Forget a secret; nothing happens where there is none. Raises `SecretError`."""
+    from keyring.errors import KeyringError, PasswordDeleteError
+
+    try:
+        _keyring().delete_password(_service(treasury_id), name)
+    except PasswordDeleteError:
+        return
+    except (KeyringError, ValueError) as error:
+        raise SecretError("locked", f"the keyring cannot be written ({type(error).__name__})") from None
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Signals that stop the program wait for the end of the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

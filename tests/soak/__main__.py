@@ -1,13 +1,13 @@
-"""`python -m tests.soak --seed N --count N`: fuzzed PSBTs and devices, faults, properties.
+"""`python -m tests.soak --seed N --count N`: fuzzed PSBTs and devices, random days at venues, properties.
 
-Resumable: ./soak/seed-N.json holds seed, commit and counts, and a second call goes on behind them. A case
-that fails is written there with its traceback and not skipped silently: the exit status is 1.
+Resumable: ./soak/seed-N.json (or `--resume FILE`) holds seed, commits and counts, and a second call goes on
+behind them. A case that fails is written there with its traceback and not skipped silently: the exit status
+is 1.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import os
 import shutil
@@ -16,15 +16,12 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-SIDE_BY_SIDE: Final = 6
-BATCH: Final = 16
-PARTS: Final = ("psbt", "device", "days", "properties")
+PARTS: Final = ("psbt", "device", "venues", "properties")
 PROPERTIES: Final = ("tests/unit", "tests/attacks")
 
 
@@ -34,6 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=2000, help="cases in all, earlier runs included")
     parser.add_argument("--folder", type=Path, default=ROOT / "soak")
+    parser.add_argument(
+        "--resume", type=Path, help="the record to go on with (default: by seed, in --folder)"
+    )
+    parser.add_argument(
+        "--slots", type=int, default=2, help="random days at once, each on a world of its own"
+    )
     parser.add_argument("--packets", type=int, default=200_000, help="for the emulated device to survive")
     parser.add_argument("--psbts", type=int, default=1_000_000, help="hostile PSBTs, earlier runs included")
     parser.add_argument(
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
-    path = options.folder / f"seed-{options.seed}.json"
+    path = options.resume or options.folder / f"seed-{options.seed}.json"
     state = _load(path, options.seed)
     parts = (options.only,) if options.only else PARTS
     if "psbt" in parts:
@@ -49,21 +52,33 @@ def main(arguments: Sequence[str]) -> int:
     if "device" in parts:
         state["device"] = _device(options.seed, options.packets)
         _save(path, state)
-    if "days" in parts:
-        _cases(state, path, options.count)
+    if "venues" in parts:
+        _venues(state, path, options.count, options.slots)
     if "properties" in parts:
         state["properties"] = _properties(options.seed)
         _save(path, state)
-    print(json.dumps({key: value for key, value in state.items() if key != "failures"}, indent=2))  # noqa: T201
-    for failure in state["failures"]:
-        print(f"FAILED case {failure['number']}\n{failure['problem']}", file=sys.stderr)  # noqa: T201
-    failed = [state.get(part, {}).get("failed") for part in ("psbt", "device", "properties")]
-    return 1 if state["failures"] or any(failed) else 0
+    print(json.dumps(_shown(state), indent=2))  # noqa: T201
+    for part in ("venues", "psbt"):
+        for failure in state.get(part, {}).get("failures", ()):
+            print(f"FAILED {part} case {failure['number']}\n{failure['problem']}", file=sys.stderr)  # noqa: T201
+    return 1 if any(state.get(part, {}).get("failed") for part in PARTS) else 0
+
+
+def _shown(state: dict[str, Any]) -> dict[str, Any]:
+    """The record without the tracebacks."""
+    return {
+        part: {name: value for name, value in found.items() if name != "failures"}
+        if isinstance(found, dict)
+        else found
+        for part, found in state.items()
+    }
 
 
 def _load(path: Path, seed: int) -> dict[str, Any]:
-    fresh = {"seed": seed, "done": 0, "counts": {}, "failures": [], "commits": []}
+    fresh: dict[str, Any] = {"seed": seed, "commits": []}
     state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else fresh
+    if state["seed"] != seed:
+        raise SystemExit(f"{path}: expected the record of seed {seed}, found one of seed {state['seed']}")
     commit = _commit()
     if commit not in state["commits"]:
         state["commits"].append(commit)
@@ -86,40 +101,19 @@ def _save(path: Path, state: dict[str, Any]) -> None:
     scratch.replace(path)
 
 
-def _cases(state: dict[str, Any], path: Path, count: int) -> None:
-    from tests.soak.random_days import CASES_A_WORLD, Day, Stage, play
+def _venues(state: dict[str, Any], path: Path, count: int, slots: int) -> None:
+    from tests.soak.venues.soak import soak_venues
 
-    def one(stage: Stage, folder: Path, number: int) -> dict[str, int] | str:
-        try:
-            return play(stage.crew, stage.scene, folder, Day.of(state["seed"], number))
-        except BaseException:  # noqa: BLE001  whatever it was belongs into the record
-            return traceback.format_exc()
-
-    while state["done"] < count:
-        with tempfile.TemporaryDirectory(prefix="soak-") as name:
-            stage = Stage.open(Path(name))
-            try:
-                end = min(count, (state["done"] // CASES_A_WORLD + 1) * CASES_A_WORLD)
-                while state["done"] < end:
-                    numbers = range(state["done"], min(end, state["done"] + BATCH))
-                    work = functools.partial(one, stage, Path(name))
-                    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-                        found = list(pool.map(work, numbers))
-                    _add(state, numbers, found)
-                    _save(path, state)
-                    print(f"seed {state['seed']}: {state['done']} of {count} {state['counts']}", flush=True)  # noqa: T201
-            finally:
-                stage.close()
-
-
-def _add(state: dict[str, Any], numbers: Sequence[int], found: list[dict[str, int] | str]) -> None:
-    for number, result in zip(numbers, found, strict=True):
-        if isinstance(result, str):
-            state["failures"].append({"number": number, "problem": result})
-            continue
-        for key, value in result.items():
-            state["counts"][key] = state["counts"].get(key, 0) + value
-    state["done"] = numbers[-1] + 1
+    for record in soak_venues(state["seed"], count, slots, state.get("venues")):
+        state["venues"] = record
+        _save(path, state)
+        counts = record["counts"]
+        print(  # noqa: T201
+            f"seed {state['seed']}: {record['done']} of {count} days at venues, {record['failed']} failed, "
+            f"{counts.get('killed', 0)} killed, withdrawn twice {record['withdrawn_twice']}, "
+            f"left unknown {record['left_unknown']}",
+            flush=True,
+        )
 
 
 def _psbts(state: dict[str, Any], path: Path, count: int) -> None:

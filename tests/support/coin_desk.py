@@ -31,7 +31,7 @@ from vault.store import records
 from vault.store.database import Store
 from vault.treasury import authority, books, coins, observe
 from vault.treasury.desk import Desk
-from vault.treasury.plan import PLAN_SCHEMA, Payment, Plan, PlanBody, Transfer
+from vault.treasury.plan import PLAN_SCHEMA, Move, Payment, Plan, PlanBody, Transfer
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -154,6 +154,7 @@ class CoinDesk:
             venue_network="BTC",
             payments=(Payment("cold-1", self.home, Amount(BTC, amount)),),
             fee=Amount(BTC, 1_000),
+            moves=(Move("futures", "spot"),),
         )
 
     def step(self, plan: Plan, kind: str) -> records.IntentRow:

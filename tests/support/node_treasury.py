@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from emulator.chains.signing import Key
+from emulator.scenario_accounts import HERE, allow_address
 from tests.faults.treasury import line, stage
 from tests.faults.treasury.stage import NETWORK, TREASURER
 from tests.support.node_bench import DEVICES, NodeBench
@@ -280,7 +281,8 @@ def make_node_treasury(bench: NodeBench, reach: str) -> NodeTreasury:
         assert before in policy, before
         policy = policy.replace(before, after)
     treasury.policy_path.write_text(policy, encoding="utf-8")
-    stage.store_keys(bench.folder, name, keys)
+    parts = {role: dict(zip(("key", "secret"), pair, strict=True)) for role, pair in keys.items()}
+    stage.store_keys(bench.folder, name, parts)
     Store.open(treasury.store_url, name, SystemClock(), create=True).close()
     group = WalletRequest("shared", "staging", "p2wsh", 2, tuple(Signer(each, number) for each in DEVICES))
     new = add_wallet(treasury, group, Keyboard(confirm=lambda _address: True), silent)
@@ -291,6 +293,8 @@ def make_node_treasury(bench: NodeBench, reach: str) -> NodeTreasury:
     try:
         deposit = bench.exchange.deposit_address(name)
         stage.sign_documents(desk, _write_book(treasury, desk, deposit))
+        home = desk.book().book.find("cold-1").address
+        allow_address(bench.exchange, name, "binance", home, "cold-1")
         made = NodeTreasury(bench, name, desk, deposit)
         opened = books.close_books(desk)
         assert opened.balanced, opened
@@ -305,7 +309,12 @@ def _open_account(bench: NodeBench, name: str, keys: Mapping[str, tuple[str, str
         name,
         keys=[
             {"key": keys["read"][0], "secret": keys["read"][1], "transfer": False},
-            {"key": keys["withdraw"][0], "secret": keys["withdraw"][1], "withdraw": True},
+            {
+                "key": keys["withdraw"][0],
+                "secret": keys["withdraw"][1],
+                "withdraw": True,
+                "ip_list": [HERE],
+            },
         ],
         wallets={"futures": {"BTC": COLLATERAL, "USDT": "0"}},
         positions=[{"symbol": "BTCUSDT", "quantity": "0.1", "entry_price": "89000", "leverage": 20}],

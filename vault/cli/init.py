@@ -19,8 +19,7 @@ def _next(folder: Path) -> list[str]:
     return [
         f"cd {shlex.quote(str(folder))}",
         "vault device add cold --path PATH --wallet cold=cold --attester NAME --write",
-        "add a [[venue]] named trading to treasury.toml",
-        "vault secret set venue/trading/read/key      # and read/secret, withdraw/key, withdraw/secret",
+        "vault venue add trading --exchange NAME --uid UID --url URL --write",
         "vault book add cold-1 --wallet cold --index 0",
         "vault book add trading-deposit --venue trading",
         "vault book sign --attester NAME",

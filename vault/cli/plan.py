@@ -75,6 +75,7 @@ def plan_document(found: Proposal) -> dict[str, Any]:
         "expires_at": to_iso(made.body.expires_at) if made else None,
         "approvals_required": made.body.approvals_required if made else None,
         "transfers": encode(made.body.transfers) if made else [],
+        "warnings": list(made.body.warnings) if made else [],
         "decisions": [
             {"digest": name, **encode(each)}
             for name, each in zip(found.decision_digests, found.decisions, strict=True)
@@ -124,6 +125,7 @@ def render_plan(page: Page, plan: Plan, path: Path | None) -> None:
 
     for transfer in plan.body.transfers:
         show_transfer(page, transfer)
+    page.lines(f"warning: {each}" for each in plan.body.warnings)
     page.line()
     page.line(f"Plan {plan.plan_id}, expires {to_iso(plan.body.expires_at)}")
     page.line(f"  file    {path}")
@@ -141,7 +143,8 @@ def _no_plan(found: Proposal, *, blind: bool) -> str:
 
 def show_transfer(page: Page, transfer: Transfer) -> None:
     """A transfer with its whole addresses."""
-    what = "bitcoin transaction" if transfer.on_chain else "withdrawal by the venue"
+    at_venue = "move at the venue" if transfer.kind == "venue_move" else "withdrawal by the venue"
+    what = "bitcoin transaction" if transfer.on_chain else at_venue
     page.line(f"Transfer {transfer.number}: {transfer.action.replace('_', '-')}, a {what}")
     pairs = [("from", transfer.source)]
     for payment in transfer.payments:
@@ -151,6 +154,8 @@ def show_transfer(page: Page, transfer: Transfer) -> None:
     pairs.append(("fee", str(transfer.fee)))
     if transfer.payments:
         pairs.append(("leaves", str(transfer.gross)))
+    elif transfer.kind == "venue_move":
+        pairs.append(("moves", str(transfer.returned)))
     else:
         pairs.append(("coins", str(len(transfer.coins))))
         pairs.append(("returns", f"{transfer.returned} to wallet {transfer.source}"))
@@ -158,4 +163,10 @@ def show_transfer(page: Page, transfer: Transfer) -> None:
         pairs.append(("replaces", transfer.replaces))
     if transfer.credited:
         pairs.append(("credited to", transfer.venue_account))
+    if transfer.moves:
+        way = [transfer.moves[0].source, *(move.destination for move in transfer.moves)]
+        pairs.append(("inside the venue", " to ".join(way)))
+    if (wait := transfer.expected) is not None:
+        half = "" if wait.p50_seconds is None else f"p50 {wait.p50_seconds} s, "
+        pairs.append(("takes", f"{half}p95 {wait.p95_seconds} s ({wait.basis})"))
     page.facts(pairs, "  ")

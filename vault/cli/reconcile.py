@@ -38,7 +38,8 @@ def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> A
     and the status is that of the failure (20 venue, 25 chain, 12 keyring).
 
     --close is for what no asking settles (books.payment_differs, books.withdrawal_differs, books.conflicted,
-    books.credit_differs, books.cancelled_but_sent): a person has looked, and says why. The journal keeps it,
+    books.credit_differs, books.cancelled_but_sent, books.payment_found, venue.ambiguous_withdrawal): a person
+    has looked, and says why. The journal keeps it,
     and the books show what it explains. A credit is booked as the venue made it.
     """
     from vault.treasury.books import close_books

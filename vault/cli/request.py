@@ -108,6 +108,19 @@ def speed_up(call: Call, wallet: str, coin: str, fee_rate: str) -> Answer:
         return _answer(make(desk, wallet, point, rate))
 
 
+@command("return", interrupted=_INTERRUPTED)
+@click.argument("account")
+def return_to_margin(call: Call, account: str) -> Answer:
+    """Move the bitcoin that waits at venue ACCOUNT outside of margin back into it.
+
+    A refused withdrawal leaves its coins in the wallet that withdrawals leave from. Nothing leaves the venue.
+    """
+    from vault.treasury.requests.venue_return import return_to_margin as make
+
+    with call.desk() as desk:
+        return _answer(make(desk, account))
+
+
 def _answer(found: Proposal) -> Answer:
     from vault.cli.plan import plan_document
 
@@ -146,5 +159,5 @@ def _rate(text: str | None) -> Decimal | None:
     return None if text is None else exact_rate(text)
 
 
-for _each in (pay, consolidate, bump, cancel, speed_up):
+for _each in (pay, consolidate, bump, cancel, speed_up, return_to_margin):
     request.add_command(_each)

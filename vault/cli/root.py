@@ -19,7 +19,12 @@ COMMANDS: Final[tuple[tuple[str, str, str], ...]] = (
     ("device", "vault.cli.device:device", "Enrol a hardware wallet, or ask one what it is."),
     ("wallet", "vault.cli.wallet:wallet", "Add a wallet of one key or of cosigners, and look at it."),
     ("psbt", "vault.cli.psbt:psbt", "PSBT files: explain, verify, convert, and exchange with other signers."),
-    ("secret", "vault.cli.secret:secret", "Put a venue's API keys into the keyring."),
+    ("venue", "vault.cli.venue:venue", "Add a trading account, test it, and see what its keys may do."),
+    (
+        "secret",
+        "vault.cli.secret:secret",
+        "See which secrets are in the keyring, or store a node's password.",
+    ),
     ("policy", "vault.cli.policy:policy", "Show, test and sign the policy."),
     ("book", "vault.cli.book:book", "Show, extend and sign the address book."),
     ("status", "vault.cli.status:status", "What is known, from the store alone."),

@@ -1,9 +1,11 @@
-"""`vault secret`: a venue's API keys go into the keyring, and nowhere else. Values are never shown."""
+"""`vault secret`: which secrets are in the keyring; a node's password goes there. Values are never shown.
+
+Refuses a venue's API key: that is tried at the venue before it is kept (`vault venue keys --set`).
+"""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,68 +16,62 @@ if TYPE_CHECKING:
     from vault.cli.page import Page
     from vault.config import Treasury
 
-MAX_SECRET: Final = 4096
-ROLES: Final = ("read", "withdraw")
-
 
 @click.group("secret")
 def secret() -> None:
-    """Put a venue's API keys into the keyring."""
+    """See which secrets are in the keyring, or store a node's password."""
 
 
 def _names(treasury: Treasury) -> list[str]:
     from vault.secrets import venue_secret_names
+    from vault.treasury.venue_keys import roles_of
     from vault.venues.traits import traits_of
 
     venues = [
         name
         for venue in treasury.config.venue
-        for role in ROLES
+        for role in roles_of(venue)
         for name in venue_secret_names(venue.name, role, traits_of(venue.exchange).secrets)
     ]
-    nodes = [settings.secret_name for _, settings in treasury.config.bitcoin.backends if settings.user]
-    return venues + nodes
+    return venues + _of_nodes(treasury)
+
+
+def _of_nodes(treasury: Treasury) -> list[str]:
+    return [settings.secret_name for _, settings in treasury.config.bitcoin.backends if settings.user]
 
 
 @command("set", interrupted="Nothing was stored.")
 @click.argument("name", metavar="NAME")
 def store(call: Call, name: str) -> Answer:
-    """Store a secret, for example venue/trading/read/key. Its value is asked for, or read from stdin.
+    """Store the password of a bitcoind's user. Its value is asked for, or read from stdin.
 
     Never give a secret as an argument: other users of this machine can read arguments.
     """
-    from vault.secrets import Secret, backend_name, write_secret
+    from vault.cli.hidden import read_secret_line
+    from vault.secrets import backend_name, write_secret
 
     treasury = call.treasury()
-    known = _names(treasury)
+    known = _of_nodes(treasury)
+    if name in _names(treasury) and name not in known:
+        _, venue, role, _ = name.split("/")
+        raise SecretError(
+            "venue_key",
+            f"{name}: a venue's key is tried at the venue before it is kept",
+            hint=f"Run `vault venue keys {venue} --set {role}`; it asks for every part.",
+        )
     if name not in known:
         raise SecretError(
             "unknown_name",
-            f"expected one of {', '.join(known) or 'none (no [[venue]] is configured)'}, found {name!r}",
-            hint="Secrets belong to a venue of treasury.toml (venue/NAME/read or withdraw/key or secret), or "
-            "to a bitcoind's user (bitcoind/USER@HOST:PORT/password).",
+            f"expected one of {', '.join(known) or 'none (no bitcoind has a user)'}, found {name!r}",
+            hint="Keys of a venue are given to `vault venue add` and `vault venue keys`; the password of a "
+            "bitcoind's user is bitcoind/USER@HOST:PORT/password.",
         )
     backend = backend_name()
-    write_secret(treasury.config.treasury_id, name, Secret(_value(name)))
+    write_secret(treasury.config.treasury_id, name, read_secret_line(name))
     return Answer(
         {"name": name, "stored": True, "keyring": backend},
         lambda page: page.line(f"{name} is stored in {backend}."),
     )
-
-
-def _value(name: str) -> str:
-    if sys.stdin.isatty():
-        text = str(click.prompt(name, hide_input=True, err=True))
-    else:
-        text = sys.stdin.read(MAX_SECRET + 2)
-    text = text.strip("\r\n")
-    if not text or len(text) > MAX_SECRET or not text.isascii() or not text.isprintable():
-        raise SecretError(
-            "bad_value",
-            f"expected 1 to {MAX_SECRET} printable 7-bit characters on one line",
-            hint="Give the value alone, without quotes.",
-        )
-    return text
 
 
 @command("check")

@@ -91,6 +91,7 @@ def _render(page: Page, report: PlanReport) -> None:
         )
     page.line()
     page.table(DECISION_HEAD, decision_rows(body.decisions), right=(3,))
+    page.lines(f"warning: {each}" for each in body.warnings)
     page.line()
     for each in report.transfers:
         _render_transfer(page, each)
@@ -114,6 +115,8 @@ def _render_transfer(page: Page, each: CheckedTransfer) -> None:
             page.line(f"  {each.error.hint}")
     elif each.spend is not None:
         page.line("  The transaction does exactly this, and nothing else.")
+    elif each.transfer.kind == "venue_move":
+        page.line("  The coins stay in the account, and go back into its margin.")
     else:
         page.line("  The destination is an active entry of the signed address book.")
     page.line()

@@ -32,7 +32,10 @@ def status(call: Call) -> Answer:
         "at": to_iso(found.at),
         "observed_at": to_iso(found.taken_at) if found.taken_at else None,
         "age_seconds": found.age_seconds,
-        "accounts": [{"state": view.state, **encode(view.risk)} for view in found.accounts],
+        "accounts": [
+            {"state": view.state, "age_seconds": found.age_of(view), **encode(view.risk)}
+            for view in found.accounts
+        ],
         "wallets": encode(found.wallets),
         "unusable_wallets": [{"wallet": name, **error.as_json()} for name, error in unusable.items()],
         "failures": encode(found.failures),
@@ -133,10 +136,11 @@ def _render_observation(page: Page, found: Overview) -> None:
                 usd(view.risk.maintenance_margin),
                 usd(view.risk.stress_excess),
                 percent(view.risk.joint_distance),
+                f"{found.age_of(view)} s",
             )
             for view in found.accounts
         ]
-        page.columns(("account", "state", "equity", "maintenance", "stress excess", "distance"), rows)
+        page.columns(("account", "state", "equity", "maintenance", "stress excess", "distance", "age"), rows)
         page.line()
     if found.wallets:
         rows2 = [(w.name, w.role, str(w.confirmed), str(w.pending), str(w.tip_height)) for w in found.wallets]

@@ -6,7 +6,7 @@ have to change.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +14,7 @@ from vault.errors import VaultError
 from vault.policy.expression import parse_expression
 from vault.policy.facts import Facts, age_problem
 from vault.policy.limits import check_limits
+from vault.policy.precautions import Standings
 
 if TYPE_CHECKING:
     from vault.model import Action, Assessment, Outflow, Snapshot, WalletBalance
@@ -39,6 +40,7 @@ class Round:
     in_flight: frozenset[str]
     at: datetime
     fresh: Facts
+    standings: Standings = field(default_factory=dict)
 
     @property
     def max_age(self) -> timedelta:

@@ -120,12 +120,23 @@ class AddressBookSettings(StrictModel):
     cooling_hours: int = Field(ge=1, le=24 * 30)
 
 
+class Venues(StrictModel):
+    """What a venue's silence means: a warning in every plan, or a denial.
+
+    `unsaid`: about keys, lists of addresses and holds; `independent_price`: that a top-up's need was measured
+    at the price of another source too.
+    """
+
+    unsaid: Literal["warn", "deny"] = "warn"
+    independent_price: Literal["wanted", "required"] = "wanted"
+
+
 class Band(StrictModel):
     """Floor, target and ceiling of an account's stress excess (USD), and where its coins go and come from."""
 
     account: AccountName
     asset: MovableAsset
-    venue_network: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
+    venue_network: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}$")]
     floor: Usd
     target: Usd
     ceiling: Usd
@@ -219,6 +230,7 @@ class Policy(StrictModel):
     plan: PlanSettings
     fees: Fees
     address_book: AddressBookSettings
+    venues: Venues = Venues()
     band: tuple[Band, ...] = Field(default=(), max_length=50, strict=False)
     evacuation: tuple[Evacuation, ...] = Field(default=(), max_length=50, strict=False)
     rule: tuple[Rule, ...] = Field(min_length=1, max_length=200, strict=False)

@@ -35,17 +35,28 @@ from vault.policy.facts import (
     transfer_facts,
     wallet_facts,
 )
+from vault.policy.precautions import check_precautions
 from vault.policy.trail import Stamp, Trail
 
 if TYPE_CHECKING:
-    from vault.model import AccountRisk, Action, Assessment, Decision, MarginAccount, Snapshot
+    from vault.model import (
+        AccountRisk,
+        Action,
+        Assessment,
+        Decision,
+        MarginAccount,
+        Snapshot,
+        WalletBalance,
+    )
+    from vault.money import Amount
     from vault.policy.book import AddressBook
     from vault.policy.document import Band, Evacuation, Policy
+    from vault.policy.precautions import Standings
 
 # What an account may leave unsaid without hiding margin: the venue's own totals and caps, which are either
 # checked where they are needed or computed here. Anything else it does not say denies.
 BENIGN_MISSING: Final = frozenset(
-    {"available_to_withdraw", "max_withdraw", "maintenance_margin", "mark_price_time"}
+    {"available_to_withdraw", "max_withdraw", "maintenance_margin", "mark_price_time", "adl_rank"}
 )
 
 
@@ -58,11 +69,13 @@ def decide(  # noqa: PLR0917 -- the whole of what a decision rests on, each name
     history: tuple[Outflow, ...],
     in_flight: Collection[str],
     at: datetime,
+    standings: Standings | None = None,
 ) -> tuple[Decision, ...]:
     """One decision per account and direction, then one per evacuation, in a fixed order.
 
     `history` holds what moved or may have moved (pending and UNKNOWN included); `in_flight` the names of
-    accounts and wallets with a transfer under way. Raises `PolicyError` when the assessment is of another
+    accounts and wallets with a transfer under way, `standings` what was found out about the venues of those
+    accounts from or to which something is called for. Raises `PolicyError` when the assessment is of another
     snapshot; everything else that is wrong is a deny.
     """
     if assessment.snapshot_digest != digest(encode(snapshot)):
@@ -74,7 +87,9 @@ def decide(  # noqa: PLR0917 -- the whole of what a decision rests on, each name
     max_age = timedelta(seconds=policy.freshness.max_age_seconds)
     fresh = Facts((*market_facts(assessment), *time_facts(at)), at, max_age)
     stamp = Stamp(policy.policy_id, policy.version, policy_digest)
-    state = Round(policy, stamp, assessment, snapshot, book, history, frozenset(in_flight), at, fresh)
+    state = Round(
+        policy, stamp, assessment, snapshot, book, history, frozenset(in_flight), at, fresh, standings or {}
+    )
     decisions: list[Decision] = []
     for name in _account_names(policy, snapshot, assessment):
         band = policy.band_of(name)
@@ -136,7 +151,7 @@ def _top_up(state: Round, band: Band, name: str) -> Decision:
     if account is None or risk is None:
         return trail.settle(None)
     wallet = state.wallet(band.top_up_from)
-    call = top_up_call(band, risk, wallet, state.policy.fees.max_fee_amount)
+    call = _less_needy(state, band, name, wallet, top_up_call(band, risk, wallet, _reserve(state)))
     if call.amount is None and call.problem is None:
         return trail.nothing(band.name, call.reason, call.facts)
     facts = state.fresh.with_facts(*account_facts(risk))
@@ -147,6 +162,22 @@ def _top_up(state: Round, band: Band, name: str) -> Decision:
             trail.deny(f"wallet:{wallet.name}", f"expected a cold wallet, found a {wallet.role} one")
     _check_wait(state, trail, timedelta(minutes=band.min_wait_minutes), ("top_up",))
     return _judge(state, trail, call, band.name, facts, venue=name)
+
+
+def _reserve(state: Round) -> Amount:
+    return state.policy.fees.max_fee_amount
+
+
+def _less_needy(state: Round, band: Band, name: str, wallet: WalletBalance | None, call: Call) -> Call:
+    """The call at the price at which less is needed: the venue's, or that of another source."""
+    standing = state.standings.get(("top_up", name))
+    if call.amount is None or standing is None or standing.independent is None:
+        return call
+    other = top_up_call(band, standing.independent, wallet, _reserve(state))
+    if other.problem is not None or (other.amount is not None and other.amount >= call.amount):
+        return call
+    reason = f"at the independent price: {other.reason}"
+    return replace(other, reason=reason, facts=(*other.facts, ("at the venue's price", str(call.amount))))
 
 
 def _evacuate(state: Round, evacuation: Evacuation) -> Decision:
@@ -217,6 +248,7 @@ def _judge(state: Round, trail: Trail, call: Call, step: str, facts: Facts, *, v
     else:
         trail.note(step, call.reason, call.facts)
     check_entry(state, trail, trail.destination, call.amount, venue)
+    check_precautions(state.policy, trail, state.standings.get((trail.action, trail.subject)))
     if call.amount is not None:
         facts = facts.with_facts(*transfer_facts(call.amount, trail.action, state.at))
     check_rules(state, trail, facts)

@@ -17,6 +17,7 @@ _VERBS: Final = {
     "bump": "Raise the fee of a transaction of",
     "cancel": "Cancel a transaction of",
     "speed_up": "Speed up a coin of",
+    "return": "Return to margin at",
 }
 _OUTCOMES: Final = {"allow": "allowed", "deny": "denied", "none": "not called for"}
 

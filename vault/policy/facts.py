@@ -58,6 +58,7 @@ FACTS_OF: Final[dict[str, frozenset[str]]] = {
     "top_up": frozenset((*_MARKET, *_TIME, *_TRANSFER, *_ACCOUNT, *_WALLET)),
     "evacuate": frozenset((*_MARKET, *_TIME, *_TRANSFER, *_WALLET)),
     **dict.fromkeys(REQUESTS, frozenset(_REQUEST)),
+    "return": frozenset((*_MARKET, *_TIME, *_TRANSFER)),
     "*": frozenset((*_MARKET, *_TIME, *_TRANSFER)),
     "trigger": frozenset((*_MARKET, *_TIME, *_WALLET)),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vault.errors import MoneyError
 from vault.money import Amount, asset_of
@@ -17,6 +17,9 @@ from vault.money import Amount, asset_of
 if TYPE_CHECKING:
     from vault.model import Action, Outflow
     from vault.policy.document import Limit, Policy
+
+# These bring coins from venues to us: what left a wallet must not keep them there.
+_INWARD: Final = frozenset({"sweep", "return"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,19 @@ def _check(limit: Limit, amount: Amount, history: tuple[Outflow, ...], at: datet
 
 
 def spent_in_window(limit: Limit, history: tuple[Outflow, ...], at: datetime) -> Amount:
-    """What the limit's window already holds; magnitudes count, so no entry can lower the sum."""
+    """What the limit's window already holds; magnitudes count, so no entry can lower the sum.
+
+    What left a wallet by nobody's plan counts in every limit but those of what comes into our hands.
+    """
     since = at - timedelta(hours=limit.window_hours)
     spent = Amount.zero(asset_of(limit.asset))
     for outflow in history:
-        if outflow.at >= since and limit.covers(outflow.action, outflow.amount.asset.symbol):
+        if outflow.at >= since and _counts(limit, outflow):
             spent += Amount(spent.asset, abs(outflow.amount.units))
     return spent
+
+
+def _counts(limit: Limit, outflow: Outflow) -> bool:
+    if outflow.action == "foreign":
+        return limit.asset == outflow.amount.asset.symbol and limit.action not in _INWARD
+    return limit.covers(outflow.action, outflow.amount.asset.symbol)

@@ -25,6 +25,7 @@ from vault.policy.checks import (
     check_wallet_age,
 )
 from vault.policy.facts import Facts, market_facts, request_facts, time_facts, transfer_facts, wallet_facts
+from vault.policy.precautions import check_precautions
 from vault.policy.trail import Stamp, Trail
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from vault.money import Amount
     from vault.policy.book import AddressBook
     from vault.policy.document import Policy
+    from vault.policy.precautions import Standings
 
 # These act on a transaction that is under way: that something is, is their very reason.
 _ON_WHAT_IS_UNDER_WAY: Final = frozenset({"bump", "cancel", "speed_up"})
@@ -39,7 +41,9 @@ _ON_WHAT_IS_UNDER_WAY: Final = frozenset({"bump", "cancel", "speed_up"})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A transaction as built. `amount` is what it makes leave beyond what left already, `fee` of it the fee.
+    """What was asked for, a transaction as built; a return names its account as `wallet`.
+
+    `amount` is what it makes leave beyond what left already, `fee` of it the fee.
 
     A replacement leaves only what its fee is higher, an upkeep its fee. `moved` is what it is done for,
     zero for a replacement that moves nothing more. `venue` is the account that is credited, if any;
@@ -69,6 +73,7 @@ def decide_request(  # noqa: PLR0917 -- the whole of what a decision rests on, e
     history: tuple[Outflow, ...],
     in_flight: Collection[str],
     at: datetime,
+    standings: Standings | None = None,
 ) -> Decision:
     """Allow or deny, with the whole trace. Raises `PolicyError` for an assessment of another snapshot."""
     if assessment.snapshot_digest != digest(encode(snapshot)):
@@ -76,7 +81,9 @@ def decide_request(  # noqa: PLR0917 -- the whole of what a decision rests on, e
     max_age = timedelta(seconds=policy.freshness.max_age_seconds)
     facts = Facts((*market_facts(assessment), *time_facts(at)), at, max_age)
     stamp = Stamp(policy.policy_id, policy.version, policy_digest)
-    state = Round(policy, stamp, assessment, snapshot, book, history, frozenset(in_flight), at, facts)
+    state = Round(
+        policy, stamp, assessment, snapshot, book, history, frozenset(in_flight), at, facts, standings or {}
+    )
     return _judge(state, request)
 
 
@@ -89,7 +96,9 @@ def _judge(state: Round, request: Request) -> Decision:
         *request_facts(request.fee, request.fee_rate, request.coins, state.at),
     )
     wallet = state.wallet(request.wallet)
-    if wallet is None:
+    if request.action == "return":
+        check_precautions(state.policy, trail, state.standings.get((request.action, request.wallet)))
+    elif wallet is None:
         trail.deny(f"wallet:{request.wallet}", "its balance is not known")
     else:
         check_wallet_age(state, trail, wallet)

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from vault.store.database import Writer
 
 # From each state of an intent, the states it may go to. A planned step may become done or closed at once when
-# it is only observed (a venue's credit). What is signed may be sent by whoever else has the signatures. A
-# transaction is displaced while another one of ours holds its coins, and replaced when that one is final.
+# it is only observed (a venue's credit); an accepted one stays so while its venue says more of it. What is
+# signed may be sent by whoever else has the signatures. A transaction is displaced while another one of ours
+# holds its coins, and replaced when that one is final.
 TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     "planned": frozenset({"signing", "submitting", "done", "cancelled", "replaced", "closed_by_person"}),
     "signing": frozenset({"signing", "signed", "accepted", "sent", "cancelled", "replaced"}),
@@ -67,7 +68,17 @@ TRANSITIONS: Final[dict[str, frozenset[str]]] = {
         }
     ),
     "accepted": frozenset(
-        {"sent", "done", "refused", "cancelled", "unsent", "displaced", "replaced", "closed_by_person"}
+        {
+            "accepted",
+            "sent",
+            "done",
+            "refused",
+            "cancelled",
+            "unsent",
+            "displaced",
+            "replaced",
+            "closed_by_person",
+        }
     ),
     "sent": frozenset({"accepted", "done", "unsent", "displaced", "replaced", "closed_by_person"}),
     "displaced": frozenset({"accepted", "sent", "done", "unsent", "replaced", "closed_by_person"}),

@@ -20,7 +20,8 @@ from sqlalchemy import (
 )
 
 # 2: coin marks, labels, given-out addresses and their first payments; more states of plans and intents.
-SCHEMA_VERSION = 2
+# 3: venue accounts with their freezes, and how long withdrawals and deposits took.
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -166,4 +167,39 @@ first_payment = Table(
     Column("at", String(24), nullable=False),
     Column("by", String(80), nullable=False),
     Index("first_payment_by_wallet", "wallet"),
+)
+
+# Which account of an exchange a name of treasury.toml stood for when money was first about to go there.
+venue_account = Table(
+    "venue_account",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("account_uid", String(64), nullable=False),
+    Column("at", String(24), nullable=False),
+)
+
+# Accounts to which nothing is sent until a person has looked; who lifted a freeze is in the journal.
+venue_freeze = Table(
+    "venue_freeze",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("at", String(24), nullable=False),
+    Column("code", String(60), nullable=False),
+    Column("reason", String(500), nullable=False),
+)
+
+# How long a withdrawal or a deposit took, from the first attempt until it had arrived.
+lead_time = Table(
+    "lead_time",
+    metadata,
+    Column("client_id", String(32), primary_key=True),
+    Column("venue", String(40), nullable=False),
+    Column("asset", String(20), nullable=False),
+    Column("network", String(40), nullable=False),
+    Column("direction", String(10), nullable=False),
+    Column("ended_at", String(24), nullable=False),
+    Column("seconds", Integer, nullable=False),
+    CheckConstraint("direction IN ('withdraw','deposit')", name="lead_direction"),
+    CheckConstraint("seconds >= 0", name="lead_seconds"),
+    Index("lead_time_by_way", "venue", "asset", "network", "direction", "ended_at"),
 )

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from vault.store.database import Writer
 
-OLDER: Final = ("1",)
-# Version 1 was written with fewer states of these than are known now.
+OLDER: Final = ("1", "2")
+# Older versions were written with fewer states of these than are known now.
 _REBUILT: Final = (schema.plan, schema.intent)
 
 

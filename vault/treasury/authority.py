@@ -58,6 +58,12 @@ def require_permitted_world(config: TreasuryConfig) -> None:
                 "venue", f"{venue.name}: the real {venue.exchange} is not permitted yet", hint=_HINT
             )
         _require_loopback(f"venue {venue.name}", venue.url)
+    for price in config.price:
+        if price.url is None:
+            raise GuardError(
+                "venue", f"price {price.name}: the real {price.exchange} is not permitted yet", hint=_HINT
+            )
+        _require_loopback(f"price {price.name}", price.url)
     for device in config.device:
         if device.path.startswith("udp:") and not config.emulated:
             raise GuardError(
@@ -110,7 +116,11 @@ def _transfer_fields(transfer: Transfer) -> list[tuple[str, str]]:
     """Every payment in full; of a transaction that pays nobody, what it takes and what comes back."""
     number, verb = transfer.number, transfer.action.replace("_", "-")
     fields = []
-    if len(transfer.payments) == 1:
+    if transfer.kind == "venue_move":
+        way = [transfer.moves[0].source, *(move.destination for move in transfer.moves)]
+        fields.append((f"{number}", f"{verb} {transfer.returned} at {transfer.venue_account}"))
+        fields.append((f"{number} moves", " to ".join(way)))
+    elif len(transfer.payments) == 1:
         fields.append((f"{number}", f"{verb} {transfer.amount} from {transfer.source}"))
         fields.append((f"{number} to", transfer.payments[0].address))
     elif transfer.payments:

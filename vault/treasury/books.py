@@ -13,15 +13,17 @@ from vault.clock import from_iso
 from vault.codec import decode, encode
 from vault.money import BTC, Amount, total
 from vault.store import records
+from vault.store.foreign_spends import closed as closed_spends
 from vault.treasury import history, observe
 from vault.treasury.opening import openings, record_opening
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from vault.model import Snapshot
+    from vault.model import ForeignSpend, Snapshot
     from vault.policy.book import AddressBook
     from vault.store.database import Writer
+    from vault.store.foreign_spends import ClosedSpend
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Payment, Transfer
@@ -33,14 +35,15 @@ OUTSIDE = "outside"
 FEES = "fees"
 # The fact of a closed credit that says what the venue really credited, in BTC.
 CREDITED = "credited"
+_NOTHING = Amount.zero(BTC)
 
 
 @dataclass(frozen=True, slots=True)
 class BookLine:
-    """One place: `expected` = opening + moved + received + explained; `difference` = observed - expected.
+    """One place: `expected` = opening + moved + received + explained - left; `difference` = observed - that.
 
-    `received` came in outside our plans and was let in (see `WalletBalance`); `explained` is what persons
-    closed by hand, each with a reason (see `Explanation`).
+    `received` came in outside our plans and was let in, `left` went out outside our plans and was closed (see
+    `WalletBalance`); `explained` is what persons closed by hand, each with a reason (see `Explanation`).
     """
 
     place: str
@@ -51,6 +54,7 @@ class BookLine:
     expected: Amount
     observed: Amount
     difference: Amount
+    left: Amount = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,8 @@ class Books:
     """All places of one asset; fees paid and coins between two places stand apart.
 
     `outside` went to cold addresses that no configured wallet watches, or was sent to a venue that did not
-    credit it (negative when it credited more), as a person found.
+    credit it (negative when it credited more), as a person found. `foreign`: transactions of nobody's plan that
+    spent our coins and wait for a person; `closed`: those a person has looked at.
     """
 
     lines: tuple[BookLine, ...]
@@ -104,6 +109,8 @@ class Books:
     unread: tuple[str, ...]
     explanations: tuple[Explanation, ...] = ()
     unsolicited: tuple[Unsolicited, ...] = ()
+    foreign: tuple[ForeignSpend, ...] = ()
+    closed: tuple[ClosedSpend, ...] = ()
 
     @property
     def received_total(self) -> Amount:
@@ -116,6 +123,11 @@ class Books:
         return total([line.explained for line in self.lines], BTC)
 
     @property
+    def left_total(self) -> Amount:
+        """All that went out outside our plans and was closed by a person, at the places that were read."""
+        return total([line.left for line in self.lines], BTC)
+
+    @property
     def balanced(self) -> bool:
         """True when every place was read, holds what it should, and nothing is lost or unsettled."""
         return (
@@ -123,7 +135,7 @@ class Books:
             and not self.unread
             and not any(line.difference.units for line in self.lines)
             and self.opening_total + self.received_total + self.explained_total
-            == self.observed_total + self.in_transit + self.outside + self.fees
+            == self.observed_total + self.in_transit + self.outside + self.fees + self.left_total
         )
 
 
@@ -193,9 +205,10 @@ def close_books(desk: Desk, snapshot: Snapshot | None = None, *, closing: Intent
     with desk.store.read() as connection:
         opened = openings(connection)
         moved, unsettled = _movements(desk, connection, opened, closing)
-        closed = explanations(connection)
+        closed, accounted = explanations(connection), closed_spends(connection)
     observed = places(snapshot)
     received = {f"wallet:{wallet.name}": wallet.received for wallet in snapshot.wallets}
+    gone = {f"wallet:{wallet.name}": wallet.left for wallet in snapshot.wallets}
     zero = Amount.zero(BTC)
     lines = []
     for place, (opening, _) in sorted(opened.items()):
@@ -203,9 +216,11 @@ def close_books(desk: Desk, snapshot: Snapshot | None = None, *, closing: Intent
             continue
         known = [each.amount for one in closed for each in one.places if each.place == place]
         change, explained = moved.get(place, zero), total(known, BTC)
-        came, found = received.get(place, zero), observed[place]
-        expected = opening + change + came + explained
-        lines.append(BookLine(place, opening, change, came, explained, expected, found, found - expected))
+        came, left, found = received.get(place, zero), gone.get(place, zero), observed[place]
+        expected = opening + change + came + explained - left
+        lines.append(
+            BookLine(place, opening, change, came, explained, expected, found, found - expected, left)
+        )
     return Books(
         lines=tuple(lines),
         in_transit=moved.get(TRANSIT, zero),
@@ -221,6 +236,8 @@ def close_books(desk: Desk, snapshot: Snapshot | None = None, *, closing: Intent
             for wallet in snapshot.wallets
             if wallet.quarantined.units
         ),
+        foreign=snapshot.foreign,
+        closed=accounted,
     )
 
 

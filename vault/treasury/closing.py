@@ -32,6 +32,8 @@ CONTRADICTIONS: Final = (
     "books.conflicted",
     "books.credit_differs",
     "books.cancelled_but_sent",
+    "books.payment_found",
+    "venue.ambiguous_withdrawal",
 )
 MAX_REASON: Final = 500
 _STEP: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})", re.ASCII)

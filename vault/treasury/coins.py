@@ -271,6 +271,7 @@ def of_wallet(desk: Desk, wallet: str) -> WalletCoins:
 def balance(desk: Desk, wallet: str) -> WalletBalance:
     """A wallet's balance; only what may be spent counts as confirmed."""
     from vault.model import WalletBalance
+    from vault.treasury.foreign_spends import left
 
     found, ours = of_wallet(desk, wallet), desk.wallet(wallet)
     foreign = {point for point, where in found.provenance.items() if where == "unsolicited"}
@@ -286,6 +287,7 @@ def balance(desk: Desk, wallet: str) -> WalletBalance:
         sums.quarantined,
         sums.frozen,
         found.received,
+        left(desk, found),
     )
 
 

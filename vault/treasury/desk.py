@@ -116,7 +116,8 @@ class Desk:
             from vault.venues.client import VenueClient
 
             config = self.treasury.config
-            self._venues = self._stack.enter_context(VenueClient(config.treasury_id, *config.venue))
+            lines = (*config.venue, *config.price_lines)
+            self._venues = self._stack.enter_context(VenueClient(config.treasury_id, *lines))
         return self._venues
 
     def backend(self) -> Backend:

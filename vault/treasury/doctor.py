@@ -1,4 +1,4 @@
-"""Looks at everything a treasury rests on, one finding each: fine, failed (with a hint), or not asked.
+"""Looks at everything a treasury rests on, one finding each: fine, odd or failed (with a hint), or not asked.
 
 Changes nothing. One part that fails does not hide the others; what cannot be asked because of it is
 skipped with the reason.
@@ -9,19 +9,19 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from vault.errors import ConfigError, GuardError, VaultError
+from vault.treasury.findings import Finding
+from vault.treasury.findings import ask as _ask
 
 if TYPE_CHECKING:
-    from vault.config import DeviceSettings, Treasury, VenueSettings, WalletSettings
+    from vault.config import DeviceSettings, Treasury, WalletSettings
     from vault.device.connection.keyboard import Keyboard
     from vault.device.prompt import OnPrompt
     from vault.policy.document import Policy
     from vault.treasury.desk import Desk
-
-Verdict = Literal["OK", "FAIL", "SKIP"]
 
 # What this version was tested with, to the digit; pyproject.toml says the same.
 PINNED: Final = (
@@ -33,21 +33,9 @@ PINNED: Final = (
     ("ccxt", "4.5.90"),
 )
 PYTHON: Final = ((3, 11), (3, 14))  # from the first, below the second
-_ROLES: Final[tuple[Literal["read", "withdraw"], ...]] = ("read", "withdraw")
 # There, and nothing known to be wrong with it: a person must unlock it first.
 _NOBODY_TO_ASK: Final = frozenset({"device.locked", "device.passphrase_needed"})
 _REINSTALL: Final = "Install from requirements.lock (`make demo` makes such an environment)."
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `code` is the error's, empty when there was none."""
-
-    what: str
-    verdict: Verdict
-    detail: str
-    code: str = ""
-    hint: str = ""
 
 
 def environment() -> Iterator[Finding]:
@@ -81,13 +69,6 @@ def _keyring() -> str:
     from vault.secrets import backend_name
 
     return backend_name()
-
-
-def _ask(what: str, question: Callable[[], str]) -> Finding:
-    try:
-        return Finding(what, "OK", question())
-    except VaultError as error:
-        return Finding(what, "FAIL", error.message, error.code, error.hint)
 
 
 def treasury_findings(
@@ -229,51 +210,25 @@ def _device(desk: Desk, settings: DeviceSettings) -> str:
 
 
 def _venues(desk: Desk) -> Iterator[Finding]:
+    """What `vault venue test` looks at, and what `vault venue keys` compares."""
+    from vault.treasury.venue_probe import examine_addresses, probe
+
     if not desk.treasury.config.venue:
         yield Finding("venues", "SKIP", "none is configured")
+    try:
+        book = desk.book().book.entries
+    except VaultError:
+        book = ()  # a finding of its own
     for settings in desk.treasury.config.venue:
         desk.progress(f"asking venue {settings.name}")
-        clock = _ask(f"venue {settings.name}", functools.partial(_clock, desk, settings))
-        yield clock
-        for role in _ROLES:
-            what = f"venue {settings.name} {role} key"
-            if clock.verdict == "OK":
-                yield _ask(what, functools.partial(_key, desk, settings, role))
-            else:
-                yield Finding(what, "SKIP", f"not asked: {clock.code}")
+        reachable = True
+        for finding in probe(desk.venues, settings, desk.clock.now(), book):
+            reachable = reachable and not (finding.what == "clock" and finding.verdict == "FAIL")
+            yield _of(settings.name, finding)
+        if reachable:
+            _, _, findings = examine_addresses(desk, settings, ())
+            yield from (_of(settings.name, finding) for finding in findings)
 
 
-def _clock(desk: Desk, settings: VenueSettings) -> str:
-    reading = desk.venues.read_clock(settings.name)
-    return f"{settings.url or settings.exchange}, clock {reading.skew_ms:+d} ms from ours"
-
-
-def _key(desk: Desk, settings: VenueSettings, role: Literal["read", "withdraw"]) -> str:
-    from vault.errors import VenueError
-
-    found = desk.venues.permissions(settings.name, role)
-    if found.account_uid != settings.account_uid:
-        raise VenueError(
-            "other_account",
-            f"{settings.name}: expected account {settings.account_uid}, found {found.account_uid}",
-            hint="Correct account_uid in treasury.toml, or the key in the keyring.",
-        )
-    if role == "read" and found.can_withdraw:
-        raise VenueError(
-            "key_too_strong",
-            f"{settings.name}: the read key may withdraw",
-            hint="Make a key that only reads.",
-        )
-    if role == "withdraw" and not (found.can_withdraw and found.can_transfer):
-        raise VenueError(
-            "key_too_weak",
-            f"{settings.name}: the withdraw key may not {'transfer' if found.can_withdraw else 'withdraw'}",
-            hint="Give the key both permissions at the venue, bound to this machine's IP address.",
-        )
-    may = [what for what, can in (("withdraw", found.can_withdraw), ("transfer", found.can_transfer)) if can]
-    bound = (
-        "bound to IP addresses"
-        if found.ip_restricted
-        else "NOT bound to an IP address: at the venue, restrict the key to this machine's IP address"
-    )
-    return f"may {' and '.join(['read', *may])}, {bound}"
+def _of(venue: str, finding: Finding) -> Finding:
+    return replace(finding, what=f"venue {venue} {finding.what}")

@@ -13,9 +13,18 @@ from vault.clock import to_iso
 from vault.errors import ChainError, DeniedError, OutcomeUnknownError, PlanError, VaultError, VenueError
 from vault.money import Amount
 from vault.store import records
-from vault.treasury import authority, lineage, preconditions, reconcile
+from vault.treasury import absence, authority, lineage, preconditions, reconcile
 from vault.treasury.plan import require_live
-from vault.treasury.steps import ENDED, INTERNAL, MOVING, OUTWARD, ensure_intents, next_step, under_way
+from vault.treasury.steps import (
+    ENDED,
+    INTERNAL,
+    MOVING,
+    bound_by_expiry,
+    ensure_intents,
+    next_step,
+    under_way,
+)
+from vault.venues.traits import traits_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -152,11 +161,11 @@ def _advance(desk: Desk, plan: Plan, transfer: Transfer, *, checked: bool) -> No
             )
         if step.state in {*ENDED, "displaced"}:
             return
-        if step.kind in OUTWARD:
+        if bound_by_expiry(transfer, step):
             require_live(plan, desk.clock.now())
             if not checked:
-                # Once the coins are in the spot wallet they count as margin no more.
-                leaving = transfer.gross if step.kind == "to_spot" else Amount.zero(transfer.amount.asset)
+                # With the first step they leave margin: from then on they count there no more.
+                leaving = transfer.gross if step.step == 1 else Amount.zero(transfer.fee.asset)
                 preconditions.check_transfer(desk, plan, transfer, leaving=leaving)
             checked = False
         if step.kind == "spend":
@@ -176,7 +185,7 @@ def _confirmed(desk: Desk, plan: Plan, step: IntentRow) -> bool:
     return False
 
 
-def _submitting(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> IntentRow:
+def _submitting(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow, **facts: str) -> IntentRow:
     """Journal that the step is about to be sent, if what others did meanwhile still lets it."""
     now = desk.clock.now()
     at_venue = step.kind in INTERNAL or step.kind == "withdraw"
@@ -191,7 +200,7 @@ def _submitting(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> 
                 "was not sent",
                 hint="Run `vault reconcile` for what was sent before, then make a new plan.",
             )
-        if step.kind in OUTWARD:
+        if bound_by_expiry(transfer, step):
             preconditions.check_meanwhile(desk, plan, transfer)
         return records.move_intent(
             writer,
@@ -201,6 +210,7 @@ def _submitting(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> 
             not_after=to_iso(now + timedelta(seconds=seconds)),
             # Whatever any attempt has caused is looked for from the first one on.
             first_submitted_at=str(step.facts.get("first_submitted_at") or to_iso(now)),
+            **facts,
         )
 
 
@@ -252,7 +262,7 @@ def _send_internal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) 
     step = _submitting(desk, plan, transfer, step)
     desk.progress(f"{step.kind.replace('_', ' ')}: {transfer.venue_account}")
     try:
-        receipt = desk.venues.transfer_internal(transfer.venue_account, internal_transfer(transfer, step))
+        receipt = desk.venues.transfer_internal(transfer.venue_account, internal_transfer(step))
     except VaultError as error:
         _record_failure(desk, plan, step, error)
         raise
@@ -264,7 +274,11 @@ def _send_internal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) 
 def _send_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
     from vault.treasury.venue_requests import withdraw_request
 
-    step = _submitting(desk, plan, transfer, step)
+    settings = desk.treasury.venue(transfer.venue_account)
+    # Where the venue's history has no ids of ours, only it and the chain together prove absence.
+    unnamed = traits_of(settings.exchange).known_by == "details"
+    facts = absence.facts_of_attempt(desk, step) if unnamed else {}
+    step = _submitting(desk, plan, transfer, step, **facts)
     desk.progress(f"withdraw: {transfer.gross} from {transfer.venue_account} to {transfer.payment.address}")
     try:
         receipt = desk.venues.withdraw(transfer.venue_account, withdraw_request(desk, transfer, step))

@@ -221,7 +221,9 @@ class _Past:
             more = transfer.fee - replaced.fee if transfer.fee > replaced.fee else nothing
             return Share(transfer.action, more, more, nothing)
         if not transfer.payments:
-            return Share(transfer.action, transfer.gross, transfer.fee, transfer.returned)
+            # What goes from one wallet of an account to another is no reason to pay fees.
+            moved = nothing if transfer.kind == "venue_move" else transfer.returned
+            return Share(transfer.action, transfer.gross, transfer.fee, moved)
         line = [transfer, *(entry.transfer for entry in self._replaced(transfer))]
         first = [each for each in line if each.payments][-1]
         return Share(first.action, transfer.gross, transfer.fee, transfer.amount)

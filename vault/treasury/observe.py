@@ -10,17 +10,20 @@ import dataclasses
 import functools
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from vault.codec import encode
 from vault.errors import VaultError, VenueError
 from vault.model import Assessment, MarketReading, Snapshot, SourceFailure, SpotHolding
-from vault.money import plain, venue_decimal
+from vault.money import Amount, plain, venue_decimal
 from vault.store import records
+from vault.treasury.venue_requests import outward
+from vault.venues.traits import traits_of
 
 if TYPE_CHECKING:
     from vault.config import VenueSettings
-    from vault.model import AccountRisk, MarginAccount, UnsolicitedCoin, WalletBalance
+    from vault.model import AccountRisk, ForeignSpend, MarginAccount, UnsolicitedCoin, WalletBalance
     from vault.store.database import Writer
     from vault.treasury.desk import Desk
 
@@ -28,7 +31,8 @@ Result = TypeVar("Result")
 
 # The assets whose spot holdings a snapshot shows.
 SPOT_ASSETS = ("BTC", "USDT")
-MAX_WORKERS = 16
+# At one venue: the worker lets in only as many of them at once as the venue takes.
+VENUE_THREADS = 16
 # Readings of the order book that depth is compared with: a month of one every half hour.
 DEPTH_HISTORY = 1440
 
@@ -47,20 +51,23 @@ def take_snapshot(desk: Desk) -> Snapshot:
         return None
 
     config = desk.treasury.config
-    with ThreadPoolExecutor(MAX_WORKERS) as pool:
-        accounts = {v.name: pool.submit(_account, desk, v) for v in config.venue}
+    with ExitStack() as stack:
+        # Threads of its own for each venue: one that hangs takes none that another needs.
+        pools = {v.name: stack.enter_context(ThreadPoolExecutor(VENUE_THREADS)) for v in config.venue}
+        accounts = {v.name: pools[v.name].submit(_account, desk, v) for v in config.venue}
         spot = {
-            (v.name, asset): pool.submit(_spot, desk, v.name, asset)
+            (v.name, asset): pools[v.name].submit(_spot, desk, v.name, asset)
             for v in config.venue
             for asset in SPOT_ASSETS
+            if traits_of(v.exchange).ships == "full"
         }
         markets = {
-            (v.name, contract): pool.submit(_market, desk, v, contract)
+            (v.name, contract): pools[v.name].submit(_market, desk, v, contract)
             for v in config.venue
             for contract in v.contracts
         }
         # Wallet state is a SQLite file each and not shared between threads: one thread for all of them.
-        wallets = pool.submit(_wallets, desk)
+        wallets = stack.enter_context(ThreadPoolExecutor(1)).submit(_wallets, desk)
         snapshot = Snapshot(
             treasury_id=config.treasury_id,
             taken_at=desk.clock.now(),
@@ -75,6 +82,7 @@ def take_snapshot(desk: Desk) -> Snapshot:
         snapshot,
         wallets=tuple(look.balance for look in seen),
         unsolicited=tuple(coin for look in seen for coin in look.unsolicited),
+        foreign=tuple(each for look in seen for each in look.foreign),
         failures=tuple(failures),
     )
     with desk.store.write() as writer:
@@ -95,6 +103,10 @@ def _account(desk: Desk, settings: VenueSettings) -> MarginAccount:
 def _spot(desk: Desk, name: str, asset: str) -> SpotHolding:
     desk.progress(f"reading {asset} in the spot wallet of {name}")
     balance = desk.venues.spot_balance(name, asset)
+    if not outward(desk.treasury.venue(name)):
+        # Margin is withdrawn directly: there is no other wallet, and what it says is margin already.
+        nothing = Amount.zero(balance.free.asset)
+        return SpotHolding(name, nothing, nothing, balance.observed_at)
     return SpotHolding(name, balance.free, balance.locked, balance.observed_at)
 
 
@@ -118,14 +130,16 @@ def _remember_depth(writer: Writer, markets: tuple[MarketReading, ...]) -> None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Look:
-    """What one wallet holds, and what in it nobody asked for."""
+    """What one wallet holds, what in it nobody asked for, and what left it by nobody's plan."""
 
     balance: WalletBalance
     unsolicited: tuple[UnsolicitedCoin, ...]
+    foreign: tuple[ForeignSpend, ...]
 
 
 def _wallets(desk: Desk) -> list[tuple[str, _Look | VaultError]]:
     from vault.treasury import coins
+    from vault.treasury.foreign_spends import open_spends
     from vault.treasury.opening import open_wallet
     from vault.treasury.unsolicited import look_closely
 
@@ -138,7 +152,7 @@ def _wallets(desk: Desk) -> list[tuple[str, _Look | VaultError]]:
             balance = coins.balance(desk, settings.name)
             desk.progress(f"{settings.name} is at block {balance.tip_height}")
             strange = look_closely(desk, settings.name) if balance.quarantined.units else ()
-            found.append((settings.name, _Look(balance, strange)))
+            found.append((settings.name, _Look(balance, strange, open_spends(desk, settings.name))))
         except VaultError as error:
             found.append((settings.name, error))
     return found
@@ -169,6 +183,11 @@ def assess_snapshot(desk: Desk, snapshot: Snapshot) -> Assessment:
 
 def assess_account(desk: Desk, name: str) -> AccountRisk:
     """Read one account afresh and assess its margin. Raises `VenueError` when it cannot be used."""
+    return look_at_account(desk, name)[1]
+
+
+def look_at_account(desk: Desk, name: str) -> tuple[MarginAccount, AccountRisk]:
+    """The same, with the account as it was read."""
     from vault.risk.assess import assess
 
     now = desk.clock.now()
@@ -178,6 +197,6 @@ def assess_account(desk: Desk, name: str) -> AccountRisk:
     for risk in assess(snapshot, parameters, now).accounts:
         age = (now - risk.observed_at).total_seconds()
         if age <= parameters.max_age_seconds:
-            return risk
+            return account, risk
         raise VenueError("stale", f"{name}: the account's numbers are {int(age)} s old")
     raise VenueError("unusable", f"{name}: the account's numbers cannot be used")

@@ -29,9 +29,10 @@ def openings(connection: Connection) -> dict[str, tuple[Amount, str]]:
     }
 
 
-def record_opening(writer: Writer, place: str, amount: Amount) -> None:
-    """The books of a place are open from now on."""
-    records.save_document(writer, "opening", {"place": place, "amount": amount.as_json(), "at": writer.at})
+def record_opening(writer: Writer, place: str, amount: Amount, **seen: object) -> None:
+    """The books of a place are open from now on; of a wallet with what was `seen` of the chain then."""
+    body = {"place": place, "amount": amount.as_json(), "at": writer.at, **seen}
+    records.save_document(writer, "opening", body)
 
 
 def open_wallet(desk: Desk, wallet: str) -> None:
@@ -46,6 +47,14 @@ def open_wallet(desk: Desk, wallet: str) -> None:
     with desk.store.write() as writer:
         if place in openings(writer.connection):
             return
-        coins = desk.wallet(wallet).coins()
+        coins, state = desk.wallet(wallet).coins(), desk.wallet(wallet).ledger.state()
         said.accept_opening(writer, wallet, [str(coin.outpoint) for coin in coins], who())
-        record_opening(writer, place, total([coin.amount for coin in unspent(coins)], BTC))
+        record_opening(
+            writer,
+            place,
+            total([coin.amount for coin in unspent(coins)], BTC),
+            height=state.tip.height if state.tip else 0,
+            waiting=sorted(
+                each.txid for each in state.transactions.values() if each.height is None and not each.vanished
+            ),
+        )

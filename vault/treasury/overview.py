@@ -102,6 +102,10 @@ class Overview:
         """How old the last observation is."""
         return None if self.taken_at is None else int((self.at - self.taken_at).total_seconds())
 
+    def age_of(self, view: AccountView) -> int:
+        """How many seconds ago the venue's oldest number of an account was true."""
+        return int((self.at - view.risk.observed_at).total_seconds())
+
     @property
     def unknown_steps(self) -> tuple[IntentRow, ...]:
         """Steps that were sent and never answered."""

@@ -1,7 +1,8 @@
 """Everything that must still hold before a transfer is signed and again before it is sent.
 
-Refuses when policy or address book changed, an entry is no longer active, a venue's fee, flags or
-deposit address changed, a coin is gone or frozen, or the need for the transfer is over. Reads only.
+Refuses when policy or address book changed, an entry is no longer active, a venue's fee, flags, lists or
+deposit address changed, a coin is gone or frozen, or the need for the transfer is over. Reads only, save that
+a venue account is frozen whose deposit address is not the attested one.
 """
 
 from __future__ import annotations
@@ -12,20 +13,23 @@ from vault.clock import to_iso
 from vault.codec import encode
 from vault.errors import DeniedError, PlanError
 from vault.store import records
-from vault.treasury import coins, history
+from vault.treasury import coins, history, precautions, second_price
 from vault.treasury.lineage import Lineage
 from vault.treasury.plan import require_form
 from vault.treasury.spending import verify_transfer
+from vault.treasury.venue_requests import inward, outward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vault.bitcoin.transaction import OutPoint
     from vault.bitcoin.wallet.coins import Coin
+    from vault.model import AccountRisk
     from vault.money import Amount
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Plan, Transfer
+    from vault.venues.base import WithdrawNetwork
 
 
 def check_transfer(desk: Desk, plan: Plan, transfer: Transfer, *, leaving: Amount) -> None:
@@ -41,18 +45,22 @@ def check_transfer(desk: Desk, plan: Plan, transfer: Transfer, *, leaving: Amoun
     if transfer.on_chain:
         check_coins(desk, plan, transfer)
         coins.require_free(desk, transfer)
+    if transfer.venue_account:
+        check_route(desk, transfer)
     if transfer.action == "sweep":
         check_withdrawal(desk, transfer)
         check_margin_after(desk, transfer, leaving)
     if transfer.credited:
-        check_deposit_address(desk, transfer)
-        check_still_needed(desk, transfer)
+        check_deposit(desk, transfer)
+    if transfer.kind == "venue_move":
+        check_return(desk, transfer)
 
 
 def check_meanwhile(desk: Desk, plan: Plan, transfer: Transfer) -> None:
     """What another process may have changed since `check_transfer`, asked of the store alone.
 
-    For the write that lets a step leave: under its lock nobody else changes it any more.
+    For the write that lets a step leave: under its lock nobody else changes it any more. This is the one
+    place that every outflow passes last; a quorum and caps on outflows will be asked here too.
     """
     check_no_rival(desk, plan, transfer)
     history.check_limits(desk, plan, transfer)
@@ -158,8 +166,22 @@ def _kin(family: Lineage, plan: Plan, transfer: Transfer, intents: list[IntentRo
     return {(row.plan_id, row.transfer) for row in related if row.facts.get("txid") not in own}
 
 
+def check_route(desk: Desk, transfer: Transfer) -> None:
+    """The account is one that coins are moved at, by the exchange's own hops. Raises `PlanError`."""
+    settings = desk.treasury.venue(transfer.venue_account)
+    precautions.movable(settings)
+    wanted = outward(settings) if transfer.action == "sweep" else inward(settings)
+    if transfer.moves != wanted:
+        raise PlanError(
+            "route_differs",
+            f"transfer {transfer.number}: expected the moves of {settings.exchange}, found {transfer.moves}",
+            hint="Make a new plan.",
+        )
+
+
 def check_withdrawal(desk: Desk, transfer: Transfer) -> None:
-    """The venue still withdraws on that network, for the planned fee at most."""
+    """The venue's own lists let it out, and it still withdraws there for the planned fee at most."""
+    precautions.required(desk, precautions.of_sweep(desk, _place(desk, transfer)))
     info = desk.venues.network_info(
         transfer.venue_account, transfer.amount.asset.symbol, transfer.venue_network
     )
@@ -175,23 +197,40 @@ def check_withdrawal(desk: Desk, transfer: Transfer) -> None:
             f"expected a venue fee of {transfer.fee}, found {info.fee}",
             hint="Make a new plan at the present fee.",
         )
-    gross = transfer.gross
-    above = info.maximum is not None and gross > info.maximum
-    if above or gross < info.minimum or gross != gross.quantise_down(info.step):
+    asked_for = transfer.asked
+    above = info.maximum is not None and asked_for > info.maximum
+    if above or asked_for < info.minimum or asked_for != asked_for.quantise_down(info.step):
         # Asked before the coins leave margin, not by the venue's refusal after it.
         raise PlanError(
             "venue_limits",
             f"expected {info.minimum} to {info.maximum or 'any amount'} in steps of {info.step}, "
-            f"found {gross}",
+            f"found {asked_for}",
             hint="Make a new plan within what the venue takes now.",
         )
 
 
-def check_deposit_address(desk: Desk, transfer: Transfer) -> None:
-    """The attested entry equals the venue's present answer, and deposits are open."""
-    symbol = transfer.amount.asset.symbol
-    # First: while deposits are suspended, venues do not tell the address either.
-    info = desk.venues.network_info(transfer.venue_account, symbol, transfer.venue_network)
+def check_deposit(desk: Desk, transfer: Transfer) -> None:
+    """The venue may be topped up, there is still need at either price, and the credit comes in time."""
+    from vault.treasury.observe import look_at_account
+
+    name, symbol = transfer.venue_account, transfer.amount.asset.symbol
+    check_deposit_minimum(desk.venues.network_info(name, symbol, transfer.venue_network), transfer)
+    place = _place(desk, transfer)
+    precautions.required(desk, precautions.of_top_up(desk, place, None))
+    account, risk = look_at_account(desk, name)
+    independent = second_price.compare(desk, account)
+    precautions.required(
+        desk,
+        {
+            "in_time": lambda: precautions.in_time(desk, place, risk),
+            "price": lambda: independent.precaution,
+        },
+    )
+    check_still_needed(desk, transfer, risk, independent.risk)
+
+
+def check_deposit_minimum(info: WithdrawNetwork, transfer: Transfer) -> None:
+    """Raises `DeniedError` (``denied.below_deposit_minimum``) for what would never be credited."""
     if info.deposit_minimum is not None and transfer.amount < info.deposit_minimum:
         raise DeniedError(
             "below_deposit_minimum",
@@ -199,19 +238,22 @@ def check_deposit_address(desk: Desk, transfer: Transfer) -> None:
             f"{transfer.amount}",
             hint="A smaller deposit is never credited. Raise min_change in the policy.",
         )
-    if not info.deposit_enabled:
-        raise DeniedError(
-            "deposits_suspended",
-            f"{transfer.venue_account}: deposits of {symbol} on {transfer.venue_network} are suspended",
-            hint="A top-up would not be credited in time.",
-        )
-    present = desk.venues.deposit_address(transfer.venue_account, symbol, transfer.venue_network)
-    if present.address != transfer.payment.address or present.tag:
-        raise DeniedError(
-            "deposit_address_changed",
-            f"expected {transfer.payment.address} (attested), {transfer.venue_account} now says "
-            f"{present.address}",
-            hint="Do not top up. Ask the venue by another channel; retire the entry if it is true.",
+
+
+def _place(desk: Desk, transfer: Transfer) -> precautions.Place:
+    entry = desk.book().book.find(transfer.payment.destination)
+    asset = transfer.amount.asset.symbol
+    return precautions.Place(transfer.venue_account, asset, transfer.venue_network, entry)
+
+
+def check_return(desk: Desk, transfer: Transfer) -> None:
+    """What goes back into margin is still free in the wallet that it leaves."""
+    held = desk.venues.spot_balance(transfer.venue_account, transfer.returned.asset.symbol)
+    if held.free < transfer.returned:
+        raise PlanError(
+            "balance_moved",
+            f"{transfer.venue_account}: expected {transfer.returned} outside of margin, found {held.free}",
+            hint="Make a new plan from what is there now.",
         )
 
 
@@ -236,21 +278,20 @@ def check_margin_after(desk: Desk, transfer: Transfer, leaving: Amount) -> None:
             )
 
 
-def check_still_needed(desk: Desk, transfer: Transfer) -> None:
-    """With fresh numbers, the account is still below its target: cold coins leave for need only."""
-    from vault.treasury.observe import assess_account
-
+def check_still_needed(desk: Desk, transfer: Transfer, *risks: AccountRisk | None) -> None:
+    """At every price that is known the account is below its target: cold coins leave for need only."""
     band = desk.policy().policy.band_of(transfer.venue_account)
-    risk = assess_account(desk, transfer.venue_account)
-    if risk.flags:
-        raise DeniedError("contradiction", f"{transfer.venue_account}: {'; '.join(risk.flags)}")
-    if band is None or risk.stress_excess >= band.target:
-        raise DeniedError(
-            "no_longer_needed",
-            f"{transfer.venue_account}: the stress excess is {risk.stress_excess:.2f} USD again, at or above "
-            "the target",
-            hint="The market came back. Cancel this plan.",
-        )
+    for risk in (each for each in risks if each is not None):
+        # A price of another source moves the parts and not the venue's own sums: only those are compared.
+        if risk is risks[0] and risk.flags:
+            raise DeniedError("contradiction", f"{transfer.venue_account}: {'; '.join(risk.flags)}")
+        if band is None or risk.stress_excess >= band.target:
+            raise DeniedError(
+                "no_longer_needed",
+                f"{transfer.venue_account}: the stress excess is {risk.stress_excess:.2f} USD again, at or "
+                "above the target",
+                hint="The market came back. Cancel this plan.",
+            )
 
 
 def check_coins(desk: Desk, plan: Plan, transfer: Transfer) -> None:

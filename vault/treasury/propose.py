@@ -7,7 +7,7 @@ transfer. A transfer that cannot be built as decided becomes a named problem, no
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -17,9 +17,22 @@ from vault.errors import ChainError, DeniedError, PlanError, VaultError
 from vault.money import Amount
 from vault.store import records
 from vault.store.records import PlanRow
-from vault.treasury import authority, books, coins, history, observe
-from vault.treasury.plan import MAX_PLAN_BYTES, PLAN_SCHEMA, Payment, Plan, PlanBody, Transfer, write_plan
+from vault.store.venues import Way
+from vault.treasury import authority, books, coins, history, observe, precautions
+from vault.treasury.lead_times import expected_of
+from vault.treasury.plan import (
+    MAX_PLAN_BYTES,
+    PLAN_SCHEMA,
+    Expected,
+    Payment,
+    Plan,
+    PlanBody,
+    Transfer,
+    write_plan,
+)
 from vault.treasury.spending import coins_of, returned_by, verify_transfer
+from vault.treasury.venue_requests import inward, outward
+from vault.venues.traits import traits_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +40,8 @@ if TYPE_CHECKING:
     from vault.bitcoin.transaction import OutPoint
     from vault.model import Assessment, Decision, Snapshot
     from vault.policy.book import Entry
-    from vault.policy.document import Policy
+    from vault.policy.document import Band, Policy
+    from vault.policy.precautions import Standing, Standings
     from vault.treasury.desk import Desk
     from vault.treasury.requests.stuck import Stuck
 
@@ -56,6 +70,7 @@ class Proposal:
     path: Path | None
     problems: tuple[Problem, ...]
     stuck: tuple[Stuck, ...] = ()
+    standings: Standings = field(default_factory=dict)
 
 
 def look(desk: Desk) -> Proposal:
@@ -66,13 +81,13 @@ def look(desk: Desk) -> Proposal:
     snapshot = observe.take_snapshot(desk)
     books.open_books(desk, snapshot)
     assessment = observe.assess_snapshot(desk, snapshot)
-    decisions = _decide(desk, snapshot, assessment)
+    decisions, standings = _decide(desk, snapshot, assessment)
     with desk.store.write() as writer:
         names = tuple(records.save_document(writer, "decision", encode(each)) for each in decisions)
         records.save_document(
             writer, "round", {"at": writer.at, "assessment": assessment.snapshot_digest, "decisions": names}
         )
-    return Proposal(snapshot, assessment, decisions, names, None, None, (), _stuck(desk))
+    return Proposal(snapshot, assessment, decisions, names, None, None, (), _stuck(desk), standings)
 
 
 def _stuck(desk: Desk) -> tuple[Stuck, ...]:
@@ -145,14 +160,50 @@ def require_fit(plan: Plan) -> None:
     authority.approval_statement(plan)
 
 
-def _decide(desk: Desk, snapshot: Snapshot, assessment: Assessment) -> tuple[Decision, ...]:
+def _decide(desk: Desk, snapshot: Snapshot, assessment: Assessment) -> tuple[tuple[Decision, ...], Standings]:
+    """Decide, ask the venues of what would be allowed, and decide again with what they said.
+
+    A venue is asked only when something is called for there; nothing is allowed whose venue was not asked.
+    """
     from vault.policy.engine import decide
 
     policy, book, now = desk.policy(), desk.book(), desk.clock.now()
     with desk.store.read() as connection:
         past = history.outflows(connection, now, since=history.window_start(policy.policy, now))
         busy = history.in_flight(connection, now)
-    return decide(policy.policy, policy.digest, assessment, snapshot, book.book, past, busy, now)
+    standings: Standings = {}
+    while True:
+        decisions = decide(
+            policy.policy, policy.digest, assessment, snapshot, book.book, past, busy, now, standings
+        )
+        wanted = [
+            each
+            for each in decisions
+            if each.outcome == "allow"
+            and each.action in {"sweep", "top_up"}
+            and (each.action, each.subject) not in standings
+        ]
+        if not wanted:
+            return decisions, standings
+        standings = {
+            **standings,
+            **{(each.action, each.subject): _standing(desk, each, snapshot, assessment) for each in wanted},
+        }
+
+
+def _standing(desk: Desk, decision: Decision, snapshot: Snapshot, assessment: Assessment) -> Standing:
+    name = decision.subject
+    desk.progress(f"asking {name} what its keys and lists let out")
+    band = desk.policy().policy.band_of(name)
+    if band is None:
+        raise DeniedError("no_band", f"the policy has no band for {name}")
+    entry = desk.book().book.find(decision.destination)
+    place = precautions.Place(name, band.asset, band.venue_network, entry)
+    if decision.action == "sweep":
+        return precautions.sweep_standing(desk, place)
+    risk = next((each for each in assessment.accounts if each.account == name), None)
+    seen = next(each for each in snapshot.accounts if each.name == name)
+    return precautions.top_up_standing(desk, place, risk, seen)
 
 
 def _body(
@@ -176,7 +227,17 @@ def _body(
         approvals_required=policy.policy.plan.approvals_required,
         decisions=decisions,
         transfers=transfers,
+        warnings=_warnings(policy.policy, found.standings, decisions),
     )
+
+
+def _warnings(policy: Policy, standings: Standings, decisions: tuple[Decision, ...]) -> tuple[str, ...]:
+    """What the venues of these decisions could not say, each once."""
+    from vault.policy.precautions import judge
+
+    found = [standings.get((each.action, each.subject)) for each in decisions]
+    said = [judge(policy, each.precautions).warned for each in found if each is not None]
+    return tuple(dict.fromkeys(each.reason for warned in said for each in warned))
 
 
 def _assessment_digest(assessment: Assessment) -> str:
@@ -225,13 +286,21 @@ def _withdrawal(desk: Desk, policy: Policy, decision: Decision, entry: Entry, nu
         raise DeniedError(
             "withdrawals_suspended", f"{decision.subject}: withdrawals on {info.network} are suspended"
         )
-    gross = decision.amount.quantise_down(info.step)
-    if gross < info.minimum or gross <= info.fee:
+    settings = desk.treasury.venue(decision.subject)
+    rule = traits_of(settings.exchange).fee
+    if decision.amount <= info.fee:
+        raise DeniedError("below_minimum", f"{decision.amount} does not exceed the venue's fee of {info.fee}")
+    # What the venue is asked for: its own minimum, maximum and step are rules for that.
+    asked = (decision.amount - info.fee if rule == "added" else decision.amount).quantise_down(info.step)
+    if asked < info.minimum or not asked.units or (rule == "included" and asked <= info.fee):
         raise DeniedError(
-            "below_minimum", f"{gross} is below the venue's minimum of {info.minimum} (fee {info.fee})"
+            "below_minimum", f"{asked} is below the venue's minimum of {info.minimum} (fee {info.fee})"
         )
-    if info.maximum is not None and gross > info.maximum:
-        raise DeniedError("above_maximum", f"{gross} is above the venue's maximum of {info.maximum}")
+    if info.maximum is not None and asked > info.maximum:
+        raise DeniedError("above_maximum", f"{asked} is above the venue's maximum of {info.maximum}")
+    net = asked if rule == "added" else asked - info.fee
+    way = Way(settings.name, decision.amount.asset.symbol, band.venue_network, "withdraw")
+    confirmations = desk.treasury.config.bitcoin.confirmations
     return Transfer(
         number=number,
         action="sweep",
@@ -240,8 +309,11 @@ def _withdrawal(desk: Desk, policy: Policy, decision: Decision, entry: Entry, nu
         venue_account=decision.subject,
         network=entry.network,
         venue_network=band.venue_network,
-        payments=(Payment(entry.id, entry.address, gross - info.fee),),
+        payments=(Payment(entry.id, entry.address, net),),
         fee=info.fee,
+        moves=outward(settings),
+        fee_rule=rule,
+        expected=expected_of(desk, way, settings.exchange, confirmations),
     )
 
 
@@ -282,4 +354,13 @@ def _spend(  # noqa: PLR0917
         psbt=base64.b64encode(built.psbt).decode(),
         coins=tuple(str(coin) for coin in built.inputs),
         returned=returned_by(built),
+        moves=inward(desk.treasury.venue(account)) if account else (),
+        expected=_credit(desk, account, decision.amount.asset.symbol, band) if band else None,
     )
+
+
+def _credit(desk: Desk, account: str, asset: str, band: Band) -> Expected:
+    """How long the venue takes to credit a deposit."""
+    info = desk.venues.network_info(account, asset, band.venue_network)
+    way = Way(account, asset, band.venue_network, "deposit")
+    return expected_of(desk, way, desk.treasury.venue(account).exchange, info.confirmations)

@@ -11,9 +11,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vault.clock import from_iso, to_iso
-from vault.errors import BooksError, PlanError, VaultError
+from vault.errors import BooksError, PlanError, VaultError, VenueError
 from vault.store import records
-from vault.treasury import lineage
+from vault.store.venues import Way
+from vault.treasury import absence, lead_times, lineage
 from vault.treasury.history import stored_plan
 from vault.treasury.settle_spend import final_facts, reorganised, settle_spend
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Plan, Transfer
-    from vault.venues.base import InternalTransferReceipt
+    from vault.venues.base import InternalTransferReceipt, WithdrawalSearch, WithdrawalStatus
 
 # How far back in a venue's history an intent is looked for, before the moment it was submitted:
 # covers the difference between the two clocks.
@@ -32,6 +33,8 @@ LOOK_BACK = timedelta(minutes=5)
 PATIENCE = timedelta(minutes=5)
 # Beyond the permitted difference of the clocks: half a slow round trip is not counted when it is measured.
 CLOCK_SLACK = timedelta(seconds=5)
+# Two records that both fit stay unknown: a person looks, and closes the step.
+AMBIGUOUS = "venue.ambiguous_withdrawal"
 _OPEN = frozenset({"submitting", "unknown", "unsent", "accepted", "sent", "displaced"})
 
 
@@ -166,7 +169,7 @@ def _move(desk: Desk, intent: IntentRow, state: str, reference: str | None = Non
 def _settle_internal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
     from vault.treasury.venue_requests import internal_transfer
 
-    request = internal_transfer(transfer, intent)
+    request = internal_transfer(intent)
     search = desk.venues.find_internal_transfer(
         transfer.venue_account, request, _first_submitted(intent) - LOOK_BACK
     )
@@ -229,16 +232,17 @@ def _references_of_others(desk: Desk, intent: IntentRow) -> frozenset[str]:
 def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
     from vault.treasury.venue_requests import withdraw_request
 
-    search = desk.venues.search_withdrawal(
-        transfer.venue_account, withdraw_request(desk, transfer, intent), _first_submitted(intent) - LOOK_BACK
-    )
+    since = _first_submitted(intent) - LOOK_BACK
+    request = withdraw_request(desk, transfer, intent)
+    try:
+        search = desk.venues.search_withdrawal(transfer.venue_account, request, since)
+    except VenueError as error:
+        if error.code == AMBIGUOUS and intent.state == "submitting":
+            _move(desk, intent, "unknown")
+        raise
     status = search.found
     if status is None:
-        if intent.state in {"submitting", "unknown"}:
-            if search.proves_absence(from_iso(intent.facts["not_after"])):
-                return _move(desk, intent, "unsent", proved_absent_at=to_iso(search.answered_at))
-            return _move(desk, intent, "unknown")
-        return intent
+        return _not_listed(desk, transfer, intent, search)
     address = transfer.payment.address
     if status.gross != transfer.gross or status.address != address:
         raise BooksError(
@@ -249,9 +253,50 @@ def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: Inten
     intent = _appeared(desk, intent, status.venue_id)
     if status.state in {"refused", "cancelled"} and status.txid is None:
         return _move(desk, intent, status.state, status.venue_id, venue_status=status.raw_status)
+    intent = _as_listed(desk, intent, status)
     if status.txid is None:
-        return _move(desk, intent, "accepted", status.venue_id)
+        return intent
     return _follow_payment(desk, transfer, intent, status.txid)
+
+
+def _not_listed(desk: Desk, transfer: Transfer, intent: IntentRow, search: WithdrawalSearch) -> IntentRow:
+    """The history has nothing of it: unsent once that proves something, else unknown.
+
+    Matched by details alone a history proves nothing: the chain must have nothing either. Raises `BooksError`
+    (``books.payment_found``), also for a step that was believed unsent.
+    """
+    if intent.state not in {"submitting", "unknown", "unsent"}:
+        return intent
+    if intent.state == "submitting":
+        intent = _move(desk, intent, "unknown")
+    absent = search.matched_by == "client_id" or absence.proven_on_chain(desk, transfer, intent)
+    if intent.state == "unsent" or not absent:
+        return intent
+    if search.proves_absence(from_iso(intent.facts["not_after"])):
+        return _move(desk, intent, "unsent", proved_absent_at=to_iso(search.answered_at))
+    return intent
+
+
+def _as_listed(desk: Desk, intent: IntentRow, status: WithdrawalStatus) -> IntentRow:
+    """The venue's history shows it: accepted, with how far the venue says it is."""
+    if intent.state not in {"submitting", "unknown", "accepted"}:
+        return intent
+    facts = {"venue_state": status.state, "venue_txid": status.txid or ""}
+    if intent.state == "accepted" and facts.items() <= intent.facts.items():
+        return intent
+    with desk.store.write() as writer:
+        return records.move_intent(writer, intent, "accepted", reference=status.venue_id, **facts)
+
+
+def _arrived(
+    desk: Desk, transfer: Transfer, intent: IntentRow, txid: str, facts: dict[str, str]
+) -> IntentRow:
+    """Done, with how long it took since its first attempt."""
+    asset = transfer.amount.asset.symbol
+    way = Way(transfer.venue_account, asset, transfer.venue_network, "withdraw")
+    with desk.store.write() as writer:
+        lead_times.record(writer, way, intent, desk.clock.now())
+        return records.move_intent(writer, intent, "done", reference=txid, **facts)
 
 
 def _follow_payment(desk: Desk, transfer: Transfer, intent: IntentRow, txid: str) -> IntentRow:
@@ -284,7 +329,7 @@ def _follow_payment(desk: Desk, transfer: Transfer, intent: IntentRow, txid: str
         return _move(desk, intent, "sent", txid)
     intent = _move(desk, intent, "sent", txid)
     facts = final_facts(desk, intent, txid)
-    return intent if facts is None else _move(desk, intent, "done", txid, **facts)
+    return intent if facts is None else _arrived(desk, transfer, intent, txid, facts)
 
 
 def _claims(desk: Desk, intent: IntentRow, txid: str) -> int:
@@ -330,7 +375,10 @@ def _settle_credit(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow
             f"expected a credit of {transfer.amount}, the venue says {deposit.state} {deposit.amount}",
             hint="Ask the venue. Nothing was closed.",
         )
-    return _move(desk, intent, "done", spend.reference)
+    way = Way(transfer.venue_account, transfer.amount.asset.symbol, transfer.venue_network, "deposit")
+    with desk.store.write() as writer:
+        lead_times.record(writer, way, spend, deposit.credited_at or desk.clock.now())
+        return records.move_intent(writer, intent, "done", reference=spend.reference)
 
 
 _SETTLERS = {

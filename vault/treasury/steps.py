@@ -1,14 +1,14 @@
 """The steps of a transfer, as intents that are journaled before anything leaves the machine.
 
-A venue withdrawal is an internal move and a withdrawal; a spend is one transaction; a top-up is a
-spend, a credit that is waited for, and an internal move. A transfer whose
+A venue withdrawal is as many internal moves as the exchange's route has, and a withdrawal; a spend is one
+transaction; a top-up is a spend, a credit that is waited for, and the internal moves. A transfer whose
 transaction was replaced by another one of ours is over. Client ids come from the plan's digest, so a
 step has the same id at every attempt.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from vault.canonical import canonical_json
 from vault.codec import encode
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from vault.store.database import Store, Writer
-    from vault.treasury.plan import Plan, Transfer
+    from vault.treasury.plan import Move, Plan, Transfer
 
 StepKind = Literal["to_spot", "withdraw", "spend", "credit", "to_margin"]
 
@@ -30,13 +30,23 @@ INTERNAL: Final = frozenset({"to_spot", "to_margin"})
 OUTWARD: Final = frozenset({"to_spot", "withdraw", "spend"})
 
 
-def steps_of(transfer: Transfer) -> tuple[StepKind, ...]:
-    """The kinds of steps of a transfer, in the order in which they must be done."""
+class PlannedStep(NamedTuple):
+    """One step of a transfer; `move` is there where it goes between two wallets of an account."""
+
+    kind: StepKind
+    move: Move | None = None
+
+
+def steps_of(transfer: Transfer) -> tuple[PlannedStep, ...]:
+    """The steps of a transfer, in the order in which they must be done."""
     if transfer.kind == "venue_withdrawal":
-        return ("to_spot", "withdraw")
+        return (*(PlannedStep("to_spot", move) for move in transfer.moves), PlannedStep("withdraw"))
+    inward = tuple(PlannedStep("to_margin", move) for move in transfer.moves)
+    if transfer.kind == "venue_move":
+        return inward
     if transfer.credited:
-        return ("spend", "credit", "to_margin")
-    return ("spend",)
+        return (PlannedStep("spend"), PlannedStep("credit"), *inward)
+    return (PlannedStep("spend"),)
 
 
 def ensure_intents(store: Store, plan: Plan) -> list[IntentRow]:
@@ -44,8 +54,8 @@ def ensure_intents(store: Store, plan: Plan) -> list[IntentRow]:
     with store.write() as writer:
         if not records.intents(writer.connection, plan.plan_id):
             for transfer in plan.body.transfers:
-                for number, kind in enumerate(steps_of(transfer), start=1):
-                    records.save_intent(writer, _planned(writer, plan, transfer, number, kind))
+                for number, each in enumerate(steps_of(transfer), start=1):
+                    records.save_intent(writer, _planned(writer, plan, transfer, number, each))
         return records.intents(writer.connection, plan.plan_id)
 
 
@@ -63,8 +73,11 @@ def may_have_left(step: IntentRow) -> bool:
     return step.kind == "spend" and bool(step.facts.get("first_submitted_at", step.submitted_at))
 
 
-def _planned(writer: Writer, plan: Plan, transfer: Transfer, step: int, kind: StepKind) -> IntentRow:
+def _planned(writer: Writer, plan: Plan, transfer: Transfer, step: int, each: PlannedStep) -> IntentRow:
+    kind = each.kind
     amount = transfer.gross if kind in {"to_spot", "withdraw"} else transfer.amount
+    if transfer.kind == "venue_move":
+        amount = transfer.returned
     facts: dict[str, object] = {
         "action": transfer.action,
         "source": transfer.source,
@@ -72,6 +85,8 @@ def _planned(writer: Writer, plan: Plan, transfer: Transfer, step: int, kind: St
         "amount": amount.as_json(),
         "fee": transfer.fee.as_json(),
     }
+    if each.move is not None:
+        facts |= {"from_wallet": each.move.source, "to_wallet": each.move.destination}
     if kind == "spend":
         facts |= {"coins": list(transfer.coins), "replaces": transfer.replaces}
     if kind in OUTWARD and (tip := tip_when_made(writer.connection, plan)) is not None:
@@ -88,6 +103,33 @@ def _planned(writer: Writer, plan: Plan, transfer: Transfer, step: int, kind: St
         reference="",
         body=canonical_json(facts),
     )
+
+
+def bound_by_expiry(transfer: Transfer, step: IntentRow) -> bool:
+    """Whether a step is checked once more and sent only while the plan lives.
+
+    What was begun inside a venue is brought to its end: coins between two wallets help nobody.
+    """
+    return step.kind in OUTWARD or (transfer.kind == "venue_move" and step.step == 1)
+
+
+# What a step's state is called where people ask how far a transfer is; other states are their own word.
+_STAGES: Final[dict[tuple[str, str], str]] = {
+    ("withdraw", "done"): "credited",
+    ("credit", "done"): "credited",
+    ("withdraw", "sent"): "sent with txid",
+    ("spend", "sent"): "sent with txid",
+}
+
+
+def stage_of(step: IntentRow) -> str:
+    """How far a step is: planned, submitting, unknown, accepted, processing, sent with txid, credited, …
+
+    A venue's withdrawal is ``processing`` once its history shows it: a receipt alone is ``accepted``.
+    """
+    if step.kind == "withdraw" and step.state == "accepted" and step.facts.get("venue_state"):
+        return "sent with txid" if step.facts.get("venue_txid") else "processing"
+    return _STAGES.get((step.kind, step.state), step.state)
 
 
 # States of a step whose result is not final: nothing of its plan is given up meanwhile.

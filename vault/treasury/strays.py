@@ -139,7 +139,7 @@ def _signed_by_others(desk: Desk, row: IntentRow, txid: str) -> str:
     raw = desk.backend().raw_transaction(txid)
     if raw is None:
         return ""
-    if _bare(Transaction.parse(raw)) == _planned(desk, row):
+    if bare(Transaction.parse(raw)) == planned(desk, row):
         return raw.hex()
     if row.state == "cancelled" or row.facts["replaces"]:
         return ""
@@ -150,14 +150,16 @@ def _signed_by_others(desk: Desk, row: IntentRow, txid: str) -> str:
     )
 
 
-def _bare(transaction: Transaction) -> Transaction:
+def bare(transaction: Transaction) -> Transaction:
+    """The same without signatures."""
     from dataclasses import replace
 
     inputs = tuple(replace(each, script_sig=b"", witness=()) for each in transaction.inputs)
     return replace(transaction, inputs=inputs)
 
 
-def _planned(desk: Desk, row: IntentRow) -> Transaction | None:
+def planned(desk: Desk, row: IntentRow) -> Transaction | None:
+    """What the plan of a spend is to send, without signatures."""
     from vault.bitcoin.psbt.document import Psbt
 
     with desk.store.read() as connection:
@@ -165,7 +167,7 @@ def _planned(desk: Desk, row: IntentRow) -> Transaction | None:
     if plan is None:
         return None
     transfer = history.stored_plan(plan).transfer(row.transfer)
-    return _bare(Psbt.parse(psbt_bytes(transfer)).unsigned)
+    return bare(Psbt.parse(psbt_bytes(transfer)).unsigned)
 
 
 def _followed(desk: Desk, row: IntentRow, state: str, txid: str, raw: str) -> IntentRow:

@@ -17,7 +17,7 @@ _PLAIN = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")  # printable 7-bit text wi
 
 TREASURY: Final = """\
 # treasury.toml: who and what this treasury is. Strict: a key that is not known here is an error.
-# No secret belongs in this file: API keys are in the keyring (`vault secret set`), seeds on the devices.
+# No secret belongs in this file: API keys are in the keyring (`vault venue add`), seeds on the devices.
 schema = 1
 treasury_id = "{treasury_id}"
 # true: a treasury of the emulated world, whose devices may be emulators. It holds nothing of value.

@@ -5,20 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vault.clock import from_iso
+from vault.money import Amount
+from vault.treasury.plan import Move
+from vault.venues import routes
 from vault.venues.base import InternalTransfer, WithdrawRequest
 
 if TYPE_CHECKING:
+    from vault.config import VenueSettings
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Transfer
 
 
-def internal_transfer(transfer: Transfer, step: IntentRow) -> InternalTransfer:
-    """Margin to spot for the gross amount of a sweep, spot to margin for what a top-up credited."""
-    not_after = from_iso(step.facts["not_after"])
-    if step.kind == "to_spot":
-        return InternalTransfer("futures", "spot", transfer.gross, not_after)
-    return InternalTransfer("spot", "futures", transfer.amount, not_after)
+def outward(settings: VenueSettings) -> tuple[Move, ...]:
+    """From margin to the wallet that withdrawals leave from. Raises `VenueError` (``venue.read_only``)."""
+    return tuple(Move(*hop) for hop in routes.outward(settings.exchange, settings.product))
+
+
+def inward(settings: VenueSettings) -> tuple[Move, ...]:
+    """From where a deposit arrives to margin. Raises `VenueError` (``venue.read_only``)."""
+    return tuple(Move(*hop) for hop in routes.inward(settings.exchange, settings.product))
+
+
+def internal_transfer(step: IntentRow) -> InternalTransfer:
+    """One hop, of the gross amount of a sweep, of what a top-up credited or of what a return moves."""
+    facts = step.facts
+    return InternalTransfer(
+        facts["from_wallet"],
+        facts["to_wallet"],
+        Amount.from_json(facts["amount"]),
+        from_iso(facts["not_after"]),
+    )
 
 
 def withdraw_request(desk: Desk, transfer: Transfer, step: IntentRow) -> WithdrawRequest:

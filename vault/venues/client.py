@@ -19,17 +19,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 import vault
 from vault.codec import decode, encode
 from vault.errors import OutcomeUnknownError, VaultError, VenueError
 from vault.venues import protocol
-from vault.venues.protocol import CALLS, READY, error_of
+from vault.venues.protocol import READY, Arguments, Call, Result, error_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vault.config import VenueSettings
     from vault.model import MarginAccount
+    from vault.secrets import Secret
     from vault.venues.base import (
         ClockReading,
         DepositAddress,
@@ -49,9 +52,10 @@ if TYPE_CHECKING:
         WithdrawReceipt,
         WithdrawRequest,
     )
+    from vault.venues.feeds.reading import FeedReading
 
 START_SECONDS: Final = 60.0  # loading ccxt takes some seconds on a cold disk
-# Beyond the time of its requests a call may wait for ccxt's rate limit and for the keyring.
+# Beyond its time at the venue a call may wait for an earlier one, for the rate limit and for the keyring.
 SLACK_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
 
@@ -107,60 +111,84 @@ class VenueClient:
 
     def read_account(self, venue: str) -> MarginAccount:
         """The margin account of a configured venue account. Raises `VenueError`."""
-        return cast("MarginAccount", self._call(venue, "read_account", protocol.NoArguments()))
+        return self._call(venue, protocol.READ_ACCOUNT, protocol.NoArguments())
 
     def read_accounts(self, venues: tuple[str, ...]) -> dict[str, MarginAccount | VaultError]:
-        """All these accounts at once; each has its account or its own error."""
-        futures = {name: self._background(lambda name=name: self.read_account(name)) for name in venues}
+        """All these accounts at once; each has its account or its own error, within its own limit."""
         results: dict[str, MarginAccount | VaultError] = {}
-        for name, future in futures.items():
+
+        def read(name: str) -> None:
             try:
-                results[name] = future.result()
+                results[name] = self.read_account(name)
             except VaultError as error:
                 results[name] = error
-        return results
+            except Exception as error:  # noqa: BLE001  one account's fault must not hide the others
+                results[name] = VenueError("unexpected", f"{name}: {type(error).__name__}")
+
+        # A thread each and no pool: one that waits takes no place that another needs.
+        readers = [threading.Thread(target=read, args=(name,), daemon=True) for name in venues]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        return {name: results[name] for name in venues}
+
+    def follow(self, venue: str) -> FeedReading:
+        """What the venue's feed of an account says now; the first call opens it, and asks once by REST.
+
+        Each later `read_account` is compared with it. Raises ``venue.not_offered`` where there is none.
+        """
+        return self._call(venue, protocol.FOLLOW, protocol.NoArguments())
 
     def read_clock(self, venue: str) -> ClockReading:
         """The venue's clock against ours; raises ``venue.clock_skew`` beyond the bound."""
-        return cast("ClockReading", self._call(venue, "read_clock", protocol.NoArguments()))
+        return self._call(venue, protocol.READ_CLOCK, protocol.NoArguments())
 
     def permissions(self, venue: str, role: Role) -> KeyPermissions:
         """What the key of that role may do."""
-        return cast("KeyPermissions", self._call(venue, "permissions", protocol.RoleArguments(role)))
+        return self._call(venue, protocol.PERMISSIONS, protocol.RoleArguments(role))
+
+    def try_keys(self, venue: str, role: Role, keys: Mapping[str, Secret]) -> KeyPermissions:
+        """What a key that is not in the keyring may do; its account is compared with the configured one.
+
+        ``venue.not_offered``: the account is the configured one, and the venue tells no rights.
+        """
+        parts = tuple((name, secret.reveal()) for name, secret in keys.items())
+        return self._call(venue, protocol.TRY_KEYS, protocol.TrialArguments(role, parts))
 
     def whitelist(self, venue: str) -> tuple[WhitelistEntry, ...] | None:
         """The venue's own list of addresses for withdrawals; None: it cannot say."""
-        return cast("protocol.Whitelist", self._call(venue, "whitelist", protocol.NoArguments())).entries
+        return self._call(venue, protocol.WHITELIST, protocol.NoArguments()).entries
 
     def holds(self, venue: str) -> HoldStatus:
         """Whether withdrawals are held back after a security change."""
-        return cast("HoldStatus", self._call(venue, "holds", protocol.NoArguments()))
+        return self._call(venue, protocol.HOLDS, protocol.NoArguments())
 
     def spot_balance(self, venue: str, asset: str) -> SpotBalance:
         """What the wallet that withdrawals leave from holds."""
-        return cast("SpotBalance", self._call(venue, "spot_balance", protocol.AssetArguments(asset)))
+        return self._call(venue, protocol.SPOT_BALANCE, protocol.AssetArguments(asset))
 
     def network_info(self, venue: str, asset: str, network: str) -> WithdrawNetwork:
         """Flags, fee, minimum and step of a network, live."""
         arguments = protocol.NetworkArguments(asset, network)
-        return cast("WithdrawNetwork", self._call(venue, "network_info", arguments))
+        return self._call(venue, protocol.NETWORK_INFO, arguments)
 
     def deposit_address(self, venue: str, asset: str, network: str) -> DepositAddress:
         """The venue's present deposit address."""
         arguments = protocol.NetworkArguments(asset, network)
-        return cast("DepositAddress", self._call(venue, "deposit_address", arguments))
+        return self._call(venue, protocol.DEPOSIT_ADDRESS, arguments)
 
     def find_deposit(  # noqa: PLR0917  a deposit is known by all of these
         self, venue: str, asset: str, network: str, txid: str, address: str, since: datetime
     ) -> DepositStatus | None:
         """The venue's record of a deposit, None while it has none."""
         arguments = protocol.DepositArguments(asset, network, txid, address, since)
-        return cast("protocol.FoundDeposit", self._call(venue, "find_deposit", arguments)).deposit
+        return self._call(venue, protocol.FIND_DEPOSIT, arguments).deposit
 
     def search_withdrawal(self, venue: str, request: WithdrawRequest, since: datetime) -> WithdrawalSearch:
         """The history for one request, with what it proves (`WithdrawalSearch.proves_absence`)."""
         arguments = protocol.WithdrawalSearchArguments(request, since)
-        return cast("WithdrawalSearch", self._call(venue, "search_withdrawal", arguments))
+        return self._call(venue, protocol.SEARCH_WITHDRAWAL, arguments)
 
     def find_withdrawal(
         self, venue: str, request: WithdrawRequest, since: datetime
@@ -173,34 +201,33 @@ class VenueClient:
     ) -> InternalTransferSearch:
         """Recorded transfers of that direction, asset and exact amount."""
         arguments = protocol.TransferSearchArguments(transfer, since)
-        return cast("InternalTransferSearch", self._call(venue, "find_internal_transfer", arguments))
+        return self._call(venue, protocol.FIND_INTERNAL_TRANSFER, arguments)
 
     def public(self, venue: str, endpoint: str, parameters: tuple[tuple[str, str], ...] = ()) -> RawAnswer:
         """The raw text of an allow-listed public endpoint, asked without keys."""
-        return cast("RawAnswer", self._call(venue, "public", protocol.PublicArguments(endpoint, parameters)))
+        return self._call(venue, protocol.PUBLIC, protocol.PublicArguments(endpoint, parameters))
 
     # Sends, each at most once
 
     def transfer_internal(self, venue: str, transfer: InternalTransfer) -> InternalTransferReceipt:
         """Move between wallets. `VenueError`: nothing happened; `OutcomeUnknownError`: it may have."""
         arguments = protocol.TransferArguments(transfer)
-        return cast("InternalTransferReceipt", self._call(venue, "transfer_internal", arguments))
+        return self._call(venue, protocol.TRANSFER_INTERNAL, arguments)
 
     def withdraw(self, venue: str, request: WithdrawRequest) -> WithdrawReceipt:
         """Withdraw. `VenueError` and other errors: nothing happened; `OutcomeUnknownError`: it may have."""
-        return cast("WithdrawReceipt", self._call(venue, "withdraw", protocol.WithdrawArguments(request)))
+        return self._call(venue, protocol.WITHDRAW, protocol.WithdrawArguments(request))
 
     # The worker
 
-    def _call(self, venue: str, name: str, arguments: object) -> object:
+    def _call(self, venue: str, call: Call[Arguments, Result], arguments: Arguments) -> Result:
         settings = self._settings.get(venue)
         if settings is None:
             known = ", ".join(self._settings) or "none"
             raise VenueError(
                 "unknown_account", f"expected a configured venue account ({known}), found {venue!r}"
             )
-        call = CALLS[name]
-        process = self._running()
+        process, what = self._running(), f"{venue}: {call.name}"
         future: Future[dict[str, Any]] = Future()
         with self._lock:
             self._number += 1
@@ -208,22 +235,21 @@ class VenueClient:
             process.pending[number] = future
         request = {
             "id": number,
-            "call": name,
+            "call": call.name,
             "treasury_id": self._treasury_id,
             "venue": settings.model_dump(mode="json"),
             "args": encode(arguments),
         }
         try:
             self._write(process, json.dumps(request, separators=(",", ":")).encode() + b"\n")
-            # Connecting and reading each have their own timeout.
-            answer = future.result(2 * settings.timeout_seconds * call.requests + SLACK_SECONDS)
+            answer = future.result(call.seconds(settings) + SLACK_SECONDS)
         except FutureTimeoutError:
-            raise _lost(call, f"{venue}: {name}", "the worker did not answer in time") from None
+            raise _lost(call, what, "the worker did not answer in time") from None
         except (OSError, ValueError):  # ValueError: its input was closed by `close`
-            raise _lost(call, f"{venue}: {name}", "the worker has ended") from None
+            raise _lost(call, what, "the worker has ended") from None
         finally:
             process.pending.pop(number, None)
-        return _result(answer, call, f"{venue}: {name}")
+        return _result(answer, call, what)
 
     def _write(self, process: _Process, line: bytes) -> None:
         with self._lock:
@@ -250,19 +276,6 @@ class VenueClient:
                 "worker_start", f"the venue worker did not start: {said}", hint="Run `vault doctor`."
             ) from None
         return process
-
-    @staticmethod
-    def _background(work: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(work())
-            except BaseException as error:  # noqa: BLE001  handed on to whoever waits
-                future.set_exception(error)
-
-        threading.Thread(target=run, daemon=True).start()
-        return future
 
 
 def _start() -> _Process:
@@ -336,7 +349,7 @@ def _last_words(process: _Process) -> str:
     return lines[-1][:200] if lines else "no message"
 
 
-def _lost(call: protocol.Call, what: str, why: str) -> VaultError:
+def _lost(call: Call[Any, Any], what: str, why: str) -> VaultError:
     if call.sends:
         return OutcomeUnknownError(
             "no_answer", f"{what}: {why}; it may have happened", hint="Run `vault reconcile`."
@@ -344,7 +357,7 @@ def _lost(call: protocol.Call, what: str, why: str) -> VaultError:
     return VenueError("worker_lost", f"{what}: {why}", hint="Try again.")
 
 
-def _result(answer: dict[str, Any], call: protocol.Call, what: str) -> object:
+def _result(answer: dict[str, Any], call: Call[Any, Result], what: str) -> Result:
     if "error" in answer:
         error = error_of(answer["error"])
         if isinstance(error, OutcomeUnknownError) and not call.sends:

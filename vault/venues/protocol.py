@@ -1,14 +1,16 @@
 """What client and worker say to each other: one JSON object a line, typed at both ends.
 
 Request {"id", "call", "treasury_id", "venue", "args"}; answer {"id", "ok"} or {"id", "error"}. Refuses
-calls that are not in the table, and keys: no secret has a place in either direction.
+calls that are not in the table. Keys have no place here, save those of `try_keys`, which are in no keyring
+yet: they go down the worker's own pipe and stay in its memory.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from vault import errors
 from vault.errors import OutcomeUnknownError, VaultError, VenueError
@@ -31,8 +33,17 @@ from vault.venues.base import (
     WithdrawReceipt,
     WithdrawRequest,
 )
+from vault.venues.feeds.reading import FeedReading
+
+if TYPE_CHECKING:
+    from vault.config import VenueSettings
+
+Arguments = TypeVar("Arguments")
+Result = TypeVar("Result")
 
 READY: Final = "ready"
+# However many requests a read makes, and however late each answer is: a venue may keep us so long.
+READ_TIMEOUTS: Final = 4
 MAX_LINE: Final = 64_000_000  # the largest answer we pass on, with JSON escapes
 
 
@@ -44,6 +55,14 @@ class NoArguments:
 @dataclass(frozen=True, slots=True)
 class RoleArguments:
     role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class TrialArguments:
+    """The parts of a key by name, before it is kept."""
+
+    role: Role
+    keys: tuple[tuple[str, str], ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,33 +128,67 @@ class Whitelist:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One row of the table: types of arguments and result, and whether it changes anything.
+class Call(Generic[Arguments, Result]):
+    """One thing a worker can be asked: the types of its arguments and result, and whether it sends.
 
-    `requests` bounds how many HTTP requests the call makes, for the time the client waits.
+    `requests` bounds how many HTTP requests a send makes; a read is bounded as a whole.
     """
 
-    arguments: type
-    result: type
-    sends: bool
-    requests: int
+    name: str
+    arguments: type[Arguments]
+    result: type[Result]
+    requests: int = 0
+
+    @property
+    def sends(self) -> bool:
+        return self.requests > 0
+
+    def seconds(self, settings: VenueSettings) -> float:
+        """How long the call may last at its venue."""
+        if not self.sends:
+            return READ_TIMEOUTS * settings.timeout_seconds
+        return 2 * settings.timeout_seconds * self.requests  # connecting and reading have a timeout each
 
 
-CALLS: Final[dict[str, Call]] = {
-    "read_account": Call(NoArguments, MarginAccount, sends=False, requests=24),
-    "read_clock": Call(NoArguments, ClockReading, sends=False, requests=1),
-    "permissions": Call(RoleArguments, KeyPermissions, sends=False, requests=4),
-    "whitelist": Call(NoArguments, Whitelist, sends=False, requests=3),
-    "holds": Call(NoArguments, HoldStatus, sends=False, requests=3),
-    "spot_balance": Call(AssetArguments, SpotBalance, sends=False, requests=3),
-    "network_info": Call(NetworkArguments, WithdrawNetwork, sends=False, requests=4),
-    "deposit_address": Call(NetworkArguments, DepositAddress, sends=False, requests=4),
-    "find_deposit": Call(DepositArguments, FoundDeposit, sends=False, requests=4),
-    "public": Call(PublicArguments, RawAnswer, sends=False, requests=1),
-    "transfer_internal": Call(TransferArguments, InternalTransferReceipt, sends=True, requests=4),
-    "find_internal_transfer": Call(TransferSearchArguments, InternalTransferSearch, sends=False, requests=4),
-    "withdraw": Call(WithdrawArguments, WithdrawReceipt, sends=True, requests=6),
-    "search_withdrawal": Call(WithdrawalSearchArguments, WithdrawalSearch, sends=False, requests=4),
+READ_ACCOUNT: Final = Call("read_account", NoArguments, MarginAccount)
+READ_CLOCK: Final = Call("read_clock", NoArguments, ClockReading)
+PERMISSIONS: Final = Call("permissions", RoleArguments, KeyPermissions)
+TRY_KEYS: Final = Call("try_keys", TrialArguments, KeyPermissions)
+WHITELIST: Final = Call("whitelist", NoArguments, Whitelist)
+HOLDS: Final = Call("holds", NoArguments, HoldStatus)
+SPOT_BALANCE: Final = Call("spot_balance", AssetArguments, SpotBalance)
+NETWORK_INFO: Final = Call("network_info", NetworkArguments, WithdrawNetwork)
+DEPOSIT_ADDRESS: Final = Call("deposit_address", NetworkArguments, DepositAddress)
+FIND_DEPOSIT: Final = Call("find_deposit", DepositArguments, FoundDeposit)
+PUBLIC: Final = Call("public", PublicArguments, RawAnswer)
+FIND_INTERNAL_TRANSFER: Final = Call(
+    "find_internal_transfer", TransferSearchArguments, InternalTransferSearch
+)
+FOLLOW: Final = Call("follow", NoArguments, FeedReading)
+SEARCH_WITHDRAWAL: Final = Call("search_withdrawal", WithdrawalSearchArguments, WithdrawalSearch)
+TRANSFER_INTERNAL: Final = Call("transfer_internal", TransferArguments, InternalTransferReceipt, requests=4)
+WITHDRAW: Final = Call("withdraw", WithdrawArguments, WithdrawReceipt, requests=6)
+
+CALLS: Final[Mapping[str, Call[Any, Any]]] = {
+    call.name: call
+    for call in (
+        READ_ACCOUNT,
+        READ_CLOCK,
+        PERMISSIONS,
+        TRY_KEYS,
+        WHITELIST,
+        HOLDS,
+        SPOT_BALANCE,
+        NETWORK_INFO,
+        DEPOSIT_ADDRESS,
+        FIND_DEPOSIT,
+        PUBLIC,
+        FIND_INTERNAL_TRANSFER,
+        SEARCH_WITHDRAWAL,
+        FOLLOW,
+        TRANSFER_INTERNAL,
+        WITHDRAW,
+    )
 }
 
 # Results that are no JSON object of their own are wrapped in one.

@@ -35,7 +35,8 @@ class ClientIds:
 class Traits:
     """One exchange.
 
-    `secrets`: what of a key is kept in the keyring. `fee` says what the venue's own amount of a withdrawal
+    `secrets`: what of a key is kept in the keyring. `lists_client_ids`: whether its history shows our ids, so
+    that one without ours proves something. `fee` says what the venue's own amount of a withdrawal
     means: ``included``, the fee is taken out of it; ``added``, it comes on top. `history` is how far back a
     search reaches, with a client id only `client_id_history`. `accept_window`: how long after it was made a
     request can still be accepted, None: as long as the receive window that we send with it. `reads` names
@@ -47,12 +48,18 @@ class Traits:
     ships: Literal["full", "read_only"]
     secrets: tuple[str, ...] = KEY_PAIR
     client_ids: ClientIds | None = None
+    lists_client_ids: bool = True
     fee: Literal["included", "added"] = "included"
     history: timedelta = timedelta(days=89)
     client_id_history: timedelta | None = None
     accept_window: timedelta | None = None
     rising_nonces: bool = False
     reads: frozenset[str] = frozenset()
+
+    @property
+    def known_by(self) -> Literal["client_id", "details"]:
+        """What a withdrawal of ours is found by in the venue's history."""
+        return "client_id" if self.client_ids is not None and self.lists_client_ids else "details"
 
 
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9]{1,32}", re.ASCII)
@@ -72,6 +79,7 @@ TRAITS: Final[dict[str, Traits]] = {
             "bybit",
             "full",
             client_ids=ClientIds(_ALPHANUMERIC),
+            lists_client_ids=False,
             history=timedelta(days=29),
             reads=frozenset({"permissions", "whitelist", "ip_list", "key_expiry"}),
         ),
@@ -90,6 +98,7 @@ TRAITS: Final[dict[str, Traits]] = {
             "full",
             # Sent as the idempotency nonce of `private/withdraw`; the history is read by details too.
             client_ids=ClientIds(re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)),
+            lists_client_ids=False,
             fee="added",
             # A signed request's timestamp may be a minute old.
             accept_window=timedelta(seconds=60),

@@ -1,4 +1,4 @@
-"""Binance wallet endpoints, `/sapi`: transfers, spot and funding balances, key rights, status."""
+"""Binance wallet endpoints, `/sapi`: transfers, spot and funding balances, key rights, rates, status."""
 
 from __future__ import annotations
 
@@ -107,6 +107,24 @@ def api_restrictions(call: Call) -> Json:
     }
 
 
+def collateral_rates(call: Call) -> Json:
+    """`GET /sapi/v1/portfolio/collateralRate`: how much of each asset counts as margin."""
+    return [
+        {"asset": asset, "collateralRate": plain(rule.tiers[0].ratio)}
+        for asset, rule in call.venue.collateral.items()
+    ]
+
+
+def index_prices(call: Call) -> Json:
+    """`GET /sapi/v1/portfolio/asset-index-price`: USD per unit of each asset, or of the one asked for."""
+    wanted = call.params.get("asset")
+    return [
+        {"asset": asset, "assetIndexPrice": plain(price)}
+        for asset, price in call.venue.market.indexes().items()
+        if asset in call.venue.coins and wanted in (None, asset)
+    ]
+
+
 def account_info(call: Call) -> Json:
     """`GET /sapi/v1/account/info`."""
     return {
@@ -133,6 +151,8 @@ ROUTES = (
     Route("POST", "/sapi/v3/asset/getUserAsset", user_asset, Security.READ),
     Route("POST", "/sapi/v1/asset/get-funding-asset", funding_asset, Security.READ),
     Route("GET", "/sapi/v1/account/apiRestrictions", api_restrictions, Security.READ),
+    Route("GET", "/sapi/v1/portfolio/collateralRate", collateral_rates, Security.KEY),
+    Route("GET", "/sapi/v1/portfolio/asset-index-price", index_prices, Security.KEY),
     Route("GET", "/sapi/v1/account/info", account_info, Security.READ),
     Route("GET", "/sapi/v1/account/status", account_status, Security.READ),
 )

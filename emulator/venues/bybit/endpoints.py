@@ -11,6 +11,7 @@ from emulator.venues.bybit import (
 )
 from emulator.venues.bybit.auth import authenticate, parameters
 from emulator.venues.bybit.dialect import BybitDialect
+from emulator.venues.bybit.feeds import FEEDS
 from emulator.venues.bybit.profile import PROFILE
 from emulator.venues.serving.exchange import Exchange
 
@@ -27,4 +28,4 @@ def bybit() -> Exchange:
         *routes_asset.ROUTES,
         *routes_money.ROUTES,
     )
-    return Exchange(PROFILE, BybitDialect(), routes, authenticate, parameters, STALE_PATHS)
+    return Exchange(PROFILE, BybitDialect(), routes, authenticate, parameters, STALE_PATHS, FEEDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from emulator.venues.okx import routes_account, routes_asset, routes_public
 from emulator.venues.okx.auth import authenticate, parameters
 from emulator.venues.okx.dialect import OkxDialect
+from emulator.venues.okx.feeds import FEEDS
 from emulator.venues.okx.profile import PROFILE
 from emulator.venues.serving.exchange import Exchange
 
@@ -26,4 +27,5 @@ def okx() -> Exchange:
             "/market/ticker",
             "/market/index-tickers",
         ),
+        feeds=FEEDS,
     )

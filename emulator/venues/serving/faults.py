@@ -24,6 +24,8 @@ class FaultKind(StrEnum):
     HTTP_500_AFTER_RECORDING = "http_500_after_recording"
     BROKEN_JSON = "broken_json"  # recorded, the answer cut in half
     MAINTENANCE = "maintenance"  # not recorded, the exchange's own maintenance error
+    TOO_MANY_REQUESTS = "too_many_requests"  # not recorded, HTTP 429 with Retry-After, if there are `seconds`
+    BANNED = "banned"  # not recorded, HTTP 418, as above
     PARTIAL_ANSWER = "partial_answer"  # a named field, or the last entries of every list, left out
     DUPLICATE_ENTRIES = "duplicate_entries"  # every list entry twice
     CHANGED_PRECISION = "changed_precision"  # decimals of every amount cut or filled up to `digits`

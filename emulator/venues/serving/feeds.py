@@ -15,6 +15,12 @@ from emulator.venues.serving.messages import Incoming
 from emulator.venues.serving.wire import Json
 
 
+class Bare(str):
+    """A message that is sent as it stands: some exchanges answer "ping" with a word that is no JSON."""
+
+    __slots__ = ()
+
+
 class FeedHandler(Protocol):
     """One connection. All three are called with the venue's lock held."""
 

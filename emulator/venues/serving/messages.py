@@ -24,3 +24,4 @@ class Answer:
     status: int
     text: str
     code: int | str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -32,12 +33,15 @@ START_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 10
 DROP = {FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER}
 GATEWAY = {FaultKind.TIMEOUT_AFTER_RECORDING, FaultKind.TIMEOUT_BEFORE_RECORDING}
+TOO_OFTEN = {FaultKind.TOO_MANY_REQUESTS: 429, FaultKind.BANNED: 418}
 BROKEN = {FaultKind.HTTP_500, FaultKind.HTTP_500_AFTER_RECORDING}
 NOT_RECORDED = {
     FaultKind.DROP_BEFORE,
     FaultKind.TIMEOUT_BEFORE_RECORDING,
     FaultKind.HTTP_500,
     FaultKind.MAINTENANCE,
+    FaultKind.TOO_MANY_REQUESTS,
+    FaultKind.BANNED,
 }
 
 
@@ -223,6 +227,11 @@ class VenueServer:
             return dialect.internal_error(incoming)
         if kind is FaultKind.MAINTENANCE:
             return self.dispatcher.refuse(incoming, Refusal(Reason.MAINTENANCE))
+        if kind in TOO_OFTEN:
+            refusal = Refusal(Reason.TOO_FREQUENT, wait_ms=int(fault.seconds * 1000))
+            pause = {"Retry-After": f"{fault.seconds:.0f}"} if fault.seconds else {}
+            answer = self.dispatcher.refuse(incoming, refusal)
+            return replace(answer, status=TOO_OFTEN[kind], headers=pause)
         if kind is FaultKind.BROKEN_JSON:
             return Answer(answer.status, answer.text[: len(answer.text) // 2])
         if kind in DAMAGE:
@@ -242,4 +251,6 @@ class VenueServer:
 
 def _response(answer: Answer) -> web.Response:
     kind = "text/html" if answer.text.startswith("<") else "application/json"
-    return web.Response(status=answer.status, text=answer.text, content_type=kind)
+    return web.Response(
+        status=answer.status, text=answer.text, content_type=kind, headers=dict(answer.headers)
+    )

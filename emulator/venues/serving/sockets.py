@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from aiohttp import WSMsgType, web
 
 from emulator.venues.engine.venue import Venue
-from emulator.venues.serving.feeds import FeedHandler, FeedRoute
+from emulator.venues.serving.feeds import Bare, FeedHandler, FeedRoute
 from emulator.venues.serving.messages import Incoming
 from emulator.venues.serving.wire import Json, dumps
 
@@ -72,7 +72,9 @@ class Sockets:
     async def _tell(self, connection: Connection, ask: Callable[[], Iterable[Json]]) -> None:
         async with connection.order:
             with self._venue.lock:
-                messages = [dumps(message) for message in ask()]
+                messages = [
+                    str(message) if isinstance(message, Bare) else dumps(message) for message in ask()
+                ]
             for message in messages:
                 if not self.silent and not connection.socket.closed:
                     await connection.socket.send_str(message)

@@ -25,7 +25,7 @@ from vault.store import records
 from vault.store.database import Store
 from vault.store.records import IntentRow, PlanRow
 from vault.treasury import authority, preconditions
-from vault.treasury.plan import PLAN_SCHEMA, Payment, Plan, PlanBody, Transfer
+from vault.treasury.plan import PLAN_SCHEMA, Move, Payment, Plan, PlanBody, Transfer
 from vault.venues.base import (
     InternalTransfer,
     InternalTransferReceipt,
@@ -163,12 +163,14 @@ class Bench:
             venue_network="BTC",
             payments=(Payment("cold-1", COLD, btc(99_000)),),
             fee=btc(1_000),
+            moves=(Move("futures", "spot"),),
         )
         return replace(made, **changes)
 
     def top_up(self, number: int = 1, **changes: Any) -> Transfer:
         """From cold to the account ``hedge``: a spend, its credit, and the move to margin."""
         facts = {"action": "top_up", "kind": "bitcoin_spend", "source": "cold", "venue_account": "hedge"}
+        facts["moves"] = (Move("spot", "futures"),)
         return self.transfer(number, **{**facts, **changes})
 
     def plan(self, *transfers: Transfer, state: str = "approved") -> Plan:
@@ -235,7 +237,7 @@ def open_bench() -> Callable[[Path], AbstractContextManager[Bench]]:
 def opened_bench(folder: Path) -> Iterator[Bench]:
     clock = ManualClock(START)
     venue, chain = FakeVenue(clock), FakeChain()
-    account = SimpleNamespace(max_clock_skew_ms=1000, submit_seconds=5)
+    account = SimpleNamespace(max_clock_skew_ms=1000, submit_seconds=5, exchange="binance", product="usdm")
     with Store.open(f"sqlite:///{folder / 'state' / 'vault.db'}", "desk", clock, create=True) as store:
         bitcoin = SimpleNamespace(network="regtest", confirmations=3, reorganisation_blocks=100)
         desk = SimpleNamespace(

@@ -57,7 +57,7 @@ def test_a_record_by_a_clock_behind_the_tightest_bound_is_ours(bench: Any) -> No
 def test_a_strangers_failed_move_of_the_same_amount_does_not_refuse_ours(bench: Any) -> None:
     plan = bench.plan(bench.transfer())
     step = bench.walk(plan, 1, "to_spot", "submitting", not_after="2026-01-31T05:00:05.000Z")
-    request = internal_transfer(plan.body.transfers[0], step)
+    request = internal_transfer(step)
     bench.venue.record_move(request, "stranger", state="failed")
     bench.clock.advance(1)
     bench.venue.record_move(request, "ours")

@@ -140,7 +140,7 @@ def test_a_lost_internal_move_that_failed_before_is_not_refused_by_the_first_fai
     with pytest.raises(OutcomeUnknownError):
         execute.send(bench.desk, plan)
     step = bench.step(plan, 1, "to_spot")
-    first = bench.venue.record_move(internal_transfer(plan.body.transfers[0], step), "first", state="failed")
+    first = bench.venue.record_move(internal_transfer(step), "first", state="failed")
     bench.venue.moves.clear()
     bench.clock.advance(120)
     reconcile.reconcile(bench.desk)

@@ -15,7 +15,7 @@ from vault.bitcoin.transaction import OutPoint
 from vault.config import TreasuryConfig
 from vault.errors import AttestationError, DeniedError, MoneyError, PlanError
 from vault.money import BTC, Amount
-from vault.treasury import approve, coins, history, preconditions, propose, spending
+from vault.treasury import approve, coins, history, precautions, preconditions, propose, spending
 from vault.treasury.plan import Transfer
 from vault.venues.base import WithdrawNetwork
 from vault.venues.binance.wallet import withdraw_network
@@ -63,8 +63,11 @@ def test_two_transfers_of_one_plan_do_not_pass_a_window_that_both_together_break
     "changes", [{"maximum": btc(99_999)}, {"minimum": btc(100_001)}, {"step": btc(30_000)}]
 )
 def test_coins_do_not_leave_margin_for_a_withdrawal_the_venue_will_not_take(
-    bench: Any, changes: dict[str, Any]
+    bench: Any, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(precautions, "of_sweep", lambda *arguments: {})
+    bench.desk.book = lambda: SimpleNamespace(book=SimpleNamespace(find=lambda name: None))
+    bench.desk.policy = lambda: SimpleNamespace(policy=None)
     bench.venue.network = network(bench)
     preconditions.check_withdrawal(bench.desk, bench.transfer())
     bench.venue.network = network(bench, **changes)
@@ -74,11 +77,9 @@ def test_coins_do_not_leave_margin_for_a_withdrawal_the_venue_will_not_take(
 
 
 def test_a_top_up_below_what_the_venue_credits_is_refused(bench: Any) -> None:
-    bench.venue.network = network(bench, deposit_minimum=btc(99_000))
-    preconditions.check_deposit_address(bench.desk, bench.top_up())
-    bench.venue.network = network(bench, deposit_minimum=btc(99_001))
+    preconditions.check_deposit_minimum(network(bench, deposit_minimum=btc(99_000)), bench.top_up())
     with pytest.raises(DeniedError) as caught:
-        preconditions.check_deposit_address(bench.desk, bench.top_up())
+        preconditions.check_deposit_minimum(network(bench, deposit_minimum=btc(99_001)), bench.top_up())
     assert caught.value.code == "denied.below_deposit_minimum"
 
 
@@ -142,6 +143,7 @@ def test_the_wallet_is_told_which_coins_are_taken(bench: Any, monkeypatch: pytes
     decision = SimpleNamespace(amount=btc(5_000), action="top_up", source="cold", subject="hedge")
     entry = SimpleNamespace(id="hedge-1", address=bench.transfer().payment.address, network="bitcoin:regtest")
     taken = spending.coins_of((bench.top_up(coins=(f"{COIN}:1",)),))
+    monkeypatch.setattr(propose, "_credit", lambda *arguments: None)
     propose._spend(bench.desk, policy, decision, entry, 2, taken)  # type: ignore[arg-type]
     assert asked["without"] == (*taken, frozen)
     assert len(taken) == 1
@@ -233,7 +235,7 @@ def test_one_sources_unforeseen_fault_does_not_hide_what_the_others_said(
     def broken(*_arguments: object) -> object:
         raise RuntimeError("a fault nobody thought of")
 
-    venue = SimpleNamespace(name="trading", contracts=("BTCUSDT",))
+    venue = SimpleNamespace(name="trading", exchange="binance", contracts=("BTCUSDT",))
     bench.desk.treasury.config.venue, bench.desk.treasury.config.wallet = (venue,), ()
     monkeypatch.setattr(observe, "_account", broken)
     monkeypatch.setattr(observe, "_market", broken)

@@ -7,6 +7,7 @@ JSON lines and answers with the status of each; it ends with its own input and t
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import os
@@ -17,7 +18,9 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import asdict
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -46,16 +49,17 @@ class _Adopted:
         os.kill(self.pid, signal.SIGKILL)
 
 
-def _adopt(pid: int, stdin: int, stdout: int) -> None:
-    """The client's first worker is the forked one; a second one would be started the usual way."""
+def adopt_workers(*workers: tuple[int, int, int]) -> None:
+    """The client's first workers are forked ones (process, its input, its output), more are not to be had."""
     from vault.venues import client
 
-    start, waiting = client._start, [pid]
+    start, waiting = client._start, list(workers)
 
     def adopt() -> Any:
         if not waiting:
             return start()
-        popen = _Adopted(waiting.pop(), os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb"))
+        pid, stdin, stdout = waiting.pop(0)
+        popen = _Adopted(pid, os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb"))
         said = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
         process = client._Process(cast("Any", popen), said, Future(), {})
         process.reader = threading.Thread(target=client._read, args=(process,), daemon=True)
@@ -65,9 +69,10 @@ def _adopt(pid: int, stdin: int, stdout: int) -> None:
     client._start = adopt
 
 
-def _worker(job: Job, stdin: int, stdout: int) -> None:
+def become_worker(folder: Path, stdin: int, stdout: int) -> None:
+    """The real worker, on these pipes, with the keyring of `folder`."""
     os.setpgid(0, 0)
-    os.environ.update(stage.own_keyring(Path(job.folder)))
+    os.environ.update(stage.own_keyring(folder))
     os.dup2(stdin, 0)
     os.dup2(stdout, 1)
     from vault.venues import worker
@@ -75,20 +80,23 @@ def _worker(job: Job, stdin: int, stdout: int) -> None:
     worker.main()
 
 
-def _child(job: Job, scene: Scene) -> None:
+def report(result: Path, work: Callable[[], dict[str, Any]]) -> None:
+    """Do the work of a process of its own, and write down what came of it."""
     os.setpgid(0, 0)
     answer: dict[str, Any]
     try:
-        answer = {"ok": perform(job, scene)}
+        answer = {"ok": work()}
     except BaseException:  # noqa: BLE001  whatever it was, the test shall show it
         answer = {"problem": traceback.format_exc()}
-    scratch = job.result.with_suffix(".part")
+    scratch = result.with_suffix(".part")
     scratch.write_text(json.dumps(answer), encoding="utf-8")
-    scratch.replace(job.result)
+    scratch.replace(result)
 
 
 class Server:
     """Forks for each job; one thread, so that a fork copies no lock that is held."""
+
+    JOB: Any = Job
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -120,25 +128,46 @@ class Server:
             waiting += data
             *complete, waiting = waiting.split(b"\n")
             for text in complete:
-                self._start(Job(**json.loads(text)))
+                self._start(self.JOB(**json.loads(text)))
         for pid in self._jobs:
             os.kill(pid, signal.SIGKILL)
 
-    def _start(self, job: Job) -> None:
-        requests, answers = os.pipe(), os.pipe()
-        worker = self._fork((requests[1], answers[0]), lambda: _worker(job, requests[0], answers[1]))
+    def workers(self, job: Any) -> int:
+        """How many venue workers the job may need, one after the other."""
+        return 1
+
+    def perform(self, job: Any) -> dict[str, Any]:
+        """What a process of its own does for the job."""
+        return perform(job, self._scene)
+
+    def settle_in(self, job: Any) -> None:
+        """What every process of a job does first."""
+
+    def _start(self, job: Any) -> None:
+        lines = [(*os.pipe(), *os.pipe()) for _ in range(self.workers(job))]
+        every = {descriptor for line in lines for descriptor in line}
+        workers = []
+        for stdin, requests, answers, stdout in lines:
+            pid = self._fork(every - {stdin, stdout}, functools.partial(self._work_for, job, stdin, stdout))
+            workers.append((pid, requests, answers))
 
         def work() -> None:
-            _adopt(worker, requests[1], answers[0])
-            _child(job, self._scene)
+            self.settle_in(job)
+            adopt_workers(*workers)
+            report(job.result, lambda: self.perform(job))
 
-        child = self._fork((requests[0], answers[1]), work)
-        for descriptor in (*requests, *answers):
+        child = self._fork({end for line in lines for end in (line[0], line[3])}, work)
+        for descriptor in every:
             os.close(descriptor)
-        self._open[job.number] = {worker, child}
-        self._jobs[worker] = self._jobs[child] = (job.number, child)
+        self._open[job.number] = {child, *(worker[0] for worker in workers)}
+        for pid in self._open[job.number]:
+            self._jobs[pid] = (job.number, child)
 
-    def _fork(self, close: tuple[int, ...], work: Any) -> int:
+    def _work_for(self, job: Any, stdin: int, stdout: int) -> None:
+        self.settle_in(job)
+        become_worker(Path(job.folder), stdin, stdout)
+
+    def _fork(self, close: set[int], work: Callable[[], None]) -> int:
         pid = os.fork()
         if pid:
             return pid
@@ -187,10 +216,12 @@ def _preload() -> None:
 class Crew:
     """Starts the fork server and gives it jobs; several may wait for theirs from several threads."""
 
+    MODULE = "tests.faults.treasury.driver"
+
     def __init__(self, scene: Scene, log: Path) -> None:
         self._log = log.open("ab")
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.treasury.driver"],
+            [sys.executable, "-m", self.MODULE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -205,13 +236,13 @@ class Crew:
         assert b"ready" in self._popen.stdout.readline(), log.read_text(encoding="utf-8")
         self._reader.start()
 
-    def do(self, job: Job, timeout: float = 100.0) -> int:
+    def do(self, job: Any, timeout: float = 100.0) -> int:
         """Have a job done; the exit status of its process (-9 when it was killed)."""
         done: Future[int] = Future()
         with self._lock:
             self._waiting[job.number] = done
             assert self._popen.stdin is not None
-            self._popen.stdin.write(json.dumps({name: getattr(job, name) for name in Job.__slots__}).encode())
+            self._popen.stdin.write(json.dumps(asdict(job)).encode())
             self._popen.stdin.write(b"\n")
             self._popen.stdin.flush()
         return done.result(timeout)
@@ -233,7 +264,7 @@ class Crew:
         self._log.close()
 
 
-def result_of(job: Job) -> dict[str, Any]:
+def result_of(job: Any) -> dict[str, Any]:
     """What a job that came to its end says. Raises AssertionError with its traceback when it failed."""
     answer = json.loads(job.result.read_text(encoding="utf-8"))
     assert "problem" not in answer, f"{job}\n{answer.get('problem')}"

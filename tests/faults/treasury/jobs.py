@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from tests.faults.treasury import bumps, line, stage
 from tests.faults.treasury.kill import Stops
@@ -25,8 +25,6 @@ from vault.store import records
 from vault.treasury import approve, execute
 from vault.treasury.desk import Desk
 from vault.treasury.plan import Plan
-
-GO_ON_TRIES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,6 @@ def perform(job: Job, scene: Scene) -> dict[str, Any]:
         "recover": _recover,
         "ready": _ready,
         "begun": _ready,
-        "go": _go,
-        "go-on": _go_on,
     }
     return actions.get(job.action, _race)(job, scene)
 
@@ -111,40 +107,6 @@ def _ready(job: Job, scene: Scene) -> dict[str, Any]:
             line.settle(desk, plan)
             assert line.states(desk, plan)[0] == "unsent"
     return {}
-
-
-def _go(job: Job, scene: Scene) -> dict[str, Any]:
-    """The whole line, until its end, a kill, or the first error: the soak's run, under faults."""
-    staged = Staged.load(Path(job.folder))
-    with Desk(staged.treasury()) as desk:
-        plan = line.only_plan(desk)
-        Stops(job.kill_at, job.note).arm()
-        try:
-            line.carry_out(desk, scene, plan)
-        except VaultError as error:
-            return {"code": error.code}
-    return {"code": ""}
-
-
-def _go_on(job: Job, scene: Scene) -> dict[str, Any]:
-    """Reconcile and complete, perhaps killed once more, and through faults that are meant for others."""
-    staged = Staged.load(Path(job.folder))
-    with Desk(staged.treasury()) as desk:
-        plan = line.only_plan(desk)
-        stops = Stops(job.kill_at, job.note)
-        stops.arm()
-        errors = []
-        for _ in range(GO_ON_TRIES):
-            try:
-                met = line.settle(desk, plan)
-                line.check_at_rest(desk, scene, staged, plan)
-                line.complete(desk, scene, plan)
-                break
-            except VaultError as error:
-                errors.append(error.code)
-        stops.disarm()
-        line.check_done_once(desk, scene, staged, plan)
-    return {"met": met, "errors": errors}
 
 
 def _race(job: Job, _scene: Scene) -> dict[str, Any]:

@@ -7,18 +7,20 @@ the exchange and the chain; nothing is believed because the store says so.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 
+from emulator import scenario_accounts
 from emulator.chains.control import ChainControl
 from emulator.venues.control.client import VenueControl
 from tests.faults.treasury.stage import TREASURER, Scene, Staged, sign_documents, write_book
-from tests.faults.treasury.truth import Truth, truth
+from tests.faults.treasury.truth import Truth, sat, truth
 from vault.store import records
 from vault.store.records import IntentRow, PlanRow
 from vault.treasury import approve, books, execute, history, propose, reconcile
 from vault.treasury.desk import Desk
 from vault.treasury.plan import Plan, Transfer
+from vault.venues.traits import traits_of
 
 PATIENCE: Final = 40
 # A request may leave up to 5 s after its journal entry and arrive within the receive window of 1 s.
@@ -59,14 +61,19 @@ def carry_out(desk: Desk, scene: Scene, plan: Plan) -> None:
 def follow(desk: Desk, scene: Whereabouts, plan: Plan) -> None:
     """Let blocks and the exchange's clockwork pass until the plan is done."""
     for _ in range(PATIENCE):
-        scene.chain.mine(1)
-        scene.exchange.tick()
-        reconcile.reconcile(desk)
+        step_on(desk, scene, plan)
         if plan_row(desk, plan).state != "sending":
             break
-        if _credited(intents(desk, plan)):
-            execute.send(desk, plan, resume=True)
     assert plan_row(desk, plan).state == "done", (plan_row(desk, plan).state, states(desk, plan))
+
+
+def step_on(desk: Desk, scene: Whereabouts, plan: Plan) -> None:
+    """A block and a tick later: reconcile, and move on what was credited."""
+    scene.chain.mine(1)
+    scene.exchange.tick()
+    reconcile.reconcile(desk)
+    if plan_row(desk, plan).state == "sending" and _credited(intents(desk, plan)):
+        execute.send(desk, plan, resume=True)
 
 
 def _credited(steps: list[IntentRow]) -> bool:
@@ -82,11 +89,13 @@ def settle(desk: Desk, plan: Plan, pause: Callable[[float], None] = time.sleep) 
     seen: list[str] = []
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
-        reconcile.reconcile(desk)
+        found = reconcile.reconcile(desk)
         seen += [state for state in states(desk, plan) if state not in seen]
         if not LOST & set(states(desk, plan)):
             return seen
-        assert time.monotonic() < deadline, f"still lost after {SETTLE_SECONDS} s: {states(desk, plan)}"
+        assert time.monotonic() < deadline, (
+            f"still lost after {SETTLE_SECONDS} s: {states(desk, plan)}: {[each.note for each in found]}"
+        )
         pause(0.25)
 
 
@@ -154,14 +163,11 @@ def _standing_still(desk: Desk, scene: Scene, staged: Staged) -> Truth:
 
 
 def _check_at_most_once(staged: Staged, plan: Plan, transfer: Transfer, found: Truth) -> None:
-    moves = {
-        "sweep": ("UMFUTURE_MAIN", transfer.gross.units),
-        "top_up": ("MAIN_UMFUTURE", transfer.amount.units),
-    }
-    if transfer.action in moves:
-        assert found.transfers in {(), (moves[transfer.action],)}, found.transfers
+    hops = hops_of(staged, transfer)
+    if transfer.action in {"sweep", "top_up"}:
+        assert found.transfers in {hops[:count] for count in range(len(hops) + 1)}, found.transfers
     if transfer.action == "sweep":
-        wanted = (plan.client_id(transfer, 2), transfer.gross.units)
+        wanted = withdrawal_of(staged, plan, transfer)
         assert [each[:2] for each in found.withdrawals] in ([], [wanted]), found.withdrawals
     if transfer.action == "top_up":
         assert found.deposited <= 1 and found.credits <= 1
@@ -169,6 +175,26 @@ def _check_at_most_once(staged: Staged, plan: Plan, transfer: Transfer, found: T
         assert found.staging in {0, staged.staging_sat}
     expected_home = sum(each.action in {"sweep", "evacuate"} for each in plan.body.transfers)
     assert found.paid_home <= expected_home
+
+
+def recorded(state: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    """The moves between wallets in an exchange's own account of itself."""
+    return tuple((each["kind"], sat(each["amount"])) for each in state["transfers"])
+
+
+def hops_of(staged: Staged, transfer: Transfer) -> tuple[tuple[str, int], ...]:
+    """The moves between wallets as the exchange records them: its name of the way, and satoshi."""
+    profile = scenario_accounts.profile(staged.market.exchange)
+    amount = transfer.gross if transfer.action == "sweep" else transfer.amount
+    ways = [profile.route(move.source, move.destination) for move in transfer.moves]
+    return tuple((way.kind, amount.units) for way in ways if way is not None)
+
+
+def withdrawal_of(staged: Staged, plan: Plan, transfer: Transfer) -> tuple[str, int]:
+    """The withdrawal as the exchange records it: our id in its form, where it has one, and the gross."""
+    ids = traits_of(staged.market.exchange).client_ids
+    ours = plan.client_id(transfer, len(transfer.moves) + 1)
+    return ("" if ids is None else ids.of(ours), transfer.gross.units)
 
 
 def check_books(result: books.Books, staged: Staged, found: Truth) -> None:
@@ -197,8 +223,8 @@ def check_done_once(desk: Desk, scene: Scene, staged: Staged, plan: Plan) -> Tru
             venue -= transfer.gross.units
             cold += transfer.amount.units
             home += 1
-            withdrawals.append((plan.client_id(transfer, 2), transfer.gross.units))
-            transfers.append(("UMFUTURE_MAIN", transfer.gross.units))
+            withdrawals.append(withdrawal_of(staged, plan, transfer))
+            transfers += hops_of(staged, transfer)
         elif transfer.action == "evacuate":
             staging -= transfer.gross.units
             cold += transfer.amount.units
@@ -207,7 +233,7 @@ def check_done_once(desk: Desk, scene: Scene, staged: Staged, plan: Plan) -> Tru
             cold -= transfer.gross.units
             venue += transfer.amount.units
             deposits += 1
-            transfers.append(("MAIN_UMFUTURE", transfer.amount.units))
+            transfers += hops_of(staged, transfer)
     assert (found.futures, found.spot) == (venue, 0), found
     assert (found.cold, found.staging, found.paid_home) == (cold, staging, home), found
     assert [each[:2] for each in found.withdrawals] == withdrawals

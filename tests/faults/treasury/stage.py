@@ -11,12 +11,14 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from emulator import scenario_accounts
 from emulator.chains.control import ChainControl
+from emulator.scenario_accounts import Holding, KeyPair, new_key
 from emulator.venues.control.client import VenueControl
 from emulator.world_client import WorldProcess
 from vault.address import network_of
@@ -64,6 +66,9 @@ _COLLATERAL: Final[dict[Kind, str]] = {
     "bump": "0.012",
 }
 
+# What is margined in bitcoin falls twice when bitcoin does.
+_INVERSE: Final[dict[Kind, str]] = {"top-up": "0.02", "bump": "0.02"}
+
 _CONFIG = """\
 schema = 1
 treasury_id = "{treasury_id}"
@@ -77,7 +82,8 @@ timeout_seconds = {chain_timeout}
 
 [[venue]]
 name = "trading"
-exchange = "binance"
+exchange = "{exchange}"
+product = "{product}"
 account_uid = "{uid}"
 url = "{venue}"
 timeout_seconds = {venue_timeout}
@@ -109,6 +115,26 @@ device = "{name}"
 
 
 @dataclass(frozen=True, slots=True)
+class Market:
+    """Where the account trades: an exchange and, where it has several, its product."""
+
+    exchange: str
+    product: str = "usdm"
+
+    @property
+    def inverse(self) -> bool:
+        """Whether what it trades is settled in bitcoin itself."""
+        return self.product == "coinm"
+
+    @property
+    def margin_wallet(self) -> str:
+        return scenario_accounts.margin_wallet(self.exchange, inverse=self.inverse)
+
+
+USUAL: Final = Market("binance")
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """A device of the world."""
 
@@ -123,7 +149,7 @@ class Scene:
     """Where the world's parts are, in a form that another process can be told."""
 
     esplora: str
-    venue: str
+    venues: tuple[tuple[str, str], ...]  # exchange, where it is
     devices: tuple[Place, ...]
 
     @classmethod
@@ -137,11 +163,13 @@ class Scene:
             )
             for device in world.devices
         )
-        return cls(world.esplora_url, world.venue_url, places)
+        venues = tuple((each.exchange, each.url) for each in world.report.venues)
+        return cls(world.esplora_url, venues, places)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Scene:
-        return cls(value["esplora"], value["venue"], tuple(Place(**each) for each in value["devices"]))
+        venues = tuple((name, url) for name, url in value["venues"])
+        return cls(value["esplora"], venues, tuple(Place(**each) for each in value["devices"]))
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -151,8 +179,17 @@ class Scene:
         return ChainControl(self.esplora)
 
     @property
+    def venue(self) -> str:
+        """Where the first exchange is."""
+        return self.venues[0][1]
+
+    @property
     def exchange(self) -> VenueControl:
         return VenueControl(self.venue)
+
+    def at(self, exchange: str) -> Scene:
+        """The same world with that exchange alone."""
+        return replace(self, venues=((exchange, dict(self.venues)[exchange]),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +204,7 @@ class Staged:
     futures_sat: int
     cold_sat: int
     staging_sat: int
+    market: Market = USUAL
 
     @property
     def config(self) -> Path:
@@ -193,6 +231,7 @@ class Staged:
     def load(cls, folder: Path) -> Staged:
         value = json.loads((folder / "staged.json").read_text(encoding="utf-8"))
         value["descriptors"] = tuple((name, text) for name, text in value["descriptors"])
+        value["market"] = Market(**value["market"])
         return cls(**value)
 
 
@@ -224,7 +263,7 @@ def environment(changes: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def store_keys(folder: Path, treasury_id: str, keys: Mapping[str, tuple[str, str]]) -> None:
+def store_keys(folder: Path, treasury_id: str, keys: Mapping[str, Mapping[str, str]]) -> None:
     """API keys into the encrypted keyring of `folder`, which only the worker opens again."""
     helpers = str(HELPERS)
     if helpers not in sys.path:
@@ -234,8 +273,9 @@ def store_keys(folder: Path, treasury_id: str, keys: Mapping[str, tuple[str, str
 
         backend = QuickCryptFileKeyring()
         backend.keyring_key = PASSWORD
-        for role, pair in keys.items():
-            for name, value in zip(venue_secret_names("trading", role), pair, strict=True):
+        for role, parts in keys.items():
+            names = venue_secret_names("trading", role, tuple(parts))
+            for name, value in zip(names, parts.values(), strict=True):
                 backend.set_password(f"vault:{treasury_id}", name, value)
 
 
@@ -251,20 +291,22 @@ def make_treasury(
     expires_minutes: int = 30,
     collateral: str = "",
     keyring: Path | None = None,
+    market: Market = USUAL,
 ) -> Staged:
     """Account, wallets, configuration, keys, policy and store; the documents are not signed yet."""
     folder.mkdir(parents=True, exist_ok=True)
     account, treasury_id = f"{kind}-{number}", f"{kind}-{number}"
-    keys = {role: (f"{role}-key-{account}", f"{role}-secret-{account}") for role in ("read", "withdraw")}
-    futures = collateral or _COLLATERAL[kind]
-    uid = scene.exchange.create_account(
+    scene = scene.at(market.exchange)
+    keys = {role: _key(market.exchange, f"{role}-key-{account}") for role in ("read", "withdraw")}
+    futures = collateral or (_INVERSE if market.inverse else _COLLATERAL).get(kind, _COLLATERAL[kind])
+    uid = scenario_accounts.open_account(
+        scene.exchange,
+        market.exchange,
         account,
-        keys=[
-            {"key": keys["read"][0], "secret": keys["read"][1], "transfer": False},
-            {"key": keys["withdraw"][0], "secret": keys["withdraw"][1], "withdraw": True},
-        ],
-        wallets={"futures": {"BTC": futures, "USDT": "0"}},
-        positions=[{"symbol": "BTCUSDT", "quantity": "0.1", "entry_price": "89000", "leverage": 20}],
+        read=keys["read"],
+        withdraw=keys["withdraw"],
+        margin={"BTC": futures},
+        holdings=[Holding("BTC", Decimal("0.1"), Decimal(89_000), 20, market.inverse)],
     )
     deposit = scene.exchange.deposit_address(account)
     wallets, descriptors, public_key = [], [], ""
@@ -287,11 +329,15 @@ def make_treasury(
                 descriptor=text,
             )
         )
+    home = Descriptor.parse(dict(descriptors)["cold"], NETWORK).address(False, HOME_INDEX)
+    scenario_accounts.allow_address(scene.exchange, account, market.exchange, home, "cold-1")
     config = _CONFIG.format(
         treasury_id=treasury_id,
         esplora=scene.esplora,
+        exchange=market.exchange,
+        product=market.product,
         venue=scene.venue,
-        uid=uid,
+        uid=scenario_accounts.account_uid(market.exchange, uid),
         public_key=public_key,
         venue_timeout=venue_timeout,
         history_lag=history_lag,
@@ -300,11 +346,16 @@ def make_treasury(
     (folder / "treasury.toml").write_text(config + "".join(wallets), encoding="utf-8")
     treasury = load_treasury(folder / "treasury.toml")
     policy = (ROOT / "policies" / "default.toml").read_text(encoding="utf-8")
-    for before, after in (*_SMALLER, ("expires_minutes = 30", f"expires_minutes = {expires_minutes}")):
+    network = scenario_accounts.bitcoin_network(market.exchange).network
+    for before, after in (
+        *_SMALLER,
+        ("expires_minutes = 30", f"expires_minutes = {expires_minutes}"),
+        ('venue_network = "BTC"', f'venue_network = "{network}"'),
+    ):
         assert before in policy, before
         policy = policy.replace(before, after)
     treasury.policy_path.write_text(policy, encoding="utf-8")
-    store_keys(keyring or folder, treasury_id, keys)
+    store_keys(keyring or folder, treasury_id, {role: key.parts() for role, key in keys.items()})
     Store.open(treasury.store_url, treasury_id, SystemClock(), create=True).close()
     staged = Staged(
         str(folder),
@@ -315,9 +366,15 @@ def make_treasury(
         Amount.from_decimal(Decimal(futures), BTC).units,
         CREDIT_SAT if kind in {"top-up", "bump"} else 0,
         2 * COIN_SAT if kind in {"evacuation", "mixed"} else 0,
+        market,
     )
     staged.save()
     return staged
+
+
+def _key(exchange: str, name: str) -> KeyPair:
+    """A key with a name that tests can know."""
+    return replace(new_key(exchange), key=name)
 
 
 def fund(scene: Scene, staged: Staged) -> None:

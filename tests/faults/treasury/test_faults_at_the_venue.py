@@ -5,10 +5,12 @@ What is asserted is what the exchange recorded and the chain holds; the treasury
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 
+from emulator.scenario_accounts import allow_address
 from tests.faults.treasury import line
 from tests.faults.treasury.bench import Case
 from vault.errors import (
@@ -176,7 +178,9 @@ def test_a_withdrawal_to_another_address_under_our_client_id_stops_the_line(make
     lost(case, "withdraw")
     later(case)
     assert case.states[1] == "unsent"
-    _apply_by_hand(case, case.staged.address("cold", False, 6))
+    elsewhere = case.staged.address("cold", False, 6)
+    allow_address(case.scene.exchange, case.staged.account, "binance", elsewhere, "elsewhere")
+    _apply_by_hand(case, elsewhere)
     with pytest.raises(OutcomeUnknownError):
         case.send(resume=True)
     assert [each.note.split(":")[0] for each in reconcile.reconcile(case.desk)] == [
@@ -200,7 +204,7 @@ def _apply_by_hand(case: Case, address: str) -> None:
 
 def test_a_refused_withdrawal_fails_the_plan_and_leaves_the_coins_at_the_venue(make: Make) -> None:
     case = make("withdrawal").ready()
-    case.scene.exchange.call("whitelist", account=case.staged.account, on=True, entries=[])
+    case.scene.exchange.hold(case.staged.account, int(time.time() * 1000) + 3_600_000)
     with pytest.raises(VenueError) as caught:
         case.send()
     assert (caught.value.code, case.states, case.state) == ("venue.refused", ("done", "refused"), "failed")

@@ -17,7 +17,10 @@ from vault.money import BTC, Amount
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What exchange and chain hold now, in satoshi, and how often something happened there."""
+    """What exchange and chain hold now, in satoshi, and how often something happened there.
+
+    `futures` is what margin lies in, `spot` all other wallets of the account together.
+    """
 
     futures: int
     spot: int
@@ -37,7 +40,9 @@ class Truth:
 
 def truth(scene: Scene, staged: Staged) -> Truth:
     """Ask the exchange for the account and the chain for every address of the treasury."""
-    state = scene.exchange.state(staged.account)
+    state = scene.at(staged.market.exchange).exchange.state(staged.account)
+    wallets = {name: sat(held.get("BTC", "0")) for name, held in state["wallets"].items()}
+    margin = wallets.pop(staged.market.margin_wallet)
     with _esplora(scene) as ask:
         stats = {
             (name, change): [_stats(ask, address) for address in staged.addresses(name, change)]
@@ -51,22 +56,23 @@ def truth(scene: Scene, staged: Staged) -> Truth:
         for name in LABELS
     }
     return Truth(
-        futures=_sat(state["wallets"]["futures"].get("BTC", "0")),
-        spot=_sat(state["wallets"]["spot"].get("BTC", "0")),
-        withdrawing=_sat(state["withdrawing"].get("BTC", "0")),
+        futures=margin,
+        spot=sum(wallets.values()),
+        withdrawing=sat(state["withdrawing"].get("BTC", "0")),
         cold=held["cold"],
         staging=held["staging"],
         deposited=deposit[0],
         paid_home=home[0],
         withdrawals=tuple(
-            (each["client_id"], _sat(each["gross"]), each["status"]) for each in state["withdrawals"]
+            (each["client_id"], sat(each["gross"]), each["status"]) for each in state["withdrawals"]
         ),
-        transfers=tuple((each["kind"], _sat(each["amount"])) for each in state["transfers"]),
+        transfers=tuple((each["kind"], sat(each["amount"])) for each in state["transfers"]),
         credits=sum(each["credited"] for each in state["deposits"]),
     )
 
 
-def _sat(text: str) -> int:
+def sat(text: str) -> int:
+    """Satoshi of an amount as the exchange writes it."""
     return Amount.from_decimal(Decimal(text), BTC).units
 
 

@@ -112,16 +112,15 @@ def shell(
         stock = amount.cold if label == "cold" else amount.staging
         world.chain.fund(found["wallets"][0]["first_address"], int(stock * 100_000_000))
     account = world.account("protected")
+    keys = "".join(f"{pair.key}\n{pair.secret}\n" for pair in (account.read, account.withdraw))
+    add = ("venue", "add", "trading", "--exchange", "binance", "--uid", str(account.uid))
+    shell.ok(*add, "--url", world.venue_url, "--write", stdin=keys)
     with (folder / "treasury.toml").open("a", encoding="utf-8") as file:
-        file.write(
-            f'\n[[venue]]\nname = "trading"\nexchange = "binance"\naccount_uid = "{account.uid}"\n'
-            f'url = "{world.venue_url}"\nhistory_lag_seconds = 1\n'
-        )
-    for role, pair in (("read", account.read), ("withdraw", account.withdraw)):
-        shell.ok("secret", "set", f"venue/trading/{role}/key", stdin=pair.key + "\n")
-        shell.ok("secret", "set", f"venue/trading/{role}/secret", stdin=pair.secret + "\n")
+        file.write("history_lag_seconds = 1\n")  # of the table that stands last
     shell.ok("policy", "sign", "--attester", "alice")
-    shell.ok("book", "add", "cold-1", "--wallet", "cold", "--index", "0")
+    home = shell.ok("book", "add", "cold-1", "--wallet", "cold", "--index", "0")["entry"]["address"]
+    listed = {"coin": "BTC", "network": "BTC", "address": home, "name": "cold"}
+    world.venue.call("whitelist", account="protected", on=True, entries=[listed])
     shell.ok("book", "add", "trading-deposit", "--venue", "trading")
     shell.ok("book", "sign", "--attester", "alice")
     return shell

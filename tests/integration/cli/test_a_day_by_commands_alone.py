@@ -93,7 +93,8 @@ def test_a_sweep_and_a_top_up_are_done_by_commands_alone_and_the_books_balance(
 ) -> None:
     steps = {step.phase: step for step in reversed(world.scenario.steps)}
     doctor = shell.ok("doctor")
-    assert {each["verdict"] for each in doctor["findings"]} == {"OK"}
+    odd = {each["what"]: each["verdict"] for each in doctor["findings"] if each["verdict"] != "OK"}
+    assert odd == {"venue trading hold": "SKIP"}  # this venue never tells
 
     plan = shell.vault("plan", "--detailed-exitcode", "--json")
     assert plan.status == 2, plan.err

@@ -99,7 +99,7 @@ def test_a_no_at_an_approval_freezes_the_plan_and_nothing_moves(tmp_path: Path) 
             assert {step.state for step in records.intents(connection, plan.plan_id)} <= {"planned"}
         assert plan.plan_id in scenes[-1].narration
         after = story.world.venue.state("protected")
-        held = ("spot", "futures", "withdrawals", "deposits")
+        held = ("wallets", "withdrawals", "deposits")
         assert [after[name] for name in held] == [before[name] for name in held]
         assert after["withdrawals"] == []
         with pytest.raises(PlanError):

@@ -70,7 +70,7 @@ def test_every_command_explains_itself_and_takes_json_and_config(name: str) -> N
 def test_every_command_of_the_house_is_there() -> None:
     wanted = (
         "init doctor status check fees plan request show why approve sign send reconcile cancel audit policy "
-        "book secret device wallet psbt demo completion attestation"
+        "book secret venue device wallet psbt demo completion attestation"
     )
     assert {name for name, _, _ in COMMANDS} == set(wanted.split())
 

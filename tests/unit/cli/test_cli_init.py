@@ -32,7 +32,7 @@ def test_makes_a_treasury_that_loads_as_it_is(elsewhere: Any) -> None:
 
 def test_says_what_comes_next_in_an_order_that_works(elsewhere: Any) -> None:
     said = elsewhere.vault("init", "my desk", "--id", "desk").out
-    steps = ["cd '", "--attester NAME --write", "[[venue]]", "secret set", "book add cold-1"]
+    steps = ["cd '", "--attester NAME --write", "vault venue add trading", "book add cold-1"]
     steps += ["book add trading-deposit", "book sign", "policy test", "policy sign", "vault doctor"]
     places = [said.index(step) for step in steps]
     assert places == sorted(places)

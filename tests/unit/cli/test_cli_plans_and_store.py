@@ -153,6 +153,7 @@ def test_status_of_a_filled_store_is_exact_and_whole(signed: Any) -> None:
     status = signed.ok("status")
     assert status["accounts"][0]["equity"] == "1000000.5"
     assert status["accounts"][0]["state"] == "warning"
+    assert status["accounts"][0]["age_seconds"] >= 0
     assert status["wallets"][0]["confirmed"] == {"asset": "BTC", "amount": "6.00000000"}
     assert [each["plan_id"] for each in status["plans"]] == [plan.plan_id]
     assert status["unknown_steps"] == ["v1"]

@@ -20,7 +20,8 @@ from vault.store.records import IntentRow, PlanRow
 CLOCK = ManualClock(datetime(2026, 1, 31, 5, tzinfo=UTC))
 PLAN = PlanRow("a" * 16, "a" * 64, "2026-01-31T05:00:00.000Z", "2026-01-31T05:30:00.000Z", "proposed", "{}")
 STEP = IntentRow("v1", "a" * 16, 1, 1, "spend", "planned", None, "2026-01-31T05:00:00.000Z", "", "{}")
-NEWER_TABLES = ("coin_mark", "label", "given_address", "first_payment")
+VERSION_3_TABLES = ("venue_account", "venue_freeze", "lead_time")
+NEWER_TABLES = ("coin_mark", "label", "given_address", "first_payment", *VERSION_3_TABLES)
 # The states that the first stores of version 1 knew.
 OLD_STATES = {
     "plan": "'proposed','approved','sending','done','failed','frozen','cancelled'",

@@ -8,7 +8,7 @@ from typing import Any
 from vault.attestation import Statement
 from vault.money import BTC, Amount
 from vault.treasury.authority import approval_statement
-from vault.treasury.plan import PLAN_SCHEMA, Payment, Plan, PlanBody, Transfer
+from vault.treasury.plan import PLAN_SCHEMA, Move, Payment, Plan, PlanBody, Transfer
 
 AT = datetime(2026, 1, 31, 5, tzinfo=UTC)
 ONE = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
@@ -65,6 +65,26 @@ def test_an_upkeep_shows_what_comes_back_and_to_whom() -> None:
         "1": "consolidate 2 coins of cold",
         "1 returns": "0.01234567 BTC to wallet cold",
         "1 max fee": "0.00000900 BTC",
+    }
+
+
+def test_a_return_shows_what_moves_and_on_which_way() -> None:
+    said = statement(
+        action="return",
+        kind="venue_move",
+        source="main",
+        venue_account="main",
+        payments=(),
+        fee=Amount.zero(BTC),
+        psbt="",
+        coins=(),
+        returned=Amount(BTC, 1_234_567),
+        moves=(Move("spot", "cash"), Move("cash", "flex")),
+    )
+    assert of_transfer(said) == {
+        "1": "return 0.01234567 BTC at main",
+        "1 moves": "spot to cash to flex",
+        "1 max fee": "0.00000000 BTC",
     }
 
 

@@ -18,6 +18,7 @@ from vault.errors import PlanError
 from vault.money import BTC, Amount
 from vault.treasury.plan import (
     MAX_PLAN_BYTES,
+    Move,
     Payment,
     Plan,
     PlanBody,
@@ -44,6 +45,7 @@ def transfer(number: int = 1, **changes: object) -> Transfer:
         venue_network="BTC",
         payments=(Payment("cold-1", ADDRESS, Amount(BTC, 600_000_000)),),
         fee=Amount(BTC, 1_500),
+        moves=(Move("futures", "spot"),),
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.recorded.bybit import unit_tiers, wallet_account
+from tests.recorded.fixtures import Recording
 from tests.support.bybit_answers import CONTEXT
 from vault.errors import VenueError
 from vault.model import MarginAccount, Position
 from vault.money import ASSETS, USDT, Amount
 from vault.venues.base import InternalTransfer
-from vault.venues.bybit.margin import AccountAnswers, margin_account, read_mode
+from vault.venues.bybit.margin import read_mode
 from vault.venues.bybit.positions import PositionPage, read_markets, read_positions
 from vault.venues.bybit.wallet import transfers, withdraw_network
-from vault.venues.line.raw import parse
 
 POSITIONS = [("fetchPositions", 0), ("fetchPositions", 1), ("fetchPosition", 0), ("fetchPositionADLRank", 0)]
 
 
 @pytest.fixture
-def recorded(shared_dir: Path) -> dict[str, Any]:
-    path = shared_dir / "fixtures" / "ccxt" / "response" / "bybit.json"
-    if not path.is_file():
-        pytest.skip(f"no recorded answers at {path}")
-    return dict(json.loads(path.read_text())["methods"])
-
-
-def answer(recorded: dict[str, Any], method: str, number: int = 0) -> Any:
-    return parse(json.dumps(recorded[method][number]["httpResponse"]), what=method)
+def recorded(recording: Callable[[str], Recording]) -> Recording:
+    return recording("bybit")
 
 
 def number(text: str) -> Decimal | None:
     return Decimal(text) if text else None
 
 
-def account_of(recorded: dict[str, Any], wallet: Any, pages: tuple[PositionPage, ...] = ()) -> MarginAccount:
-    return margin_account(AccountAnswers(wallet, answer(recorded, "fetchMarginMode"), pages), CONTEXT)
+def account_of(recorded: Recording, wallet: Any) -> MarginAccount:
+    return wallet_account(wallet, recorded.answer("fetchMarginMode"))
 
 
-def test_a_real_wallet_reads_as_its_strings(recorded: dict[str, Any]) -> None:
-    raw = answer(recorded, "fetchBalance")
+def test_a_real_wallet_reads_as_its_strings(recorded: Recording) -> None:
+    raw = recorded.answer("fetchBalance")
     line = raw["result"]["list"][0]
     account = account_of(recorded, raw)
     assert account.equity == Decimal(line["totalMarginBalance"])
@@ -57,9 +50,9 @@ def test_a_real_wallet_reads_as_its_strings(recorded: dict[str, Any]) -> None:
 
 
 def test_a_real_wallet_agrees_with_itself_save_for_the_positions_that_were_not_recorded(
-    recorded: dict[str, Any],
+    recorded: Recording,
 ) -> None:
-    account = account_of(recorded, answer(recorded, "fetchBalance"))
+    account = account_of(recorded, recorded.answer("fetchBalance"))
     assert {flag.split(":")[0] for flag in account.flags} == {
         "positions_mismatch USDC",
         "positions_mismatch XRP",
@@ -67,8 +60,8 @@ def test_a_real_wallet_agrees_with_itself_save_for_the_positions_that_were_not_r
     }
 
 
-def test_without_tiers_real_coins_are_named_as_missing_not_worth_zero(recorded: dict[str, Any]) -> None:
-    raw = answer(recorded, "fetchBalance")
+def test_without_tiers_real_coins_are_named_as_missing_not_worth_zero(recorded: Recording) -> None:
+    raw = recorded.answer("fetchBalance")
     account = account_of(recorded, raw)
     assert account.collateral == ()
     coins = {line["coin"] for line in raw["result"]["list"][0]["coin"]}
@@ -77,20 +70,10 @@ def test_without_tiers_real_coins_are_named_as_missing_not_worth_zero(recorded: 
     assert account.available_to_withdraw is None
 
 
-def test_with_tiers_of_one_each_real_coin_reads_as_its_strings(recorded: dict[str, Any]) -> None:
-    raw = answer(recorded, "fetchBalance")
+def test_with_tiers_of_one_each_real_coin_reads_as_its_strings(recorded: Recording) -> None:
+    raw = recorded.answer("fetchBalance")
     lines = {line["coin"]: line for line in raw["result"]["list"][0]["coin"]}
-    tiers = [
-        {"currency": coin, "collateralRatioList": [{"minQty": "0", "maxQty": "", "collateralRatio": "1"}]}
-        for coin in lines
-    ]
-    answers = AccountAnswers(
-        raw,
-        answer(recorded, "fetchMarginMode"),
-        (),
-        collateral_tiers={"retCode": 0, "result": {"list": tiers}, "time": int(raw["time"])},
-    )
-    account = margin_account(answers, CONTEXT)
+    account = wallet_account(raw, recorded.answer("fetchMarginMode"), unit_tiers(raw))
     assert {item.asset: item.balance for item in account.collateral} == {
         coin: Decimal(line["walletBalance"]) for coin, line in lines.items()
     }
@@ -104,8 +87,8 @@ def test_with_tiers_of_one_each_real_coin_reads_as_its_strings(recorded: dict[st
 
 
 @pytest.mark.parametrize(("method", "which"), POSITIONS)
-def test_real_positions_read_as_their_strings(recorded: dict[str, Any], method: str, which: int) -> None:
-    raw = answer(recorded, method, which)
+def test_real_positions_read_as_their_strings(recorded: Recording, method: str, which: int) -> None:
+    raw = recorded.answer(method, which)
     held = [line for line in raw["result"]["list"] if Decimal(line["size"])]
     read = read_positions([PositionPage("linear", "USDT", raw)], "REGULAR_MARGIN", {})
     assert len(read.positions) == len(held)
@@ -138,9 +121,9 @@ def compare(position: Position, line: dict[str, Any]) -> None:
     assert position.adl_rank == int(line["adlRankIndicator"])
 
 
-def test_a_real_wallet_without_a_needed_number_is_refused_and_says_which(recorded: dict[str, Any]) -> None:
+def test_a_real_wallet_without_a_needed_number_is_refused_and_says_which(recorded: Recording) -> None:
     for field in ("totalMarginBalance", "totalInitialMargin", "totalMaintenanceMargin"):
-        raw = answer(recorded, "fetchBalance")
+        raw = recorded.answer("fetchBalance")
         raw["result"]["list"][0][field] = ""
         with pytest.raises(VenueError) as caught:
             account_of(recorded, raw)
@@ -148,16 +131,16 @@ def test_a_real_wallet_without_a_needed_number_is_refused_and_says_which(recorde
         assert caught.value.details["missing"].endswith(field)
 
 
-def test_the_real_margin_mode_and_ticker_are_read(recorded: dict[str, Any]) -> None:
-    assert read_mode(answer(recorded, "fetchMarginMode")) == "REGULAR_MARGIN"
-    raw = answer(recorded, "fetchTicker")
+def test_the_real_margin_mode_and_ticker_are_read(recorded: Recording) -> None:
+    assert read_mode(recorded.answer("fetchMarginMode")) == "REGULAR_MARGIN"
+    raw = recorded.answer("fetchTicker")
     market = read_markets([("linear", raw)], frozenset({"BTCUSDT"}))["BTCUSDT"]
     line = raw["result"]["list"][0]
     assert (market.mark, market.index) == (Decimal(line["markPrice"]), Decimal(line["indexPrice"]))
 
 
-def test_real_networks_read_as_their_strings_or_name_what_is_missing(recorded: dict[str, Any]) -> None:
-    raw = answer(recorded, "fetchCurrencies")
+def test_real_networks_read_as_their_strings_or_name_what_is_missing(recorded: Recording) -> None:
+    raw = recorded.answer("fetchCurrencies")
     read, refused = 0, []
     for coin in raw["result"]["rows"]:
         if coin["coin"] not in ASSETS:
@@ -185,8 +168,8 @@ def test_real_networks_read_as_their_strings_or_name_what_is_missing(recorded: d
     assert "ZKSYNC" in refused
 
 
-def test_a_real_transfer_is_read(recorded: dict[str, Any]) -> None:
-    raw = answer(recorded, "fetchTransfers")
+def test_a_real_transfer_is_read(recorded: Recording) -> None:
+    raw = recorded.answer("fetchTransfers")
     line = raw["result"]["list"][0]
     wanted = InternalTransfer("unified", "funding", Amount.parse("10", USDT), CONTEXT.server_time)
     (receipt,) = transfers([raw], wanted)

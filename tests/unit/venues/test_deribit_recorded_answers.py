@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.deribit_answers import CONTEXT, INSTRUMENTS, NOW, envelope, index, instrument, summary
+from tests.recorded.deribit import currency_account, positions_account
+from tests.recorded.fixtures import Recording
+from tests.support.deribit_answers import CONTEXT, INSTRUMENTS, NOW, envelope, index, summary
 from vault.codec import decode, encode
 from vault.errors import VenueError
 from vault.model import MarginAccount
@@ -18,7 +19,6 @@ from vault.risk.contract import position_margin
 from vault.risk.margin import contradictions
 from vault.venues.deribit import wallet
 from vault.venues.deribit.margin import AccountAnswers, margin_account
-from vault.venues.line.raw import parse
 
 MARGIN_ACCOUNTS = (
     "BTC",
@@ -37,33 +37,15 @@ MARGIN_ACCOUNTS = (
 
 
 @pytest.fixture
-def recorded(shared_dir: Path) -> dict[str, Any]:
-    path = shared_dir / "fixtures" / "ccxt" / "response" / "deribit.json"
-    if not path.is_file():
-        pytest.skip(f"no recorded answers at {path}")
-    return dict(json.loads(path.read_text())["methods"])
-
-
-def answer(recorded: dict[str, Any], method: str) -> Any:
-    return parse(json.dumps(recorded[method][0]["httpResponse"]), what=method)
-
-
-def contracts(lines: list[dict[str, Any]]) -> tuple[Any, ...]:
-    """The instruments were not recorded with the positions: what their names say."""
-    found = []
-    for line in lines:
-        pair = line["instrument_name"].split("-")[0]
-        base, _, settle = pair.partition("_")
-        found.append(instrument(line["instrument_name"], base, settle or base))
-    return tuple(found)
+def recorded(recording: Callable[[str], Recording]) -> Recording:
+    return recording("deribit")
 
 
 @pytest.mark.parametrize("currency", MARGIN_ACCOUNTS)
-def test_every_real_margin_account_reads_as_its_strings(recorded: dict[str, Any], currency: str) -> None:
-    raw = answer(recorded, "fetchBalance")
+def test_every_real_margin_account_reads_as_its_strings(recorded: Recording, currency: str) -> None:
+    raw = recorded.answer("fetchBalance")
     line = next(each for each in raw["result"]["summaries"] if each["currency"] == currency)
-    given = AccountAnswers(raw, envelope([]), indexes={currency: index("1")})
-    account = margin_account(given, CONTEXT, currency)
+    account = currency_account(raw, currency)
     assert account.equity == Decimal(line["margin_balance"]) == Decimal(line["equity"])
     assert account.initial_margin == Decimal(line["initial_margin"])
     assert account.maintenance_margin == Decimal(line["maintenance_margin"])
@@ -78,27 +60,20 @@ def test_every_real_margin_account_reads_as_its_strings(recorded: dict[str, Any]
     assert (account.mode, account.missing, account.flags) == ("segregated", (), ())
 
 
-def test_real_margin_accounts_are_not_added_up(recorded: dict[str, Any]) -> None:
+def test_real_margin_accounts_are_not_added_up(recorded: Recording) -> None:
     with pytest.raises(VenueError) as caught:
-        margin_account(AccountAnswers(answer(recorded, "fetchBalance"), envelope([])), CONTEXT)
+        margin_account(AccountAnswers(recorded.answer("fetchBalance"), envelope([])), CONTEXT)
     assert caught.value.code == "venue.margin_currency"
 
 
-def positions_account(recorded: dict[str, Any], currency: str) -> tuple[MarginAccount, dict[str, Any]]:
-    raw = answer(recorded, "fetchPositions")
-    lines = {line["instrument_name"]: line for line in raw["result"]}
-    mine = [line for line in raw["result"] if Decimal(line["size"])]
-    summaries = envelope({"summaries": [summary("BTC"), summary("ETH"), summary("USDC")]})
-    prices = {"BTC": index("109470.55"), "ETH": index("4012.19"), "USDC": index("1")}
-    given = AccountAnswers(summaries, raw, contracts(mine), prices)
-    return margin_account(given, CONTEXT, currency), lines
+def read(recorded: Recording, currency: str) -> tuple[MarginAccount, dict[str, Any]]:
+    raw = recorded.answer("fetchPositions")
+    return positions_account(raw, currency), {line["instrument_name"]: line for line in raw["result"]}
 
 
 @pytest.mark.parametrize(("currency", "count"), [("BTC", 1), ("ETH", 1), ("USDC", 4)])
-def test_every_real_position_reads_as_its_strings(
-    recorded: dict[str, Any], currency: str, count: int
-) -> None:
-    account, lines = positions_account(recorded, currency)
+def test_every_real_position_reads_as_its_strings(recorded: Recording, currency: str, count: int) -> None:
+    account, lines = read(recorded, currency)
     assert len(account.positions) == count
     for position in account.positions:
         line = lines[position.symbol]
@@ -115,10 +90,10 @@ def test_every_real_position_reads_as_its_strings(
     assert decode(encode(account), MarginAccount, what="account") == account
 
 
-def test_real_margins_of_positions_follow_from_rates_and_slopes(recorded: dict[str, Any]) -> None:
+def test_real_margins_of_positions_follow_from_rates_and_slopes(recorded: Recording) -> None:
     """Within the digits that the venue writes, also where only its own number says the rate."""
     for currency in ("BTC", "ETH", "USDC"):
-        account, _ = positions_account(recorded, currency)
+        account, _ = read(recorded, currency)
         for position in account.positions:
             ours = position_margin(position, position.mark_price)
             theirs = position.venue_maintenance_margin
@@ -127,13 +102,13 @@ def test_real_margins_of_positions_follow_from_rates_and_slopes(recorded: dict[s
         assert not [flag for flag in account.flags if flag.startswith(("maintenance", "size"))]
 
 
-def test_positions_that_no_summary_speaks_of_contradict_it(recorded: dict[str, Any]) -> None:
-    account, _ = positions_account(recorded, "USDC")
+def test_positions_that_no_summary_speaks_of_contradict_it(recorded: Recording) -> None:
+    account, _ = read(recorded, "USDC")
     assert [flag.split(":")[0] for flag in contradictions(account)] == ["maintenance_mismatch"]
 
 
-def test_a_real_answer_without_its_instruments_is_refused_and_says_which(recorded: dict[str, Any]) -> None:
-    raw = answer(recorded, "fetchPositions")
+def test_a_real_answer_without_its_instruments_is_refused_and_says_which(recorded: Recording) -> None:
+    raw = recorded.answer("fetchPositions")
     summaries = envelope({"summaries": [summary("BTC")]})
     with pytest.raises(VenueError) as caught:
         margin_account(AccountAnswers(summaries, raw, (), {"BTC": index("1")}), CONTEXT, "BTC")
@@ -141,8 +116,8 @@ def test_a_real_answer_without_its_instruments_is_refused_and_says_which(recorde
     assert caught.value.details["missing"] == "instruments.BTC-PERPETUAL"
 
 
-def test_real_networks_read_as_their_strings(recorded: dict[str, Any]) -> None:
-    raw = answer(recorded, "fetchCurrencies")
+def test_real_networks_read_as_their_strings(recorded: Recording) -> None:
+    raw = recorded.answer("fetchCurrencies")
     bitcoin = wallet.withdraw_network(raw, "BTC", "BTC", NOW)
     assert bitcoin.fee == Amount.parse("0.00001229", BTC)
     assert bitcoin.confirmations == 1
@@ -152,11 +127,8 @@ def test_real_networks_read_as_their_strings(recorded: dict[str, Any]) -> None:
         assert wallet.withdraw_network(raw, asset, asset, NOW).fee.units > 0
 
 
-def test_the_recorded_instruments_have_the_fields_that_are_read(shared_dir: Path) -> None:
-    path = shared_dir / "fixtures" / "ccxt" / "markets" / "deribit.json"
-    if not path.is_file():
-        pytest.skip(f"no recorded markets at {path}")
-    markets = [line["info"] for line in json.loads(path.read_text()).values()]
+def test_the_recorded_instruments_have_the_fields_that_are_read(recorded: Recording) -> None:
+    markets = [line["info"] for line in recorded.markets.values()]
     futures = [line for line in markets if line["kind"] == "future"]
     assert futures
     wanted = set(INSTRUMENTS["BTC-PERPETUAL"]["result"])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.recorded.fixtures import Recording
 from tests.support.kraken_answers import (
     CONTEXT,
     account_answers,
@@ -27,26 +26,15 @@ from vault.venues.kraken import names, wallet
 from vault.venues.kraken.answers import spot_rows
 from vault.venues.kraken.margin import margin_account
 from vault.venues.kraken.positions import Level, marginal, mark_price
-from vault.venues.line.raw import parse
+
+Recordings = Callable[[str], Recording]
 
 USDT = asset_of("USDT")
 WAYS = spot([{"asset": "USDT", "method": "Tether USD (TRC20)", "network": "Tron", "minimum": "5"}])
 
 
-def fixture(shared_dir: Path, folder: str, name: str) -> dict[str, Any]:
-    path = shared_dir / "fixtures" / "ccxt" / folder / f"{name}.json"
-    if not path.is_file():
-        pytest.skip(f"no recorded answers at {path}")
-    return dict(json.loads(path.read_text()))
-
-
-def answer(shared_dir: Path, name: str, method: str) -> Any:
-    recorded = fixture(shared_dir, "response", name)["methods"][method]
-    return parse(json.dumps(recorded[0]["httpResponse"]), what=method)
-
-
-def test_real_spot_margin_positions_are_named_and_never_taken_for_none(shared_dir: Path) -> None:
-    raw = answer(shared_dir, "kraken", "fetchPositions")
+def test_real_spot_margin_positions_are_named_and_never_taken_for_none(recording: Recordings) -> None:
+    raw = recording("kraken").answer("fetchPositions")
     account = margin_account(account_answers(spot_positions=raw), CONTEXT)
     assert account.missing == tuple(f"spot_margin:{line['pair']}" for line in raw["result"])
     for name in ("result", "error"):
@@ -56,8 +44,8 @@ def test_real_spot_margin_positions_are_named_and_never_taken_for_none(shared_di
         margin_account(account_answers(spot_positions=without(raw, ("result", 0, "pair"))), CONTEXT)
 
 
-def test_a_real_withdrawal_reads_as_its_strings(shared_dir: Path) -> None:
-    raw = answer(shared_dir, "kraken", "fetchWithdrawals")
+def test_a_real_withdrawal_reads_as_its_strings(recording: Recordings) -> None:
+    raw = recording("kraken").answer("fetchWithdrawals")
     (line,) = raw["result"]
     wanted = WithdrawRequest(
         "", "USDT", Amount(USDT, 1), "Tron", "T", "", "mainnet", CONTEXT.server_time, None
@@ -77,8 +65,8 @@ def test_a_real_withdrawal_reads_as_its_strings(shared_dir: Path) -> None:
             wallet.withdrawals(rows, WAYS, (), wanted)
 
 
-def test_a_real_deposit_reads_as_its_strings(shared_dir: Path) -> None:
-    raw = answer(shared_dir, "kraken", "fetchDeposits")
+def test_a_real_deposit_reads_as_its_strings(recording: Recordings) -> None:
+    raw = recording("kraken").answer("fetchDeposits")
     (line,) = raw["result"]
     (found,) = wallet.deposits(spot_rows(raw, "d"), "USDT", "Tron", line["txid"])
     assert (found.state, found.unlocked, found.address) == ("credited", True, line["info"])
@@ -92,15 +80,15 @@ def test_a_real_deposit_reads_as_its_strings(shared_dir: Path) -> None:
     assert wallet.deposits(untold, "USDT", "Tron", line["txid"]) == ()
 
 
-def test_every_recorded_asset_has_one_name(shared_dir: Path) -> None:
+def test_every_recorded_asset_has_one_name(recording: Recordings) -> None:
     for recorded in ("kraken", "krakenfutures"):
-        for code, currency in fixture(shared_dir, "currencies", recorded).items():
+        for code, currency in recording(recorded).currencies.items():
             if "." not in code:
                 assert names.ours(currency["id"]) == code
 
 
-def test_a_real_ticker_gives_the_mark_as_its_string(shared_dir: Path) -> None:
-    raw = answer(shared_dir, "krakenfutures", "fetchFundingRates")
+def test_a_real_ticker_gives_the_mark_as_its_string(recording: Recordings) -> None:
+    raw = recording("krakenfutures").answer("fetchFundingRates")
     line = raw["tickers"][0]
     alone = {**{name: raw[name] for name in ("result", "serverTime")}, "ticker": line}
     mark, at = mark_price(alone, line["symbol"])
@@ -112,10 +100,8 @@ def test_a_real_ticker_gives_the_mark_as_its_string(shared_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("market", ["BTC/USD:USD", "ETH/USD:USD", "DOGE/USD:USD", "BTC/USD:BTC"])
-def test_real_margin_levels_give_their_own_margin(shared_dir: Path, market: str) -> None:
-    raw = parse(
-        json.dumps(fixture(shared_dir, "markets", "krakenfutures")[market]["info"]), what="instrument"
-    )
+def test_real_margin_levels_give_their_own_margin(recording: Recordings, market: str) -> None:
+    raw = recording("krakenfutures").market(market)
     symbol, inverse = raw["symbol"], raw["type"] == "futures_inverse"
     size = "700000" if inverse else "12"
     counted = "contracts" if inverse else "numNonContractUnits"

@@ -2,53 +2,36 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.okx_answers import CONTEXT, NOW, config, envelope
+from tests.recorded.fixtures import Recording
+from tests.recorded.okx import instruments as contracts
+from tests.recorded.okx import read
+from tests.support.okx_answers import NOW, envelope
 from vault.errors import VenueError
-from vault.model import MarginAccount
 from vault.money import Amount, asset_of
-from vault.venues.line.raw import parse
 from vault.venues.okx import wallet
-from vault.venues.okx.margin import AccountAnswers, margin_account, read_mode
+from vault.venues.okx.margin import read_mode
 
 POSITIONS = [("fetchPositions", 0), ("fetchPosition", 0), ("fetchPosition", 1)]
 
 
 @pytest.fixture
-def recorded(shared_dir: Path) -> dict[str, Any]:
-    path = shared_dir / "fixtures" / "ccxt" / "response" / "okx.json"
-    if not path.is_file():
-        pytest.skip(f"no recorded answers at {path}")
-    return dict(json.loads(path.read_text())["methods"])
+def recorded(recording: Callable[[str], Recording]) -> Recording:
+    return recording("okx")
 
 
 @pytest.fixture
-def instruments(shared_dir: Path) -> tuple[Any, ...]:
-    path = shared_dir / "fixtures" / "ccxt" / "markets" / "okx.json"
-    if not path.is_file():
-        pytest.skip(f"no recorded markets at {path}")
-    markets = json.loads(path.read_text())
-    wanted = ("LTC/USDT:USDT", "BTC/USD:BTC")
-    return tuple(parse(json.dumps(envelope(markets[name]["info"])), what="instruments") for name in wanted)
+def instruments(recorded: Recording) -> tuple[Any, ...]:
+    return contracts(recorded)
 
 
-def answer(recorded: dict[str, Any], method: str, number: int = 0) -> Any:
-    return parse(json.dumps(recorded[method][number]["httpResponse"]), what=method)
-
-
-def read(balance: Any, positions: Any = None, instruments: tuple[Any, ...] = ()) -> MarginAccount:
-    given = AccountAnswers(config("3"), balance, positions or envelope(), instruments)
-    return margin_account(given, CONTEXT)
-
-
-def test_a_real_balance_reads_as_its_strings(recorded: dict[str, Any]) -> None:
-    raw = answer(recorded, "fetchBalance", 1)
+def test_a_real_balance_reads_as_its_strings(recorded: Recording) -> None:
+    raw = recorded.answer("fetchBalance", 1)
     line, account = raw["data"][0], read(raw)
     assert account.equity == Decimal(line["adjEq"])
     assert account.initial_margin == Decimal(line["imr"])
@@ -65,9 +48,9 @@ def test_a_real_balance_reads_as_its_strings(recorded: dict[str, Any]) -> None:
 
 
 def test_a_real_balance_s_prices_and_haircuts_are_derived_and_fit_the_strings(
-    recorded: dict[str, Any],
+    recorded: Recording,
 ) -> None:
-    raw = answer(recorded, "fetchBalance", 1)
+    raw = recorded.answer("fetchBalance", 1)
     account = read(raw)
     for item, line in zip(account.collateral, raw["data"][0]["details"], strict=True):
         worth = item.price * Decimal(line["eq"])
@@ -79,11 +62,11 @@ def test_a_real_balance_s_prices_and_haircuts_are_derived_and_fit_the_strings(
 
 @pytest.mark.parametrize(("method", "number"), POSITIONS)
 def test_real_positions_read_as_their_strings(
-    recorded: dict[str, Any], instruments: tuple[Any, ...], method: str, number: int
+    recorded: Recording, instruments: tuple[Any, ...], method: str, number: int
 ) -> None:
-    raw = answer(recorded, method, number)
+    raw = recorded.answer(method, number)
     line = raw["data"][0]
-    account = read(answer(recorded, "fetchBalance", 1), raw, instruments)
+    account = read(recorded.answer("fetchBalance", 1), raw, instruments)
     (found,) = account.positions
     assert (found.symbol, found.side) == (line["instId"], line["posSide"])
     assert found.entry_price == Decimal(line["avgPx"])
@@ -103,27 +86,27 @@ def test_real_positions_read_as_their_strings(
 
 
 def test_a_real_position_that_does_not_fit_its_contract_is_flagged(
-    recorded: dict[str, Any], instruments: tuple[Any, ...]
+    recorded: Recording, instruments: tuple[Any, ...]
 ) -> None:
     # It was recorded when a contract was a thousandth of a coin; the contract of today is a whole one.
-    account = read(answer(recorded, "fetchBalance", 1), answer(recorded, "fetchPositions"), instruments)
+    account = read(recorded.answer("fetchBalance", 1), recorded.answer("fetchPositions"), instruments)
     assert any(flag.startswith("notional_mismatch LTC-USDT-SWAP") for flag in account.flags)
 
 
-def test_a_real_position_without_its_contract_is_refused(recorded: dict[str, Any]) -> None:
+def test_a_real_position_without_its_contract_is_refused(recorded: Recording) -> None:
     with pytest.raises(VenueError) as caught:
-        read(answer(recorded, "fetchBalance", 1), answer(recorded, "fetchPositions"))
+        read(recorded.answer("fetchBalance", 1), recorded.answer("fetchPositions"))
     assert caught.value.details["missing"] == "instruments.LTC-USDT-SWAP"
 
 
-def test_a_real_funding_balance_is_of_an_asset_we_do_not_move(recorded: dict[str, Any]) -> None:
-    raw = answer(recorded, "fetchBalance")
+def test_a_real_funding_balance_is_of_an_asset_we_do_not_move(recorded: Recording) -> None:
+    raw = recorded.answer("fetchBalance")
     assert wallet.funding_balance(raw, "BTC", NOW).free.units == 0
     assert raw["data"][0]["ccy"] == "TUSD"
 
 
-def test_a_real_configuration_says_mode_account_and_rights(recorded: dict[str, Any]) -> None:
-    raw = answer(recorded, "fetchAccounts")
+def test_a_real_configuration_says_mode_account_and_rights(recorded: Recording) -> None:
+    raw = recorded.answer("fetchAccounts")
     assert read_mode(raw) == "spot"
     found = wallet.key_permissions(raw, "read")
     assert found.account_uid == raw["data"][0]["uid"]
@@ -131,8 +114,8 @@ def test_a_real_configuration_says_mode_account_and_rights(recorded: dict[str, A
     assert found.ip_restricted is False
 
 
-def test_every_real_chain_of_a_known_asset_reads_as_its_strings(recorded: dict[str, Any]) -> None:
-    raw = answer(recorded, "fetchCurrencies")
+def test_every_real_chain_of_a_known_asset_reads_as_its_strings(recorded: Recording) -> None:
+    raw = recorded.answer("fetchCurrencies")
     count = 0
     for line in raw["data"]:
         if line["ccy"] not in {"BTC", "ETH", "USDT", "USDC", "XRP"}:
@@ -155,9 +138,9 @@ def test_every_real_chain_of_a_known_asset_reads_as_its_strings(recorded: dict[s
     [(0, "USDT", "USDT-TRC20"), (1, "ETH", "ETH-ERC20"), (0, "USDT", "USDT-TON")],
 )
 def test_real_deposit_addresses_go_to_the_trading_account_and_are_refused(
-    recorded: dict[str, Any], number: int, asset: str, network: str
+    recorded: Recording, number: int, asset: str, network: str
 ) -> None:
-    raw = answer(recorded, "fetchDepositAddress", number)
+    raw = recorded.answer("fetchDepositAddress", number)
     with pytest.raises(VenueError) as caught:
         wallet.deposit_place(raw, asset, network)
     assert caught.value.code == "venue.deposits_elsewhere"

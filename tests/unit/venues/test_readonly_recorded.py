@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.recorded.fixtures import Recording
+from tests.recorded.read_only import DYDX_ADDRESS, DYDX_HEIGHT, bitget_account, gate_account
 from tests.support.readonly_answers import CONTEXT, kucoin_contract
 from vault.errors import VenueError
-from vault.venues.line.raw import parse
 from vault.venues.read_only import (
     bitget_margin,
     coinbase,
     dydx,
-    gate_margin,
     hyperliquid_margin,
     kucoin_margin,
 )
@@ -26,29 +25,19 @@ Methods = dict[str, Any]
 
 
 @pytest.fixture
-def recorded(shared_dir: Path) -> Any:
-    def of(exchange: str, method: str, number: int = 0) -> Any:
-        path = shared_dir / "fixtures" / "ccxt" / "response" / f"{exchange}.json"
-        if not path.is_file():
-            pytest.skip(f"no recorded answers at {path}")
-        answer = json.loads(path.read_text())["methods"][method][number]["httpResponse"]
-        return parse(json.dumps(answer), what=method)
-
-    return of
+def recorded(recording: Callable[[str], Recording]) -> Any:
+    return lambda exchange, method, number=0: recording(exchange).answer(method, number)
 
 
 def text(value: object) -> Decimal:
     return Decimal(str(value))
 
 
-def bitget_account(recorded: Any) -> Any:
-    """The classic account endpoint gives a list, that of one symbol the same object alone."""
-    answer = recorded("bitget", "fetchMarginMode")
-    return {**answer, "data": [answer["data"]]}
-
-
 def test_bitget_classic_account_and_position(recorded: Any) -> None:
-    accounts, positions = bitget_account(recorded), recorded("bitget", "fetchPositions")
+    accounts, positions = (
+        bitget_account(recorded("bitget", "fetchMarginMode")),
+        recorded("bitget", "fetchPositions"),
+    )
     line, held = accounts["data"][0], positions["data"][0]
     account = bitget_margin.classic_account(
         bitget_margin.Answers(accounts, {"USDT-FUTURES": positions}, {}, ()), CONTEXT
@@ -74,7 +63,9 @@ def test_bitget_classic_account_and_position(recorded: Any) -> None:
 
 def test_bitget_account_without_a_position(recorded: Any) -> None:
     positions = recorded("bitget", "fetchPosition")
-    answers = bitget_margin.Answers(bitget_account(recorded), {"USDT-FUTURES": positions}, {}, ())
+    answers = bitget_margin.Answers(
+        bitget_account(recorded("bitget", "fetchMarginMode")), {"USDT-FUTURES": positions}, {}, ()
+    )
     account = bitget_margin.classic_account(answers, CONTEXT)
     assert (account.positions, account.maintenance_margin) == ((), 0)
 
@@ -98,24 +89,12 @@ def test_bitget_spot_wallets_are_no_futures_account(recorded: Any, number: int) 
     assert caught.value.code == "venue.incomplete_answer"
 
 
-GATE_ACCOUNT = {
-    "total": "100", "unrealised_pnl": "0.008", "position_margin": "1.49", "order_margin": "0",
-    "available": "98", "bonus": "0", "currency": "USDT", "maintenance_margin": "0",
-}  # fmt: skip
-GATE_CONTRACT = {
-    "name": "LTC_USDT", "type": "direct", "quanto_multiplier": "0.1", "mark_price": "74.43",
-    "index_price": "74.4",
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("number", [0, 1])
 def test_gate_positions_whose_margins_are_not_filled(recorded: Any, number: int) -> None:
     """The venue says maintenance margin 0 of an open position: it is not taken for zero."""
     raw = recorded("gate", "fetchPositions", number)
     line = raw[0]
-    account = gate_margin.classic_account(
-        gate_margin.Answers(GATE_ACCOUNT, {"usdt": raw}, {"usdt": [GATE_CONTRACT]}, {}), CONTEXT
-    )
+    account = gate_account(raw)
     (position,) = account.positions
     assert (position.entry_price, position.mark_price) == (
         text(line["entry_price"]),
@@ -257,13 +236,9 @@ def test_hyperliquid_spot_state_is_the_unified_accounts_money(recorded: Any) -> 
     assert account.available_to_withdraw == text(spot["balances"][0]["total"])
 
 
-DYDX = "dydx14zzueazeh0hj67cghhf9jypslcf9sh2n5k6art"
-HEIGHT = {"height": "1", "time": "2025-07-29T05:45:08Z"}
-
-
 def dydx_answers(recorded: Any, subaccounts: list[Any]) -> dydx.Answers:
     markets = recorded("dydx", "fetchMarkets")
-    return dydx.Answers(DYDX, 0, {"subaccounts": subaccounts}, markets, HEIGHT)
+    return dydx.Answers(DYDX_ADDRESS, 0, {"subaccounts": subaccounts}, markets, DYDX_HEIGHT)
 
 
 def test_dydx_account_with_a_position(recorded: Any) -> None:

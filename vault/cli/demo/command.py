@@ -158,6 +158,7 @@ def staged(
         stage.fund(desk, world)
         progress("signing policy and address book")
         stage.sign_documents(desk)
+        stage.allow_home(desk, world)
         yield Story(desk, world, progress)
 
 

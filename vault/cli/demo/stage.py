@@ -136,3 +136,11 @@ def sign_documents(desk: Desk) -> None:
     documents.add_venue_deposit(desk, DEPOSIT_ENTRY, ACCOUNT, BTC.symbol, "BTC")
     documents.sign_book(desk, TREASURER, lambda _statement: None)
     documents.sign_policy(desk, TREASURER, lambda _statement: None, untested=True)
+
+
+def allow_home(desk: Desk, world: WorldProcess) -> None:
+    """The exchange lets withdrawals go to our cold address alone, as its owner set it."""
+    from emulator.scenario_accounts import allow_address
+
+    home = desk.book().book.find(COLD_ENTRY).address
+    allow_address(world.venue, PROTECTED, "binance", home, COLD_ENTRY)

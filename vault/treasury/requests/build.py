@@ -208,7 +208,12 @@ def _replacing(
         return transfer
     from dataclasses import replace
 
-    return replace(transfer, venue_account=before.venue_account, venue_network=before.venue_network)
+    return replace(
+        transfer,
+        venue_account=before.venue_account,
+        venue_network=before.venue_network,
+        moves=before.moves,
+    )
 
 
 def _transfer(  # noqa: PLR0917

@@ -5,6 +5,7 @@ Refuses what the policy does not allow; the decision is recorded with its whole 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from vault.codec import encode
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def make_plan(desk: Desk, build: Callable[[], Transfer]) -> Proposal:
     """Observe, build, decide; the plan is recorded and written. Raises `DeniedError`, `PsbtError`.
 
-    The transaction is built from wallets that were just synced, and judged as it was built.
+    A transaction is built from wallets that were just synced, and judged as it was built.
     """
     # Nothing unsigned is followed: said before anything is asked, not after.
     desk.policy()
@@ -36,8 +37,10 @@ def make_plan(desk: Desk, build: Callable[[], Transfer]) -> Proposal:
     books.open_books(desk, snapshot)
     assessment = observe.assess_snapshot(desk, snapshot)
     transfer = build()
-    coins.require_free(desk, transfer)
-    decision = _decide(desk, transfer, verify_transfer(desk, transfer), snapshot, assessment)
+    if transfer.on_chain:
+        coins.require_free(desk, transfer)
+    verified = verify_transfer(desk, transfer) if transfer.on_chain else None
+    decision = _decide(desk, transfer, verified, snapshot, assessment)
     with desk.store.write() as writer:
         name = records.save_document(writer, "decision", encode(decision))
     if decision.outcome != "allow":
@@ -55,7 +58,7 @@ def make_plan(desk: Desk, build: Callable[[], Transfer]) -> Proposal:
 def _decide(
     desk: Desk,
     transfer: Transfer,
-    verified: VerifiedSpend,
+    verified: VerifiedSpend | None,
     snapshot: Snapshot,
     assessment: Assessment,
 ) -> Decision:
@@ -72,8 +75,22 @@ def _decide(
     )
 
 
-def _request(transfer: Transfer, verified: VerifiedSpend, share: history.Share) -> Request:
+def _request(transfer: Transfer, verified: VerifiedSpend | None, share: history.Share) -> Request:
     from vault.policy.requests import Request
+
+    if verified is None:
+        # Nothing leaves: rules and limits look at what is moved.
+        return Request(
+            action=transfer.action,
+            wallet=transfer.venue_account,
+            destinations=(),
+            venue=None,
+            amount=transfer.returned,
+            fee=share.fee,
+            moved=transfer.returned,
+            fee_rate=Decimal(0),
+            coins=0,
+        )
 
     return Request(
         action=transfer.action,

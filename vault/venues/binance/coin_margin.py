@@ -152,7 +152,8 @@ def _position(
         mark_price=line.decimal("markPrice"),
         isolated=isolated,
         brackets=tables.get(symbol, ()),
-        venue_liquidation_price=line.optional_decimal("liquidationPrice") or None,
+        venue_liquidation_price=named(line, "liquidationPrice", f"liquidation_price:{symbol}", missing)
+        or None,
         venue_maintenance_margin=named(line, "maintMargin", f"maintenance_margin:{symbol}", missing),
         settle=coin,
         inverse=True,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vault.venues.line.outcome import Dialect, Refusal
+from vault.venues.line.outcome import Dialect, Refusal, holds
 
 NO_SUCH_SYMBOL: Final = "-1121"
 
@@ -15,7 +15,8 @@ NO_SUCH_SYMBOL: Final = "-1121"
 def _find(answer: Any) -> Refusal | None:
     if not isinstance(answer, dict) or type(answer.get("code")) is not int or answer["code"] >= 0:
         return None
-    return Refusal(str(answer["code"]), str(answer.get("msg", "")))
+    recorded = holds(answer.get("id")) or holds(answer.get("tranId"))
+    return Refusal(str(answer["code"]), str(answer.get("msg", "")), recorded)
 
 
 DIALECT: Final = Dialect(

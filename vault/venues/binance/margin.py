@@ -157,7 +157,8 @@ def linear_position(  # noqa: PLR0917  one row and what stands elsewhere about i
         isolated=isolated,
         brackets=brackets,
         # "0" is how the venue says that no price liquidates.
-        venue_liquidation_price=line.optional_decimal("liquidationPrice") or None,
+        venue_liquidation_price=named(line, "liquidationPrice", f"liquidation_price:{symbol}", missing)
+        or None,
         venue_maintenance_margin=named(line, "maintMargin", f"maintenance_margin:{symbol}", missing),
         settle=quote,
         leverage=named(said, "leverage", f"leverage:{symbol}", missing),

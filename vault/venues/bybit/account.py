@@ -24,7 +24,6 @@ from vault.venues.base import (
     Role,
     SpotBalance,
     WhitelistEntry,
-    WithdrawalSearch,
     WithdrawalStatus,
     WithdrawNetwork,
     WithdrawRequest,
@@ -245,9 +244,6 @@ class Bybit(ExchangeAccount):
         if request.tag:
             parameters["tag"] = request.tag
         return Order("privatePostV5AssetWithdrawCreate", parameters, lambda answer: _named(answer, "id"))
-
-    def search_withdrawal(self, request: WithdrawRequest, since: datetime) -> WithdrawalSearch:
-        return replace(super().search_withdrawal(request, since), matched_by="details")
 
     def withdrawals(
         self, ask: Connection, request: WithdrawRequest, since: datetime, now: datetime

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -156,6 +156,20 @@ def position_maintenance(position: Position, price: Decimal) -> Decimal | None:
     value = value_at(position, price)
     bracket = next((b for b in position.brackets if b.cap is None or value <= b.cap), position.brackets[-1])
     return CONTEXT.subtract(CONTEXT.multiply(value, bracket.rate), bracket.cum)
+
+
+def with_close_fee(position: Position) -> Position:
+    """The same position, with the fee to close that the venue's maintenance margin holds, in its brackets.
+
+    It grows with the value, as a rate does: without it our sum would contradict the venue's.
+    """
+    theirs, ours = position.venue_maintenance_margin, position_maintenance(position, position.mark_price)
+    value = value_at(position, position.mark_price) if position.mark_price else ZERO
+    if theirs is None or ours is None or not ZERO < theirs - ours <= CONTEXT.multiply(value, CLOSE_FEE):
+        return position
+    fee = CONTEXT.divide(CONTEXT.subtract(theirs, ours), value)
+    brackets = tuple(replace(each, rate=CONTEXT.add(each.rate, fee)) for each in position.brackets)
+    return replace(position, brackets=brackets)
 
 
 def _bracket_flags(position: Position) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vault.venues.line.outcome import Dialect, Refusal
+from vault.venues.line.outcome import Dialect, Refusal, holds
 
 KEY_CODES: Final = frozenset({"10003", "10004", "10005", "10007", "10010"})
 CLOCK_CODES: Final = frozenset({"10002"})
@@ -44,7 +44,7 @@ def find(answer: Any) -> Refusal | None:
     code = answer.get("retCode")
     if isinstance(code, bool) or not isinstance(code, (int, str)) or str(code) == "0":
         return None
-    return Refusal(str(code), str(answer.get("retMsg", "")))
+    return Refusal(str(code), str(answer.get("retMsg", "")), holds(answer.get("result")))
 
 
 DIALECT: Final = Dialect(

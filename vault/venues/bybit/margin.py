@@ -16,7 +16,7 @@ from typing import Any, Final
 from vault.errors import VenueError
 from vault.model import Collateral, MarginAccount, Position, Reading, VenueRatio
 from vault.money import CONTEXT
-from vault.venues.bybit.checks import Wallet, account_flags, position_flags
+from vault.venues.bybit.checks import Wallet, account_flags, position_flags, with_close_fee
 from vault.venues.bybit.collateral import Coin, collateral, read_coins, read_tiers, read_transferable
 from vault.venues.bybit.envelope import opened
 from vault.venues.bybit.notes import Notes
@@ -77,7 +77,7 @@ def margin_account(answers: AccountAnswers, context: ReadingContext) -> MarginAc
         maintenance_margin=wallet.maintenance,
         available_to_withdraw=_available(wallet, held, coins, notes),
         collateral=held,
-        positions=read.positions,
+        positions=tuple(with_close_fee(position) for position in read.positions),
         observed_at=min(source.observed_at for source in sources),
         received_at=context.received_at,
         clock_skew_ms=context.clock_skew_ms,

@@ -244,7 +244,7 @@ class ExchangeAccount(Venue):
             None if found is None else replace(found, client_id=request.client_id),
             clock.server_time,
             self._covers_until(clock.server_time),
-            "client_id" if theirs.client_id else "details",
+            self.traits.known_by,
         )
 
     # Common ground

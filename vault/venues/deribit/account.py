@@ -167,7 +167,7 @@ class Deribit(ExchangeAccount):
 
     def search_withdrawal(self, request: WithdrawRequest, since: datetime) -> WithdrawalSearch:
         _check_planned(request)
-        return replace(super().search_withdrawal(request, since), matched_by="details")
+        return super().search_withdrawal(request, since)
 
     def withdrawals(
         self, ask: Connection, request: WithdrawRequest, since: datetime, now: datetime

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vault.venues.line.outcome import Dialect, Refusal
+from vault.venues.line.outcome import Dialect, Refusal, holds
 
 NO_SUCH_INDEX: Final = "-32602"
 # api_not_enabled, authorization_required, permission_denied, invalid_credentials, unauthorized,
@@ -35,7 +35,8 @@ def find(answer: Any) -> Refusal | None:
         return None
     data = error.get("data")
     reason = str(data.get("reason", "")) if isinstance(data, dict) else ""
-    return Refusal(str(error["code"]), f"{error.get('message', '')} {reason}".strip())
+    text = f"{error.get('message', '')} {reason}".strip()
+    return Refusal(str(error["code"]), text, holds(answer.get("result")))
 
 
 DIALECT: Final = Dialect(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vault.venues.line.outcome import Dialect, Refusal
+from vault.venues.line.outcome import Dialect, Refusal, holds
 
 _SPOT_KEY: Final = frozenset({"EAPI:Invalid key", "EAPI:Invalid signature", "EGeneral:Permission denied"})
 _SPOT_NONCE: Final = frozenset({"EAPI:Invalid nonce"})
@@ -62,7 +62,7 @@ def find_spot(answer: Any) -> Refusal | None:
         return None
     coded = [(":".join(each.split(":")[:2]), each) for each in errors]
     if answer.get("result"):
-        return Refusal("error beside a result", errors[0])
+        return Refusal("error beside a result", errors[0], beside_result=True)
     code, text = next((each for each in coded if each[0] not in _SPOT_DEFINITE), coded[0])
     return Refusal(code, text.removeprefix(code))
 
@@ -74,7 +74,8 @@ def find_futures(answer: Any) -> Refusal | None:
         return None
     text = str(answer.get("error") or (listed[0].get("message") if listed else "") or "unknownError")
     code = text.split(":", maxsplit=1)[0].strip()
-    return Refusal(code, text.removeprefix(code).lstrip(": "))
+    beside = any(holds(answer.get(name)) for name in ("uid", "transfer", "transferId"))
+    return Refusal(code, text.removeprefix(code).lstrip(": "), beside)
 
 
 SPOT: Final = Dialect(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from vault.errors import OutcomeUnknownError, VaultError, VenueError
 
 MAX_MESSAGE: Final = 200  # of a venue's text in an error of ours
+MAX_CODE: Final = 80
 
 
 class RequestEvidence(Protocol):
@@ -28,10 +29,14 @@ class RequestEvidence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A venue's own error code and text, out of a parsed answer."""
+    """A venue's own error code and text, out of a parsed answer.
+
+    `beside_result`: the same answer also says what was done, so its error is no word that nothing was.
+    """
 
     code: str
     text: str
+    beside_result: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +60,39 @@ class Dialect:
     def refusal(self, evidence: RequestEvidence) -> Refusal | None:
         """The venue's error in the answer, None when the answer carries none that can be read."""
         try:
-            answer = json.loads(evidence.body or "")
+            # A body that names a field twice says two things: it is not read as either of them.
+            answer = json.loads(evidence.body or "", object_pairs_hook=_once)
             found = self.find(answer)
         except (ValueError, RecursionError, TypeError, KeyError, IndexError, AttributeError):
             return None
         if found is None:
             return None
         text = "".join(char for char in found.text if char.isprintable())
-        return Refusal(found.code[:80], text[:MAX_MESSAGE])
+        return replace(found, code=found.code[:MAX_CODE], text=text[:MAX_MESSAGE])
 
     def refuses(self, refusal: Refusal, status: int | None) -> bool:
         """Whether an answer to a send is the venue's word that nothing was accepted."""
-        if refusal.code in self.uncertain or status is None:
+        if refusal.code in self.uncertain or refusal.beside_result or status is None:
             return False
         if not (400 <= status < 500 or (status == 200 and self.http_200)):
             return False
         return self.definite is None or refusal.code in self.definite
+
+
+def holds(result: Any) -> bool:
+    """Whether anything stands in a part of an answer: a number, true or a text, however deep."""
+    if isinstance(result, dict):
+        return any(holds(each) for each in result.values())
+    if isinstance(result, list):
+        return any(holds(each) for each in result)
+    return result is not None and result != "" and result is not False
+
+
+def _once(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(items)
+    if len(found) != len(items):
+        raise ValueError("a field twice")
+    return found
 
 
 def read_failure(error: Exception, evidence: RequestEvidence, what: str, dialect: Dialect) -> VaultError:

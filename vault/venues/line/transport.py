@@ -6,13 +6,14 @@ verb than its own, a send without a permit, and one after its deadline. Loaded o
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from vault.clock import Clock, to_iso
 from vault.errors import VenueError
@@ -30,6 +31,7 @@ class Evidence:
     body: str | None = None
     timed_out: bool = False
     not_connected: bool = False
+    retry_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,19 @@ class GuardedAdapter(HTTPAdapter):
         self.evidence = Evidence()
         self._permit: SendPermit | None = None
         self._verb: str | None = None
+        self._reading = False
+        self.ends_at: float | None = None
+        """When what is read must be there, by the monotonic clock; a send has its permit instead."""
 
     def begin_read(self, verb: str) -> None:
         """Forget the last request, and let one with that verb pass."""
         self.evidence = Evidence()
-        self._permit, self._verb = None, verb
+        self._permit, self._verb, self._reading = None, verb, True
 
     def begin_send(self, permit: SendPermit) -> None:
         """Forget the last request, and let one pass until the permit's moment."""
         self.evidence = Evidence()
-        self._permit, self._verb = permit, None
+        self._permit, self._verb, self._reading = permit, None, False
 
     def end(self) -> None:
         """Let nothing pass until the next call begins; the evidence stays."""
@@ -75,11 +80,17 @@ class GuardedAdapter(HTTPAdapter):
             self._verb = None
         else:
             self._spend_permit()
+        if self._reading and self.ends_at is not None:
+            # A venue that answers a little late each time must not last for ever.
+            given = kwargs.get("timeout")
+            left = _seconds_left(self.ends_at)
+            kwargs["timeout"] = min(given, left) if isinstance(given, (int, float)) else left
         self.evidence = Evidence(left=True, left_at=self._clock.now())
         kwargs["stream"] = True
         try:
             response = super().send(request, *args, **kwargs)
             self.evidence.status = response.status_code
+            self.evidence.retry_after = response.headers.get("Retry-After")
             body = self._read(response)
         except requests.exceptions.Timeout as error:
             self.evidence.timed_out = True
@@ -111,20 +122,37 @@ class GuardedAdapter(HTTPAdapter):
         # A kept-alive connection that the server has closed would make the outcome unknown for nothing.
         self.poolmanager.clear()
 
-    @staticmethod
-    def _read(response: requests.Response) -> bytes:
+    def _read(self, response: requests.Response) -> bytes:
+        """The whole body, read as it comes: a body that trickles is cut off when the reading must end."""
         chunks, size = [], 0
-        for chunk in response.iter_content(65_536):
-            size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
+        try:
+            while chunk := response.raw.read1(65_536, decode_content=True):
+                size += len(chunk)
+                if size > MAX_ANSWER_BYTES:
+                    raise requests.exceptions.ContentDecodingError("the answer is too large")
+                chunks.append(chunk)
+                if self._reading and self.ends_at is not None:
+                    _seconds_left(self.ends_at)
+        except ReadTimeoutError as error:
+            raise requests.exceptions.ReadTimeout(error) from None
+        except HTTPError as error:
+            raise requests.exceptions.ChunkedEncodingError(error) from None
+        finally:
+            if not response.raw.closed:
                 response.close()
-                raise requests.exceptions.ContentDecodingError("the answer is too large")
-            chunks.append(chunk)
         body = b"".join(chunks)
         # The documented way to keep a body that was read by hand does not exist; requests reads these two.
         response._content = body
         response._content_consumed = True
         return body
+
+
+def _seconds_left(ends_at: float) -> float:
+    """Raises `VenueError` (``venue.timeout``) when there are none."""
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        raise VenueError("timeout", "the venue took too long over all", hint="Try again later.")
+    return left
 
 
 def _never_connected(error: BaseException) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vault.venues.line.outcome import Dialect, Refusal
+from vault.venues.line.outcome import Dialect, Refusal, holds
 
 NO_SUCH_TRANSFER: Final = "58129"  # "{param} is incorrect": there is no transfer of that id
 BATCH_CODES: Final = frozenset({"1", "2"})  # the reason stands at the entry
@@ -44,8 +44,13 @@ def _find(answer: Any) -> Refusal | None:
     if code in BATCH_CODES and answer.get("data"):
         line = answer["data"][0]
         if isinstance(line.get("sCode"), str) and line["sCode"] not in {"", "0"}:
-            return Refusal(line["sCode"], str(line.get("sMsg", text)))
-    return Refusal(code, text)
+            return Refusal(line["sCode"], str(line.get("sMsg", text)), _recorded(line))
+    return Refusal(code, text, any(_recorded(line) for line in answer.get("data") or ()))
+
+
+def _recorded(line: Any) -> bool:
+    """Whether an entry carries an id of the venue's: what has one was accepted."""
+    return any(holds(line.get(name)) for name in ("wdId", "transId"))
 
 
 DIALECT: Final = Dialect(

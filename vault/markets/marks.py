@@ -1,0 +1,80 @@
+"""The mark price of one contract out of an exchange's public answer. Pure.
+
+Refuses an answer about another contract, an error, and a price that is not above zero. Sources: Binance
+"Mark Price", Bybit "Get Tickers", OKX "Get mark price", Deribit "public/ticker".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from vault.errors import MoneyError, VenueError
+from vault.money import venue_decimal
+
+Parameters = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The public endpoint that says a contract's mark price, and where the answer says it."""
+
+    endpoint: str
+    parameters: Callable[[str], Parameters]
+    line: Callable[[Any], Any]
+    symbol: str
+    price: str
+
+
+QUESTIONS: Final[dict[str, Question]] = {
+    "binance": Question(
+        "fapiPublicGetPremiumIndex",
+        lambda symbol: (("symbol", symbol),),
+        lambda answer: answer,
+        "symbol",
+        "markPrice",
+    ),
+    "bybit": Question(
+        "publicGetV5MarketTickers",
+        lambda symbol: (("category", "linear"), ("symbol", symbol)),
+        lambda answer: answer["result"]["list"][0],
+        "symbol",
+        "markPrice",
+    ),
+    "okx": Question(
+        "publicGetPublicMarkPrice",
+        lambda symbol: (("instType", "SWAP"), ("instId", symbol)),
+        lambda answer: answer["data"][0],
+        "instId",
+        "markPx",
+    ),
+    "deribit": Question(
+        "publicGetTicker",
+        lambda symbol: (("instrument_name", symbol),),
+        lambda answer: answer["result"],
+        "instrument_name",
+        "mark_price",
+    ),
+}
+
+
+def read_mark(exchange: str, symbol: str, text: str) -> Decimal:
+    """The mark price in an answer's raw text. Raises `VenueError` (``venue.bad_answer``)."""
+    question = QUESTIONS[exchange]
+    try:
+        # Numbers as they stand in the text: a float would round them.
+        line = question.line(json.loads(text, parse_float=str, parse_int=str))
+        found, price = line[question.symbol], venue_decimal(line[question.price], what="mark price")
+    except (ValueError, RecursionError, TypeError, KeyError, IndexError, MoneyError):
+        raise VenueError(
+            "bad_answer", f"{exchange}: expected the mark price of {symbol}, found no readable one"
+        ) from None
+    if found != symbol or price <= 0:
+        raise VenueError(
+            "bad_answer",
+            f"{exchange}: expected a mark price of {symbol}, found {price} of {str(found)[:40]!r}",
+        )
+    return price

@@ -1,0 +1,356 @@
+"""What is asked of a venue before coins leave it or go there: its keys, lists, holds and addresses.
+
+A venue's keys bypass every rule of ours, so its own whitelist and IP list are asked, live, when a plan is
+made and again before it is sent. Refuses what is not so; what a venue cannot say is named in the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vault.clock import to_iso
+from vault.errors import DeniedError, VaultError, VenueError
+from vault.policy.precautions import Precaution, Standing, code_of, judge
+from vault.store import venues as known
+from vault.store.coins import Said
+from vault.store.venues import Way
+from vault.treasury import lead_times, second_price
+from vault.treasury.coins import require_words, who
+from vault.venues.registry import same_address
+from vault.venues.traits import traits_of
+
+if TYPE_CHECKING:
+    from vault.config import VenueSettings
+    from vault.model import AccountRisk, MarginAccount
+    from vault.policy.book import Entry
+    from vault.treasury.desk import Desk
+    from vault.venues.base import KeyPermissions, WhitelistEntry
+
+Check = Callable[[], Precaution]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where coins are withdrawn to, or deposited: an account, an asset on its network, an attested entry."""
+
+    account: str
+    asset: str
+    network: str
+    entry: Entry
+
+
+def kept(what: str, reason: str) -> Precaution:
+    return Precaution(what, "kept", reason)
+
+
+def unsaid(what: str, reason: str) -> Precaution:
+    return Precaution(what, "unsaid", reason)
+
+
+def gathered(checks: dict[str, Check]) -> tuple[Precaution, ...]:
+    """Every check's answer; one that raises is broken, under its error's code."""
+    found = []
+    for what, check in checks.items():
+        try:
+            found.append(check())
+        except VaultError as error:
+            found.append(Precaution(what, "broken", error.message, error.code))
+    return tuple(found)
+
+
+def required(desk: Desk, checks: dict[str, Check]) -> tuple[Precaution, ...]:
+    """Every check's answer. Raises the first error, and `DeniedError` for what the policy wants said."""
+    found = tuple(check() for check in checks.values())
+    for each in judge(desk.policy().policy, found).denied:
+        code = code_of(each).partition(".")[2]
+        raise DeniedError(code, each.reason, hint="Only the policy's [venues] lets such a venue be used.")
+    return found
+
+
+# -- accounts that nothing is moved from or to -------------------------------------------------------
+
+
+def movable(settings: VenueSettings) -> Precaution:
+    """Raises `DeniedError` for an account that is only read, or whose coins are with a custodian."""
+    if traits_of(settings.exchange).ships == "read_only":
+        raise DeniedError(
+            "read_only_venue",
+            f"{settings.name}: {settings.exchange} is read and assessed only; nothing is moved there",
+        )
+    if settings.custody == "off_exchange":
+        raise DeniedError(
+            "off_exchange",
+            f"{settings.name}: its coins are with {settings.custodian}; the venue holds their mirror",
+            hint="Move them at the custodian.",
+        )
+    return kept("account", f"{settings.name}: its coins are at {settings.exchange}")
+
+
+# -- before a sweep ----------------------------------------------------------------------------------
+
+
+def of_sweep(desk: Desk, place: Place) -> dict[str, Check]:
+    """What must hold before coins are withdrawn to an entry of the address book."""
+    settings = desk.treasury.venue(place.account)
+    reads = traits_of(settings.exchange).reads
+    asked: list[KeyPermissions] = []
+
+    def key() -> KeyPermissions:
+        if not asked:
+            asked.append(desk.venues.permissions(place.account, "withdraw"))
+        return asked[0]
+
+    checks: dict[str, Check] = {"account": lambda: movable(settings)}
+    if _stands(checks["account"]):
+        checks |= {
+            "key": lambda: _key(settings, reads, key),
+            "ip_list": lambda: _ip_list(settings, reads, key),
+            "whitelist": lambda: _whitelist(desk, settings, reads, key, place),
+            "holds": lambda: _hold(desk, settings, reads),
+        }
+    return checks
+
+
+def _stands(check: Check) -> bool:
+    try:
+        check()
+    except VaultError:
+        return False
+    return True
+
+
+def _silent(settings: VenueSettings, what: str, about: str) -> Precaution:
+    return unsaid(what, f"{settings.name}: {settings.exchange} cannot say {about}")
+
+
+def _key(settings: VenueSettings, reads: frozenset[str], key: Callable[[], KeyPermissions]) -> Precaution:
+    if "permissions" not in reads:
+        return _silent(settings, "key", "what the withdraw key may do")
+    found = key()
+    if found.account_uid != settings.account_uid:
+        raise DeniedError(
+            "wrong_account",
+            f"{settings.name}: expected the withdraw key of {settings.account_uid}, found one of "
+            f"{found.account_uid}",
+        )
+    if found.can_withdraw is False:
+        raise DeniedError("key_cannot_withdraw", f"{settings.name}: its withdraw key cannot withdraw")
+    return kept("key", f"the withdraw key belongs to account {found.account_uid}")
+
+
+def _ip_list(settings: VenueSettings, reads: frozenset[str], key: Callable[[], KeyPermissions]) -> Precaution:
+    about = "whether the withdraw key works from listed addresses alone"
+    if not reads & {"ip_list", "ip_restricted"}:
+        return _silent(settings, "ip_list", about)
+    found = key()
+    if found.ip_restricted is None and found.ip_list is None:
+        return _silent(settings, "ip_list", about)
+    if found.ip_restricted is False or (found.ip_list == () and not found.ip_restricted):
+        raise DeniedError(
+            "no_ip_list",
+            f"{settings.name}: the withdraw key works from every address",
+            hint="Bind it to this machine's address at the venue.",
+        )
+    return kept("ip_list", "the withdraw key works from listed addresses alone")
+
+
+def _whitelist(
+    desk: Desk,
+    settings: VenueSettings,
+    reads: frozenset[str],
+    key: Callable[[], KeyPermissions],
+    place: Place,
+) -> Precaution:
+    listed = desk.venues.whitelist(settings.name) if "whitelist" in reads else None
+    if listed is None:
+        return _silent(settings, "whitelist", "which addresses its withdrawals are confined to")
+    on = key().withdraw_whitelist_on if "permissions" in reads else None
+    if on is False:
+        raise DeniedError(
+            "whitelist_off",
+            f"{settings.name}: its withdrawals are not confined to the venue's list of addresses",
+            hint="Switch the list on at the venue: without it whoever has the key withdraws anywhere.",
+        )
+    fitting = [each for each in listed if _is_place(each, place)]
+    usable = [each for each in fitting if each.verified is not False]
+    if not usable:
+        found = f"{len(fitting)} entries that are not confirmed" if fitting else f"{len(listed)} others"
+        raise DeniedError(
+            "not_whitelisted",
+            f"{settings.name}: expected {place.entry.address} ({place.asset} on {place.network}) on the "
+            f"venue's own list, found {found}",
+            hint="Add exactly this address at the venue, and confirm it there.",
+        )
+    _require_usable(desk, settings, usable)
+    if on is None and not any(each.verified for each in usable):
+        return _silent(settings, "whitelist", "whether withdrawals are confined to its list, which has ours")
+    return kept("whitelist", f"{place.entry.address} is on the venue's own list, which confines withdrawals")
+
+
+def _is_place(each: WhitelistEntry, place: Place) -> bool:
+    return (
+        each.asset in {"", place.asset}
+        and each.network in {"", place.network}
+        and each.tag == (place.entry.memo or "")
+        and same_address(each.address, place.entry.address)
+    )
+
+
+def _require_usable(desk: Desk, settings: VenueSettings, usable: list[WhitelistEntry]) -> None:
+    now = desk.clock.now()
+    waits = [each.usable_from for each in usable if each.usable_from is not None and each.usable_from > now]
+    if len(waits) == len(usable):
+        raise VenueError(
+            "held",
+            f"{settings.name}: the venue's list has this address, to be used from {to_iso(min(waits))} on",
+            hint="Wait: venues hold a new address for a day or so.",
+        )
+
+
+def _hold(desk: Desk, settings: VenueSettings, reads: frozenset[str]) -> Precaution:
+    about = "whether it holds withdrawals back after a security change"
+    found = desk.venues.holds(settings.name) if "holds" in reads else None
+    if found is None or found.held is None:
+        return _silent(settings, "holds", about)
+    if found.held:
+        until = f" until {to_iso(found.until)}" if found.until else ""
+        raise VenueError(
+            "held",
+            f"{settings.name}: the venue holds withdrawals back{until}: {found.reason}",
+            hint="Wait. Find out who changed what at the venue, if nobody here did.",
+        )
+    return kept("holds", "the venue holds no withdrawals back")
+
+
+# -- before a top-up ---------------------------------------------------------------------------------
+
+
+def of_top_up(desk: Desk, place: Place, risk: AccountRisk | None) -> dict[str, Check]:
+    """What must hold before coins go to a venue; `risk` is the account's at the venue's own prices."""
+    settings = desk.treasury.venue(place.account)
+    checks: dict[str, Check] = {"account": lambda: movable(settings)}
+    if _stands(checks["account"]):
+        checks |= {
+            "frozen": lambda: not_frozen(desk, place.account),
+            "uid": lambda: same_account(desk, settings),
+            "deposit": lambda: deposit_place(desk, settings, place),
+        }
+        if risk is not None:
+            checks["in_time"] = lambda: in_time(desk, place, risk)
+    return checks
+
+
+def not_frozen(desk: Desk, account: str) -> Precaution:
+    """Raises `DeniedError` (``denied.venue_frozen``) while a person has not lifted the account's freeze."""
+    with desk.store.read() as connection:
+        found = known.freeze_of(connection, account)
+    if found is not None:
+        raise DeniedError(
+            "venue_frozen",
+            f"{account} is frozen since {found.at}: {found.code}: {found.reason}",
+            hint="Ask the venue by another channel what happened; only a person lifts the freeze.",
+        )
+    return kept("frozen", f"{account} is not frozen")
+
+
+def freeze(desk: Desk, account: str, error: VaultError) -> None:
+    """Keep an account from top-ups until a person has looked, because of what was found."""
+    with desk.store.write() as writer:
+        known.freeze_venue(writer, account, error.code, error.message)
+
+
+def lift(desk: Desk, account: str, reason: str) -> known.VenueFreeze:
+    """A person has looked and lifts the account's freeze, with a reason that the journal keeps.
+
+    Raises `StoreError` (``store.venue_not_frozen``) and `DocumentError` for a reason that says nothing.
+    """
+    desk.treasury.venue(account)
+    require_words(reason, "a reason")
+    with desk.store.write() as writer:
+        return known.lift_freeze(writer, account, Said(who(), reason))
+
+
+def same_account(desk: Desk, settings: VenueSettings) -> Precaution:
+    """The name stands for the account it stood for first; anything else freezes it."""
+    with desk.store.read() as connection:
+        bound = known.bound_uid(connection, settings.name)
+    if bound is None:
+        with desk.store.write() as writer:
+            bound = known.bind_uid(writer, settings.name, settings.account_uid)
+    if bound != settings.account_uid:
+        error = DeniedError(
+            "account_changed",
+            f"expected {settings.name} to be account {bound}, treasury.toml says {settings.account_uid}",
+            hint="Another account gets another name, and its deposit address its own entry.",
+        )
+        freeze(desk, settings.name, error)
+        raise error
+    return kept("uid", f"{settings.name} is account {bound}")
+
+
+def deposit_place(desk: Desk, settings: VenueSettings, place: Place) -> Precaution:
+    """The attested entry equals the venue's present answer, on an open network; a change freezes it."""
+    asset, network, entry = place.asset, place.network, place.entry
+    # First: while deposits are suspended, venues do not tell the address either.
+    info = desk.venues.network_info(settings.name, asset, network)
+    for is_open, what in ((info.deposit_enabled, "deposits"), (info.enabled, "withdrawals")):
+        if not is_open:
+            raise DeniedError(
+                f"{what}_suspended",
+                f"{settings.name}: {what} of {asset} on {network} are suspended",
+                hint="A top-up would not be credited in time, or could not come back.",
+            )
+    present = desk.venues.deposit_address(settings.name, asset, network)
+    if entry.purpose != "venue_deposit" or entry.venue != settings.name:
+        raise DeniedError("no_deposit_entry", f"{entry.id} is not the deposit address of {settings.name}")
+    expected = (entry.address, entry.memo or "", asset, network, settings.account_uid)
+    found = (present.address, present.tag, present.asset, present.network, present.account_uid)
+    if expected != found:
+        error = DeniedError(
+            "deposit_address_changed",
+            f"expected {' '.join(filter(None, expected))} (attested), {settings.name} now says "
+            f"{' '.join(filter(None, found))}",
+            hint="Do not top up. Ask the venue by another channel; retire the entry if it is true.",
+        )
+        freeze(desk, settings.name, error)
+        raise error
+    return kept("deposit", f"the venue's present deposit address is the attested {entry.id}")
+
+
+def in_time(desk: Desk, place: Place, risk: AccountRisk) -> Precaution:
+    """Raises `DeniedError` (``denied.too_late``) when the credit is expected after the liquidation."""
+    settings = desk.treasury.venue(place.account)
+    info = desk.venues.network_info(place.account, place.asset, place.network)
+    way = Way(place.account, place.asset, place.network, "deposit")
+    wait = lead_times.expected_of(desk, way, settings.exchange, info.confirmations)
+    speed = desk.treasury.config.risk.adverse_move_per_hour
+    left = lead_times.seconds_to_liquidation(risk, speed)
+    said = f"credited within {wait.p95_seconds} s ({wait.basis})"
+    if left is not None and wait.p95_seconds > left:
+        raise DeniedError(
+            "too_late",
+            f"{settings.name}: {said}, liquidated within {left} s at {speed} of the price an hour",
+            hint="A rule, no forecast: the coins may arrive after the liquidation. Reduce the position.",
+        )
+    until = "no move of all prices liquidates it" if left is None else f"liquidated within {left} s"
+    return kept("in_time", f"{said}; {until} at {speed} of the price an hour (a rule, no forecast)")
+
+
+# -- for the policy ----------------------------------------------------------------------------------
+
+
+def sweep_standing(desk: Desk, place: Place) -> Standing:
+    return Standing(gathered(of_sweep(desk, place)))
+
+
+def top_up_standing(desk: Desk, place: Place, risk: AccountRisk | None, seen: MarginAccount) -> Standing:
+    """Precautions and, where another source has a price, the account's risk at it."""
+    found = gathered(of_top_up(desk, place, risk))
+    try:
+        compared = second_price.compare(desk, seen)
+    except VaultError as error:
+        broken = Precaution("price", "broken", error.message, error.code)
+        return Standing((*found, broken))
+    return Standing((*found, compared.precaution), compared.risk)
