@@ -31,7 +31,8 @@ LATENCY_MS = 200
 MOST_TIMES = 1.5  # of the slowest account alone
 MOST_MEMORY = 1.6  # of a plain import of ccxt
 PLAIN_CCXT = "import ccxt, re; print(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])"
-KEYRING = "benchmarks.quick_keyring.QuickCryptFileKeyring"
+KEYRING = "tests.integration.venues.quick_keyring.QuickCryptFileKeyring"
+PASSWORD = "for a benchmark only"  # noqa: S105
 
 
 @contextmanager
@@ -79,7 +80,7 @@ def plain_ccxt() -> int:
 
 
 def accounts(urls: Mapping[str, str]) -> tuple[VenueSettings, ...]:
-    from benchmarks.quick_keyring import PASSWORD, QuickCryptFileKeyring
+    from tests.integration.venues.quick_keyring import QuickCryptFileKeyring
 
     backend = QuickCryptFileKeyring()
     backend.keyring_key = PASSWORD
@@ -135,7 +136,6 @@ def measure(runs: int) -> list[Bound]:
 @contextmanager
 def _keys_in(folder: str) -> Iterator[None]:
     """Keys and limits in this folder alone, for this process and those it starts."""
-    from benchmarks.quick_keyring import PASSWORD
 
     before = dict(os.environ)
     os.environ |= {

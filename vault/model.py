@@ -122,6 +122,15 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingCoins:
+    """What a wallet between margin and the one that withdrawals leave from holds: no margin, not yet out."""
+
+    wallet: str
+    asset: str
+    balance: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class MarginAccount:
     """A venue account as the venue's raw strings say, in USD unless an asset is named.
 
@@ -153,6 +162,7 @@ class MarginAccount:
     custody: Literal["venue", "off_exchange"] = "venue"
     derived: tuple[str, ...] = ()
     sources: tuple[Reading, ...] = ()
+    waiting: tuple[WaitingCoins, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from vault.errors import VenueError
 from vault.model import Collateral, MarginAccount, Position
+
+# What a reader that breaks raises instead of a `VenueError`.
+BREAKS: Final = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 
 Path = tuple[str | int, ...]
 Kind = Literal["account", "positions", "part"]
@@ -217,6 +220,8 @@ def _silent(read: Reader, changed: Any, before: Reading, number: Number) -> str:
         after = read(changed)
     except VenueError:
         return ""
+    except BREAKS as error:
+        return f"the reader broke ({type(error).__name__})"
     newly = (set(after.absent) - set(before.absent)) | (set(after.derived) - set(before.derived))
     if newly or number.name in after.absent:
         return ""

@@ -15,7 +15,7 @@ from typing import Final
 
 from tests.recorded import binance, bybit, deribit, kraken, kucoin, okx, read_only
 from tests.recorded.fixtures import Recording, fixtures_path
-from tests.recorded.reading import Reader, Reading, faults
+from tests.recorded.reading import BREAKS, Reader, Reading, faults
 from vault.errors import VenueError
 
 METHODS: Final = (
@@ -80,6 +80,9 @@ def row(recording: Recording, method: str, number: int, read: Reader | None) -> 
         lacking = error.details.get("missing")
         reading = Reading("part", (), absent=(lacking,) if lacking else ())
         return Row(recording.exchange, method, number, f"refused {error.code}", reading)
+    except BREAKS as error:
+        broke = (f"the reader broke ({type(error).__name__})",)
+        return Row(recording.exchange, method, number, "broken", nothing, faults=broke)
     told = [one for one in reading.numbers if one.theirs(raw)]
     return Row(
         recording.exchange,

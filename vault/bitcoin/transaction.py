@@ -11,7 +11,7 @@ from typing import Final
 
 from vault.address import sha256d
 from vault.bitcoin.wire import Reader, compact_size, counted
-from vault.errors import PsbtError
+from vault.errors import AddressError, PsbtError
 
 # A transaction larger than a block's weight limit can never be mined.
 MAX_BYTES: Final = 4_000_000
@@ -36,11 +36,15 @@ class OutPoint:
 
     @classmethod
     def parse(cls, text: str) -> OutPoint:
-        """Read ``txid:vout``. Raises `PsbtError` (``psbt.bad_outpoint``)."""
+        """Read ``txid:vout``. Raises `AddressError` (``address.bad_outpoint``)."""
         txid, _, vout = text.partition(":")
         canonical = vout.isascii() and vout.isdecimal() and str(int(vout[:11])) == vout
         if len(txid) != 64 or set(txid) - set("0123456789abcdef") or not canonical or int(vout) > 0xFFFFFFFF:
-            raise PsbtError("bad_outpoint", f"expected <64 hex digits>:<number>, found {text[:100]!r}")
+            raise AddressError(
+                "bad_outpoint",
+                f"expected <64 hex digits>:<number>, found {text[:100]!r}",
+                hint="`vault wallet coins NAME` lists coins as they are written.",
+            )
         return cls(txid, int(vout))
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 # What a band or a rule says when the fact it needs is not there.
 _NO_FACT: Final = ("policy.missing_fact", "policy.stale_fact")
 _NOT_SAID: Final = ("is not known", "does not say")
+# A precaution that broke under these families was not answered: nobody knows what the answer would have been.
+_UNANSWERED: Final = ("venue", "chain", "secret", "unknown")
+# Save these, which are an answer.
+_ANSWERS: Final = frozenset({"venue.held", "venue.wrong_account"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +41,23 @@ class NotKnown:
 
 
 def could_not_judge(decision: Decision) -> bool:
-    """True when an account or wallet that was not read, is stale or contradicts itself settled it."""
+    """True when an account or wallet that was not read, is stale or contradicts itself settled it.
+
+    So does a venue that was asked about keys, lists, addresses or networks and did not answer.
+    """
     if decision.outcome != "deny":
         return False
     step, reason = decision.decided_by, decision.reason
-    if step.startswith("account:"):
+    if step.startswith("account:") or _unanswered(step):
         return True
     # A wallet of the wrong role was read well enough: "expected a cold wallet, found …".
     return step.startswith("wallet:") and not reason.startswith("expected")
+
+
+def _unanswered(step: str) -> bool:
+    """A step that is named by the code of an error, and by one that is no answer."""
+    family, dot, _ = step.partition(".")
+    return bool(dot) and family in _UNANSWERED and ":" not in step and step not in _ANSWERS
 
 
 def not_known(found: Proposal) -> tuple[NotKnown, ...]:
@@ -73,6 +86,8 @@ def _missing_place(decision: Decision) -> str | None:
 
 
 def _why(decision: Decision, place: str, reason: str, snapshot: Snapshot) -> NotKnown:
+    if _unanswered(place):
+        return NotKnown(decision.action, decision.subject, place, f"not all could be asked: {reason}")
     kind, _, name = place.partition(":")
     source = f"venue:{name}" if kind == "account" else place
     failure = next((each for each in snapshot.failures if each.source == source), None)

@@ -52,8 +52,9 @@ def check(call: Call, warn_fragility: str, crit_fragility: str) -> Answer:
     """Observe, assess and decide without making a plan; print a Nagios status line with performance data.
 
     Exit status 0 ok, 1 warning, 2 critical, 3 unknown (also for every error).
-    CRITICAL: an account close to liquidation, a top-up that is called for (denied or not), a step that was
-    sent and never answered, fragility at its critical share. WARNING: a sweep or evacuation that is called
+    CRITICAL: coins that left a wallet by a transaction of nobody's plan, an account close to liquidation, a
+    top-up that is called for (denied or not), a step that was sent and never answered, fragility at its
+    critical share. WARNING: a sweep or evacuation that is called
     for, an account under stress, coins idle in a venue's spot wallet, a stuck transaction, coins nobody here
     asked for, a source that failed, fragility at its warning share. UNKNOWN: an account or wallet that could
     not be read or judged.
@@ -98,7 +99,10 @@ def judge(
     found: Proposal, known: Overview, accounts: tuple[str, ...], limits: Thresholds
 ) -> tuple[Remark, ...]:
     """Every reason for a level other than OK."""
+    from vault.cli.wording import foreign_lines
+
     return (
+        *(Remark(CRITICAL, _plain(line)) for line in foreign_lines(found.snapshot.foreign)),
         *_account_remarks(known, accounts),
         *_decision_remarks(found),
         *_idle_remarks(known),
@@ -210,6 +214,7 @@ def _document(level: int, remarks: tuple[Remark, ...], found: Proposal) -> dict[
         "assessment": encode(found.assessment),
         "wallets": encode(found.snapshot.wallets),
         "unsolicited": encode(found.snapshot.unsolicited),
+        "foreign_spends": encode(found.snapshot.foreign),
         "failures": encode(found.snapshot.failures),
         "decisions": [
             {"digest": name, **encode(each)}

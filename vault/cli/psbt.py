@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from vault.bitcoin.psbt_report import PsbtReport
 
 NETWORKS = ("mainnet", "testnet4", "signet", "regtest")
+# The second step of a test network's key paths (SLIP 44), hardened.
+TEST_COIN = 0x80000001
 _source = click.argument("source", metavar="PSBT")
 _transfer = click.option(
     "--transfer", type=click.IntRange(1), metavar="NUMBER", help="Of several transactions."
@@ -38,7 +40,11 @@ def _out(command: Callable[..., Any]) -> Callable[..., Any]:
 def _known(command: Callable[..., Any]) -> Callable[..., Any]:
     """What there is to recognise, beside the treasury's own."""
     for option in (
-        click.option("--network", type=click.Choice(NETWORKS), help="Default: the treasury's, else mainnet."),
+        click.option(
+            "--network",
+            type=click.Choice(NETWORKS),
+            help="Default: the treasury's, else mainnet, unless its keys say otherwise.",
+        ),
         click.option(
             "--descriptor",
             "descriptors",
@@ -73,8 +79,8 @@ def inspect(call: Call, source: str, *, descriptors: tuple[str, ...], network: s
     Exit status 0 if and only if it is valid: well-formed, and nothing in it contradicts itself. Warnings do
     not change the status.
     """
-    found, note = _report(call, source, descriptors, network)
-    return inspected(found, note, found.faults)
+    found, note, name = _report(call, source, descriptors, network)
+    return inspected(found, note, found.faults, name)
 
 
 @command("verify")
@@ -103,8 +109,8 @@ def verify(
     if ident is None:
         if transfer is not None:
             raise click.UsageError("--transfer needs --plan")
-        found, note = _report(call, source, descriptors, network)
-        return inspected(found, note, found.doubts)
+        found, note, name = _report(call, source, descriptors, network)
+        return inspected(found, note, found.doubts, name)
     given = _read(source)
     with call.desk() as desk:
         plan = find_plan(desk, ident)
@@ -113,7 +119,7 @@ def verify(
 
 def _report(
     call: Call, source: str, descriptors: tuple[str, ...], network: str | None
-) -> tuple[PsbtReport, str]:
+) -> tuple[PsbtReport, str, str]:
     from vault.address import network_of
     from vault.bitcoin.descriptor import Descriptor
     from vault.bitcoin.psbt_report import Surroundings, report
@@ -125,12 +131,36 @@ def _report(
     if treasury is not None and network in {None, treasury.config.bitcoin.network}:
         around, note = surroundings(treasury)
     else:
-        around, note = Surroundings(network_of(network or "mainnet"), {}, {}), "no treasury"
+        if network is None:
+            _require_mainnet(given)
+        around = Surroundings(network_of(network or "mainnet"), {}, {})
+        note = "no treasury" if network else "no treasury; its network is assumed to be mainnet: --network"
     more = {
         f"descriptor {number}": Descriptor.parse(text, around.network)
         for number, text in enumerate(descriptors, start=1)
     }
-    return report(given, Surroundings(around.network, {**around.wallets, **more}, around.names)), note
+    return (
+        report(given, Surroundings(around.network, {**around.wallets, **more}, around.names)),
+        note,
+        around.network.name,
+    )
+
+
+def _require_mainnet(given: Psbt) -> None:
+    """Its keys are not those of a test network: addresses of another network exist on no screen."""
+    from vault.errors import ConfigError, PsbtError
+
+    try:
+        kinds = [each.origins(taproot=taproot) for each in given.inputs for taproot in (False, True)]
+    except PsbtError:
+        return  # a report of it says what is wrong
+    if any(TEST_COIN in origin.path[:2] for origins in kinds for origin in origins):
+        raise ConfigError(
+            "no_network",
+            "expected a PSBT of mainnet, since neither a treasury nor --network says another; found keys of "
+            "a test network (coin type 1')",
+            hint="Name it: --network testnet4, signet or regtest.",
+        )
 
 
 @command("combine")

@@ -78,28 +78,33 @@ def _given(raw: bytes, text: str, facts: dict[str, Any], to: ToWrite) -> Answer:
 
 
 def _require_writable(path: Path) -> None:
-    from vault.errors import ConfigError, PsbtError
+    from vault.errors import ConfigError
 
     if path.is_dir() or not path.parent.is_dir():
-        raise PsbtError("unwritable", f"expected a file in a folder that is there, found {path}")
+        raise ConfigError("not_writable", f"expected a file in a folder that is there, found {path}")
     if path.exists() or path.is_symlink():
         raise ConfigError("exists", f"{path} is already there", hint="Give another name.")
 
 
-def inspected(found: PsbtReport, note: str, faults: Sequence[Remark]) -> Answer:
+def inspected(found: PsbtReport, note: str, faults: Sequence[Remark], network: str) -> Answer:
     """`inspect` and `verify`: exit status 0 when there are no faults."""
     from vault.codec import encode
     from vault.errors import PsbtError
 
-    document = {"valid": not faults, **encode(found), "names": note or "address book"}
+    document = {
+        "valid": not faults,
+        "network": network,
+        **encode(found),
+        "names": note or "address book",
+    }
     document["faults"] = [encode(each) for each in faults]
     status = PsbtError.exit_status if faults else 0
-    return Answer(document, lambda page: _render(page, found, note, faults), status)
+    return Answer(document, lambda page: _render(page, found, note, faults, network), status)
 
 
-def _render(page: Page, found: PsbtReport, note: str, faults: Sequence[Remark]) -> None:
+def _render(page: Page, found: PsbtReport, note: str, faults: Sequence[Remark], network: str) -> None:
     page.title(f"PSBT version {found.version}: {'NOT VALID' if faults else 'valid'}")
-    page.line(f"unsigned transaction {found.txid}")
+    page.line(f"unsigned transaction {found.txid}, network {network}")
     for line in found.inputs:
         _input(page, line)
     for each in found.outputs:

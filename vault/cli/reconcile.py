@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from vault.treasury.reconcile import Settlement
     from vault.treasury.requests.stuck import Lingering, Stuck
 
+_TXID: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# Said once, when it is found: nothing else may win over it, or nobody would ever be told.
+_ONCE: Final = ("books.sent_outside", "books.cancelled_but_sent")
 _ASKED: Final = frozenset({"submitting", "unknown"})
 OVER: Final = frozenset({"done", "refused", "cancelled", "replaced", "closed_by_person"})
 
@@ -28,7 +32,11 @@ OVER: Final = frozenset({"done", "refused", "cancelled", "replaced", "closed_by_
 @click.option(
     "--wait", type=click.IntRange(0, 86_400), default=0, metavar="SECONDS", help="Go on until settled."
 )
-@click.option("--close", metavar="PLAN/TRANSFER.STEP", help="Close a step that chain or venue contradict.")
+@click.option(
+    "--close",
+    metavar="PLAN/TRANSFER.STEP|TXID",
+    help="Close a step that chain or venue contradict, or a transaction of nobody's plan.",
+)
 @click.option("--reason", metavar="TEXT", help="Why it is closed, for the journal.")
 def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> Answer:
     """Settle every step that was sent, by asking the venue and the chain; then compare the books with both.
@@ -40,7 +48,9 @@ def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> A
     --close is for what no asking settles (books.payment_differs, books.withdrawal_differs, books.conflicted,
     books.credit_differs, books.cancelled_but_sent, books.payment_found, venue.ambiguous_withdrawal): a person
     has looked, and says why. The journal keeps it,
-    and the books show what it explains. A credit is booked as the venue made it.
+    and the books show what it explains. A credit is booked as the venue made it. With a TXID it closes a
+    transaction that spent coins of ours and is in no plan: until then nothing leaves that wallet, and from
+    then on it counts in the limits.
     """
     from vault.treasury.books import close_books
     from vault.treasury.follow import reconcile_until
@@ -49,9 +59,9 @@ def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> A
 
     if (close is None) != (reason is None):
         raise click.UsageError("--close and --reason are given together, or not at all.")
-    if close is not None and not all(close.rpartition("/")):
+    if close is not None and not (_TXID.fullmatch(close) or all(close.rpartition("/"))):
         raise click.UsageError(
-            f"--close: expected PLAN/TRANSFER.STEP (0123456789abcdef/1.2), found {close!r}"
+            f"--close: expected PLAN/TRANSFER.STEP (0123456789abcdef/1.2) or TXID, found {close!r}"
         )
     with call.desk() as desk:
         if close is not None and reason is not None:
@@ -67,8 +77,12 @@ def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> A
 
 def _close(desk: Desk, close: str, reason: str) -> None:
     from vault.treasury.closing import close_step
+    from vault.treasury.foreign_spends import close_spend
     from vault.treasury.inspection import find_plan
 
+    if _TXID.fullmatch(close):
+        close_spend(desk, close, reason)
+        return
     ident, _, step = close.rpartition("/")
     close_step(desk, find_plan(desk, ident), step, reason)
 
@@ -102,13 +116,15 @@ class Closing:
     def differs(self) -> bool:
         """Something is missing or too much, as far as places could be read."""
         books = self.books
-        if any(line.difference.units for line in books.lines):
+        if books.foreign or any(line.difference.units for line in books.lines):
             return True
         # The totals say something only when they are whole.
         return not (self.unread or books.unsettled or books.balanced)
 
 
 def _status(closing: Closing, *, waited: bool) -> int:
+    if any(each.note.startswith(_ONCE) for each in closing.found):
+        return BooksError.exit_status
     if closing.books.unsettled or any(each.state in _ASKED for each in closing.found):
         return OutcomeUnknownError.exit_status
     contradicted = any(each.note.startswith(f"{BooksError.family}.") for each in closing.found)
@@ -139,6 +155,9 @@ def _document(closing: Closing) -> dict[str, Any]:
             "observed_total": encode(books.observed_total),
             "received_total": encode(books.received_total),
             "unsolicited": encode(books.unsolicited),
+            "left_total": encode(books.left_total),
+            "foreign_spends": encode(books.foreign),
+            "foreign_spends_closed": encode(books.closed),
             "explained": encode(books.explanations),
             "unsettled": list(books.unsettled),
             "unread": list(closing.unread),
@@ -183,12 +202,14 @@ def _render_outlook(page: Page, seen: Outlook) -> None:
 
 def show_books(page: Page, closing: Closing) -> None:
     """The books as a table, and in one sentence whether they balance."""
+    from vault.cli.wording import foreign_lines
+
     books = closing.books
     rows = [
         (
             line.place,
             line.opening.number,
-            (line.moved + line.received + line.explained).number,
+            (line.moved + line.received + line.explained - line.left).number,
             line.observed.number,
             line.difference.number,
         )
@@ -203,6 +224,7 @@ def show_books(page: Page, closing: Closing) -> None:
             ("opening total", str(books.opening_total)),
             ("observed total", str(books.observed_total)),
             *([("received", str(books.received_total))] if books.received_total.units else []),
+            *([("left without a plan", str(books.left_total))] if books.left_total.units else []),
         ]
     )
     page.lines(
@@ -214,11 +236,35 @@ def show_books(page: Page, closing: Closing) -> None:
         page.line(f"closed by a person: {step}: {entry.reason}")
         page.line(f"  {entry.finding}")
         page.lines((f"explains {each.amount} at {each.place}" for each in entry.places), "  ")
+    for closed in books.closed:
+        amounts = ", ".join(f"{amount} of {wallet}" for wallet, amount in closed.left)
+        page.line(f"closed by a person: {closed.txid}: {closed.reason}")
+        page.line(f"  {amounts}, said by {closed.by} at {closed.at}")
+    page.lines(foreign_lines(books.foreign))
     page.lines(f"not settled: {each}" for each in books.unsettled)
     for place in closing.unread:
         failure = closing.failed.get(place)
         page.line(f"not read: {place}" + (f": {failure.code}: {failure.message}" if failure else ""))
     page.line(verdict(closing))
+    page.lines(_next(closing), "  ")
+
+
+def _next(closing: Closing) -> list[str]:
+    """What a person does about each difference that no transaction explains."""
+    known = {f"wallet:{each.wallet}" for each in closing.books.foreign}
+    lines = []
+    for line in closing.books.lines:
+        if not line.difference.units or line.place in known:
+            continue
+        kind, _, name = line.place.partition(":")
+        where = (
+            f"`vault wallet history {name}`" if kind == "wallet" else f"the history of {name} at the venue"
+        )
+        lines.append(
+            f"{line.place}: {line.difference} that no transaction of nobody's plan explains: compare {where} "
+            "with the steps above, and `vault reconcile` again"
+        )
+    return lines
 
 
 def verdict(closing: Closing) -> str:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from vault.treasury.propose import Proposal
 
 _RATE_HELP: Final = "Fee rate in sat/vB (default: the present estimate, held below the policy's cap)."
+_REPLACING_HELP: Final = (
+    "Fee rate in sat/vB (default: the present estimate, or the least that replaces it if that is more)."
+)
 _INTERRUPTED: Final = "A plan that was recorded is shown by `vault status`; no plan moves by itself."
 
 
@@ -63,8 +66,8 @@ def consolidate(call: Call, wallet: str, coins: tuple[str, ...], fee_rate: str |
 @command("bump", interrupted=_INTERRUPTED)
 @click.argument("ident", metavar="PLAN")
 @click.argument("transfer", type=click.IntRange(min=1))
-@click.option("--fee-rate", required=True, metavar="SAT_VB", help="The new fee rate in sat/vB.")
-def bump(call: Call, ident: str, transfer: int, fee_rate: str) -> Answer:
+@click.option("--fee-rate", metavar="SAT_VB", help=_REPLACING_HELP)
+def bump(call: Call, ident: str, transfer: int, fee_rate: str | None) -> Answer:
     """Replace a plan's unconfirmed transaction by the same payments at a higher fee (BIP125).
 
     What is to follow it (a venue's credit) is in the new plan too; only the winner's runs.
@@ -72,7 +75,7 @@ def bump(call: Call, ident: str, transfer: int, fee_rate: str) -> Answer:
     from vault.treasury.inspection import find_plan
     from vault.treasury.requests.build import bump as make
 
-    rate = exact_rate(fee_rate)
+    rate = _rate(fee_rate)
     with call.desk() as desk:
         return _answer(make(desk, find_plan(desk, ident), transfer, rate))
 
@@ -80,7 +83,7 @@ def bump(call: Call, ident: str, transfer: int, fee_rate: str) -> Answer:
 @command("cancel", interrupted=_INTERRUPTED)
 @click.argument("ident", metavar="PLAN")
 @click.argument("transfer", type=click.IntRange(min=1))
-@click.option("--fee-rate", metavar="SAT_VB", help=_RATE_HELP)
+@click.option("--fee-rate", metavar="SAT_VB", help=_REPLACING_HELP)
 def cancel(call: Call, ident: str, transfer: int, fee_rate: str | None) -> Answer:
     """Take the coins of a plan's unconfirmed transaction back into the wallet (BIP125).
 

@@ -47,6 +47,7 @@ def status(call: Call) -> Answer:
         "idle": encode(found.idle),
         "stuck": list(found.stuck),
         "unsolicited": encode(found.unsolicited),
+        "foreign_spends": encode(found.foreign),
         "plans": [_plan(plan) for plan in found.plans],
         "finished_plans": [_plan(plan) for plan in found.finished],
         "permitted": refused is None,
@@ -89,6 +90,7 @@ def _plan(plan: PlanView) -> dict[str, object]:
     return {
         "plan_id": plan.plan_id,
         "state": plan.state,
+        "what": list(plan.what),
         "created_at": to_iso(plan.created_at),
         "expires_at": to_iso(plan.expires_at),
         "steps": [step_json(step) for step in plan.steps],
@@ -121,7 +123,15 @@ def _render(
 
 
 def _render_observation(page: Page, found: Overview) -> None:
-    from vault.cli.wording import idle_line, percent, set_aside_lines, share, unsolicited_lines, usd
+    from vault.cli.wording import (
+        foreign_lines,
+        idle_line,
+        percent,
+        set_aside_lines,
+        share,
+        unsolicited_lines,
+        usd,
+    )
     from vault.clock import to_iso
 
     assert found.taken_at is not None  # noqa: S101  -- the caller asked
@@ -147,6 +157,7 @@ def _render_observation(page: Page, found: Overview) -> None:
         page.columns(("wallet", "role", "confirmed", "pending", "height"), rows2)
         page.lines(set_aside_lines(found.wallets))
         page.line()
+    page.lines(f"CRITICAL: {line}" for line in foreign_lines(found.foreign))
     page.lines(f"WARNING: not read then: {f.source}: {f.code}: {f.message}" for f in found.failures)
     page.lines(f"WARNING: {line}" for line in unsolicited_lines(found.unsolicited))
     page.lines(f"WARNING: stuck: {line}" for line in found.stuck)
@@ -178,11 +189,16 @@ def _render_plans(page: Page, found: Overview) -> None:
         page.line("No open plans.")
     for plan in found.plans:
         page.line(f"Plan {plan.plan_id}: {plan.state}, expires {to_iso(plan.expires_at)}")
+        page.lines(plan.what, "  ")
         page.lines((step_line(step) for step in plan.steps), "  ")
     if found.finished:
         page.line("Last plans that are over:")
         page.lines(
-            (f"{plan.plan_id}: {plan.state}, made {to_iso(plan.created_at)}" for plan in found.finished), "  "
+            (
+                f"{plan.plan_id}: {plan.state}, made {to_iso(plan.created_at)}: {'; '.join(plan.what)}"
+                for plan in found.finished
+            ),
+            "  ",
         )
     if found.unknown_steps:
         page.line("Something was sent and never answered: run `vault reconcile`.")

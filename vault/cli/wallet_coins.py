@@ -11,11 +11,14 @@ from vault.cli.command import Answer, Call, command
 from vault.cli.fees import exact_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vault.bitcoin.wallet.coins import HistoryLine
     from vault.bitcoin.wallet.consolidate import Consolidation
     from vault.cli.page import Page
     from vault.treasury.coins import KnownCoin, WalletCoins
     from vault.treasury.marks import Marked
+    from vault.treasury.wallet_history import PlanTransaction
 
 # Fee rates in sat/vB that were paid for days on end in past years: what coins may cost to spend one day.
 LATER_RATES: Final = ("20", "50", "100")
@@ -137,18 +140,29 @@ def _remarks(each: KnownCoin) -> list[str]:
 def history(call: Call, name: str, *, offline: bool) -> Answer:
     """Every transaction that touched a wallet, the newest first, with what it changed."""
     from vault.codec import encode
+    from vault.treasury.wallet_history import transactions_of_plans
 
     with call.desk() as desk:
         found = _wallet(desk, name, offline=offline)
         lines = desk.wallet(name).history()
+        ours = transactions_of_plans(desk)
     labels = {ref: label.text for (kind, ref), label in found.labels.items() if kind == "tx"}
-    rows = [{**encode(line), "label": labels.get(line.txid)} for line in lines]
+    rows = [
+        {**encode(line), "label": labels.get(line.txid), "plan": encode(ours.get(line.txid))}
+        for line in lines
+    ]
     return Answer(
-        {"wallet": name, "transactions": rows}, lambda page: _render_history(page, name, lines, labels)
+        {"wallet": name, "transactions": rows}, lambda page: _render_history(page, name, lines, labels, ours)
     )
 
 
-def _render_history(page: Page, name: str, lines: tuple[HistoryLine, ...], labels: dict[str, str]) -> None:
+def _render_history(
+    page: Page,
+    name: str,
+    lines: tuple[HistoryLine, ...],
+    labels: dict[str, str],
+    ours: Mapping[str, PlanTransaction],
+) -> None:
     from datetime import UTC, datetime
 
     from vault.clock import to_iso
@@ -163,6 +177,8 @@ def _render_history(page: Page, name: str, lines: tuple[HistoryLine, ...], label
         page.line(f"  {line.txid}")
         seen = to_iso(datetime.fromtimestamp(line.first_seen, UTC))
         page.line(f"  first seen here {seen}" + (f", fee {line.fee}" if line.fee is not None else ""))
+        if (of_plan := ours.get(line.txid)) is not None:
+            page.line(f"  {of_plan.line}")
         if line.txid in labels:
             page.line(f"  label: {labels[line.txid]}")
 
@@ -203,15 +219,19 @@ def accept(call: Call, outpoint: str, reason: str) -> Answer:
     from vault.treasury import marks
 
     with call.desk() as desk:
-        return _marked(marks.accept(desk, outpoint, reason))
+        return _marked(marks.accept(desk, outpoint, reason), accepted=True)
 
 
-def _marked(found: Marked) -> Answer:
+def _marked(found: Marked, *, accepted: bool = False) -> Answer:
     def render(page: Page) -> None:
         page.line(f"{found.coin.outpoint}")
         page.line(f"{found.coin.coin.amount} of {found.coin.wallet}: {_state(found.coin)}")
         if not found.changed:
             page.line("It was so before; nothing was changed.")
+        if accepted and found.coin.frozen:
+            page.line(
+                f"It is frozen all the same: `vault wallet unfreeze {found.coin.outpoint} --reason TEXT`."
+            )
 
     return Answer({"coin": coin_json(found.coin), "changed": found.changed}, render)
 

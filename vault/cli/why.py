@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 @command("why")
 @click.argument("ident", metavar="ID", required=False)
-@click.option("--last", is_flag=True, help="The last round of decisions.")
+@click.option("--last", is_flag=True, help="The last decisions: a round's, or a request's.")
 def why(call: Call, ident: str | None, last: bool) -> Answer:
-    """Explain a decision by its digest (six digits or more), all decisions of a plan, or the last round.
+    """Explain a decision by its digest (six digits or more), all decisions of a plan, or the last ones.
+
+    The last ones are those of the last check or plan, or of the last request, whichever came later.
 
     Reads the store only.
     """

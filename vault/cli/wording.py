@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vault.cli.page import Page
-    from vault.model import Decision, SpotHolding, UnsolicitedCoin, WalletBalance
+    from vault.model import Decision, ForeignSpend, SpotHolding, UnsolicitedCoin, WalletBalance
     from vault.store.records import IntentRow
 
 STEP_NAMES = {
@@ -54,6 +54,16 @@ def unsolicited_lines(coins: Sequence[UnsolicitedCoin]) -> list[str]:
         )
     alike = dict.fromkeys(line for coin in coins for line in coin.resembles)
     return [*lines, *(f"poison: {line}: copy no address from the history" for line in alike)]
+
+
+def foreign_lines(spends: Sequence[ForeignSpend]) -> list[str]:
+    """One line for each transaction of nobody's plan that spent our coins."""
+    return [
+        f"{each.amount} LEFT {each.wallet} WITHOUT A PLAN, by {each.txid} "
+        f"({counted(each.confirmations, 'confirmation')}), to {', '.join(each.destinations) or 'itself'}: "
+        f"`vault reconcile --close {each.txid} --reason TEXT` once a person has looked"
+        for each in spends
+    ]
 
 
 def percent(value: Decimal | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ class Question:
     line: Callable[[Any], Any]
     symbol: str
     price: str
+    at: Callable[[Any], Any]
+    """The moment of the price, in milliseconds since 1970."""
 
 
 QUESTIONS: Final[dict[str, Question]] = {
@@ -36,6 +39,7 @@ QUESTIONS: Final[dict[str, Question]] = {
         lambda answer: answer,
         "symbol",
         "markPrice",
+        lambda answer: answer["time"],
     ),
     "bybit": Question(
         "publicGetV5MarketTickers",
@@ -43,6 +47,7 @@ QUESTIONS: Final[dict[str, Question]] = {
         lambda answer: answer["result"]["list"][0],
         "symbol",
         "markPrice",
+        lambda answer: answer["time"],
     ),
     "okx": Question(
         "publicGetPublicMarkPrice",
@@ -50,6 +55,7 @@ QUESTIONS: Final[dict[str, Question]] = {
         lambda answer: answer["data"][0],
         "instId",
         "markPx",
+        lambda answer: answer["data"][0]["ts"],
     ),
     "deribit": Question(
         "publicGetTicker",
@@ -57,18 +63,29 @@ QUESTIONS: Final[dict[str, Question]] = {
         lambda answer: answer["result"],
         "instrument_name",
         "mark_price",
+        lambda answer: answer["result"]["timestamp"],
     ),
 }
 
 
-def read_mark(exchange: str, symbol: str, text: str) -> Decimal:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A mark price and the moment that its exchange gives it."""
+
+    price: Decimal
+    at: datetime
+
+
+def read_mark(exchange: str, symbol: str, text: str) -> Mark:
     """The mark price in an answer's raw text. Raises `VenueError` (``venue.bad_answer``)."""
     question = QUESTIONS[exchange]
     try:
         # Numbers as they stand in the text: a float would round them.
-        line = question.line(json.loads(text, parse_float=str, parse_int=str))
+        answer = json.loads(text, parse_float=str, parse_int=str)
+        line = question.line(answer)
+        at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(question.at(answer)))
         found, price = line[question.symbol], venue_decimal(line[question.price], what="mark price")
-    except (ValueError, RecursionError, TypeError, KeyError, IndexError, MoneyError):
+    except (ValueError, RecursionError, TypeError, KeyError, IndexError, OverflowError, MoneyError):
         raise VenueError(
             "bad_answer", f"{exchange}: expected the mark price of {symbol}, found no readable one"
         ) from None
@@ -77,4 +94,4 @@ def read_mark(exchange: str, symbol: str, text: str) -> Decimal:
             "bad_answer",
             f"{exchange}: expected a mark price of {symbol}, found {price} of {str(found)[:40]!r}",
         )
-    return price
+    return Mark(price, at)

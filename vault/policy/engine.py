@@ -56,7 +56,22 @@ if TYPE_CHECKING:
 # What an account may leave unsaid without hiding margin: the venue's own totals and caps, which are either
 # checked where they are needed or computed here. Anything else it does not say denies.
 BENIGN_MISSING: Final = frozenset(
-    {"available_to_withdraw", "max_withdraw", "maintenance_margin", "mark_price_time", "adl_rank"}
+    {
+        "adl_rank",
+        "available_to_withdraw",
+        "balance",
+        "borrowed",
+        "initial_margin",
+        "leverage",
+        "liquidation_price",
+        "maintenance_margin",
+        "mark_price_time",
+        "max_withdraw",
+        "notional",
+        "open_order_margin",
+        "position_initial_margin",
+        "ratio",
+    }
 )
 
 

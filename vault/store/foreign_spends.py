@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sqlalchemy import select
+
+from vault.canonical import read_json
 from vault.money import Amount
-from vault.store import records
+from vault.store import records, schema
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from vault.store.database import Writer
 
 _KIND: Final = "foreign_spend"
+# Observations right after an opening that are searched for the wallet.
+_FIRST: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +56,14 @@ def closed(connection: Connection) -> tuple[ClosedSpend, ...]:
         )
         for body in records.documents(connection, _KIND)
     )
+
+
+def height_observed(connection: Connection, wallet: str, since: str) -> int | None:
+    """The chain's height in the first observation of a wallet from an instant on; None where none is kept."""
+    columns = schema.document.c
+    query = select(columns.body).where(columns.kind == "snapshot", columns.at >= since)
+    for body in connection.execute(query.order_by(columns.at).limit(_FIRST)).scalars():
+        for each in read_json(body)["wallets"]:
+            if each["name"] == wallet:
+                return int(each["tip_height"])
+    return None

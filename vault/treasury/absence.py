@@ -25,9 +25,13 @@ LAST_TIP: Final = "last_tip"
 
 
 def facts_of_attempt(desk: Desk, step: IntentRow) -> dict[str, str]:
-    """What an attempt has to remember, so that its absence can be proven. Raises `ChainError`."""
-    tip = str(desk.backend().tip_height())
-    return {FIRST_TIP: str(step.facts.get(FIRST_TIP) or tip), LAST_TIP: tip}
+    """What an attempt has to remember, so that its absence can be proven. Raises `ChainError`.
+
+    A server that lags behind what was seen before is not believed: its catching up would pass for new blocks.
+    """
+    tip, seen = desk.backend().tip_height(), int(step.facts.get("tip_when_made", 0))
+    first = step.facts.get(FIRST_TIP) or tip
+    return {FIRST_TIP: str(first), LAST_TIP: str(max(tip, seen))}
 
 
 def proven_on_chain(desk: Desk, transfer: Transfer, step: IntentRow) -> bool:
@@ -39,8 +43,9 @@ def proven_on_chain(desk: Desk, transfer: Transfer, step: IntentRow) -> bool:
     facts = step.facts
     if transfer.fee.asset != BTC or FIRST_TIP not in facts:
         return False
-    backend = desk.backend()
-    tip, first = backend.tip_height(), int(facts[FIRST_TIP])
+    backend, deep = desk.backend(), desk.treasury.config.bitcoin.confirmations
+    # Blocks that were not final at the first attempt may be others by now, with other transactions in them.
+    tip, first = backend.tip_height(), int(facts[FIRST_TIP]) - deep
     amounts = {transfer.amount, transfer.gross}
     outputs = [
         output
@@ -54,21 +59,27 @@ def proven_on_chain(desk: Desk, transfer: Transfer, step: IntentRow) -> bool:
             "no withdrawal that it would be",
             hint="It may be this one. Ask the venue; nothing is sent again. Then close the step by hand.",
         )
-    return tip >= int(facts[LAST_TIP]) + desk.treasury.config.bitcoin.confirmations
+    return tip >= int(facts[LAST_TIP]) + deep
 
 
 def _since(output: ReceivedOutput, tip: int, first: int) -> bool:
-    """False for an output that was in a block before the first attempt."""
+    """False for an output that was in a final block before the first attempt."""
     return not output.confirmations or tip - output.confirmations + 1 > first
 
 
 def _unclaimed(desk: Desk, step: IntentRow, outputs: list[ReceivedOutput]) -> list[ReceivedOutput]:
-    """Those that no other withdrawal of ours is known to be: one output never settles two."""
+    """Those that no other withdrawal of ours is known to be: one output never settles two.
+
+    Venues batch: a transaction that is another withdrawal of ours may pay this one as well. Only one that was
+    to pay the same is known by such an output.
+    """
     with desk.store.read() as connection:
         claims = Counter(
             other.reference
             for other in records.intents_of_kind(connection, "withdraw")
-            if other.client_id != step.client_id and other.reference
+            if other.client_id != step.client_id
+            and other.reference
+            and other.facts["payments"] == step.facts["payments"]
         )
     free = []
     for output in outputs:

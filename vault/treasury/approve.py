@@ -23,6 +23,7 @@ from vault.store import records
 from vault.treasury import authority, cosign, preconditions, strays
 from vault.treasury.execute import require_recorded
 from vault.treasury.plan import require_live
+from vault.treasury.reserved import rivals
 from vault.treasury.shown import show_place
 from vault.treasury.spending import device_request, verify_transfer
 from vault.treasury.steps import ensure_intents
@@ -49,6 +50,8 @@ def approve(desk: Desk, plan: Plan, attester_name: str) -> int:
     require_live(plan, desk.clock.now())
     for transfer in plan.body.transfers:
         preconditions.check_transfer(desk, plan, transfer, leaving=transfer.gross)
+    for line in rivals(desk, plan):
+        desk.progress(f"WARNING: {line}")
     statement = authority.approval_statement(plan)
     try:
         with desk.device(

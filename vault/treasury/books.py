@@ -95,8 +95,8 @@ class Books:
     """All places of one asset; fees paid and coins between two places stand apart.
 
     `outside` went to cold addresses that no configured wallet watches, or was sent to a venue that did not
-    credit it (negative when it credited more), as a person found. `foreign`: transactions of nobody's plan that
-    spent our coins and wait for a person; `closed`: those a person has looked at.
+    credit it (negative when it credited more), as a person found. `foreign`: transactions of nobody's plan
+    that spent our coins and wait for a person; `closed`: those a person has looked at.
     """
 
     lines: tuple[BookLine, ...]
@@ -140,7 +140,7 @@ class Books:
 
 
 def places(snapshot: Snapshot) -> dict[str, Amount]:
-    """Bitcoin per place: wallets on chain (seen, confirmed or not) and venue accounts (margin and spot).
+    """Bitcoin per place: wallets on chain (seen, confirmed or not) and venue accounts (all their wallets).
 
     What nobody here asked for is at no place, until a person accepts it.
     A venue account of which a part could not be read is left out.
@@ -153,6 +153,7 @@ def places(snapshot: Snapshot) -> dict[str, Amount]:
             continue
         parts = [Amount.from_decimal(c.balance, BTC) for c in held]
         parts += [holding.free + holding.locked for holding in spot]
+        parts += [Amount.from_decimal(w.balance, BTC) for w in account.waiting if w.asset == BTC.symbol]
         found[f"venue:{account.name}"] = total(parts, BTC)
     return found
 

@@ -20,12 +20,11 @@ from vault.errors import DocumentError, PlanError
 from vault.money import BTC, Amount, total
 from vault.store import coins as said
 from vault.store import records
-from vault.treasury import history
 from vault.treasury.plan import Payment
+from vault.treasury.reserved import reserved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from sqlalchemy.engine import Connection
 
@@ -79,24 +78,6 @@ def expected(connection: Connection, network: Network) -> Expected:
                 (script_pubkey(each.address, network), each.amount.units) for each in planned
             )
     return Expected(frozenset(spends) - {""}, {txid: tuple(found) for txid, found in payments.items()})
-
-
-def reserved(connection: Connection, at: datetime) -> dict[str, str]:
-    """Coins (``txid:vout``) of plans that may still be sent, with the plan's id."""
-    rows = records.all_plans(connection, frozenset({"proposed", "approved", "sending"}))
-    open_rows = [row for row in rows if history.is_open(row, at) or _proposed(row, at)]
-    return {
-        coin: row.plan_id
-        for row in open_rows
-        for transfer in history.stored_plan(row).body.transfers
-        for coin in transfer.coins
-    }
-
-
-def _proposed(row: records.PlanRow, at: datetime) -> bool:
-    from vault.clock import from_iso
-
-    return row.state == "proposed" and at < from_iso(row.expires_at)
 
 
 # -- a wallet's coins ----------------------------------------------------------------------------------

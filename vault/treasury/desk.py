@@ -133,6 +133,13 @@ class Desk:
 
         Asked anew when the last answer is older than `FEES_SECONDS`. Raises `ChainError`.
         """
+        return self._estimate().rate_for(target_blocks, self.clock.now())
+
+    def fee_floor(self) -> Decimal:
+        """The least rate in sat/vB that mempools take, as far as they could be asked; never below 1."""
+        return self._estimate().floor
+
+    def _estimate(self) -> FeeEstimate:
         from vault.treasury import fees
 
         highest, now = fees.ceiling(self.policy().policy), self.clock.now()
@@ -143,7 +150,7 @@ class Desk:
             or not 0 <= (now - known.at).total_seconds() < FEES_SECONDS
         ):
             known = self._fees = fees.estimate(self, highest)
-        return known.rate_for(target_blocks, self.clock.now())
+        return known
 
     def descriptor(self, wallet: str) -> Descriptor:
         """The descriptor of a configured wallet."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from vault.clock import to_iso
+from vault.clock import from_iso, to_iso
 from vault.errors import ChainError, DeniedError, OutcomeUnknownError, PlanError, VaultError, VenueError
 from vault.money import Amount
 from vault.store import records
-from vault.treasury import absence, authority, lineage, preconditions, reconcile
+from vault.treasury import absence, authority, history, lineage, preconditions, reconcile
 from vault.treasury.plan import require_live
 from vault.treasury.steps import (
     ENDED,
@@ -247,13 +247,27 @@ def _record_failure(desk: Desk, plan: Plan, step: IntentRow, error: VaultError) 
     else:
         state = "unsent"
     facts = {"error": error.code, "message": error.message[:500]}
-    if error.code == "chain.unreachable" and step.facts["first_submitted_at"] == step.submitted_at:
+    first = step.facts["first_submitted_at"] == step.submitted_at
+    if first and (error.code == "chain.unreachable" or _kept_by_nobody(desk, step, error)):
         facts["first_submitted_at"] = ""  # nothing has ever left this machine: see `may_have_left`
     _record(desk, step, state, **facts)
     if state == "refused":
         with desk.store.write() as writer:
             if not under_way(records.intents(writer.connection, plan.plan_id)):
                 records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), "failed", error.code)
+
+
+def _kept_by_nobody(desk: Desk, step: IntentRow, error: VaultError) -> bool:
+    """True where every server that was asked refused a transaction as too cheap, and none knows it.
+
+    For every other refusal its bytes are taken to be out there: whoever has them may send them later.
+    """
+    if error.code != "chain.refused" or error.details.get("too_cheap") != "yes":
+        return False
+    try:
+        return not desk.backend().transaction_status(str(step.facts["txid"])).found
+    except VaultError:
+        return False
 
 
 def _send_internal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
@@ -341,7 +355,7 @@ def cancel(desk: Desk, plan: Plan, reason: str) -> list[IntentRow]:
                 f"transfer {moving[0].transfer} of plan {plan.plan_id} is {moving[0].state}",
                 hint="Run `vault reconcile` first.",
             )
-        _require_no_replacement(writer.connection, intents)
+        _require_no_replacement(desk, writer.connection, intents)
         for credit in (i for i in intents if i.kind == "credit" and i.state != "done"):
             if any(i.state == "done" for i in intents if i.transfer == credit.transfer):
                 raise DeniedError(
@@ -357,14 +371,31 @@ def cancel(desk: Desk, plan: Plan, reason: str) -> list[IntentRow]:
         return records.intents(writer.connection, plan.plan_id)
 
 
-def _require_no_replacement(connection: Connection, intents: list[IntentRow]) -> None:
-    """Nothing that pays in place of a transaction of this plan is open: it would count for nobody's limit."""
+def _require_no_replacement(desk: Desk, connection: Connection, intents: list[IntentRow]) -> None:
+    """Nothing that is to pay in place of a transaction of this plan is open, from its proposal to its end.
+
+    It would count for nobody's limit, and the money would leave although a person gave it up.
+    """
     family = lineage.Lineage(connection)
     ours = [step for step in intents if step.kind == "spend"]
     for row in (row for step in ours for row in family.replacements(step)):
         if row.state in records.OPEN_STATES and row.facts["payments"]:
-            raise DeniedError(
-                "in_flight",
-                f"plan {row.plan_id} pays in place of transfer {ours[0].transfer}, and is {row.state}",
-                hint=f"Run `vault reconcile` until it is final, or cancel plan {row.plan_id} first.",
-            )
+            raise _in_its_place(row.plan_id, row.transfer, ours[0].transfer, row.state)
+    found = {
+        str(each.facts.get("txid", "")): step for step in ours for each in (step, *family.replacements(step))
+    }
+    for plan in records.all_plans(connection, frozenset({"proposed", "approved"})):
+        if desk.clock.now() >= from_iso(plan.expires_at):
+            continue
+        for transfer in history.stored_plan(plan).body.transfers:
+            if transfer.payments and transfer.replaces and transfer.replaces in found:
+                step = found[transfer.replaces]
+                raise _in_its_place(plan.plan_id, transfer.number, step.transfer, plan.state)
+
+
+def _in_its_place(plan_id: str, number: int, transfer: int, state: str) -> DeniedError:
+    return DeniedError(
+        "in_flight",
+        f"transfer {number} of plan {plan_id} pays in place of transfer {transfer}, and is {state}",
+        hint=f"`vault cancel {plan_id}` first, or run `vault reconcile` until it is final.",
+    )

@@ -105,7 +105,7 @@ def _opening(connection: Connection, wallet: str) -> _Opening | None:
         return None
     height = body.get("height")
     if height is None:  # opened by an older version: its first observation tells
-        height = records.height_observed(connection, wallet, body["at"])
+        height = said.height_observed(connection, wallet, body["at"])
     second = int(from_iso(body["at"]).timestamp())
     return _Opening(second, height, frozenset(body.get("waiting", ())))
 

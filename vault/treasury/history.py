@@ -16,7 +16,7 @@ from vault.clock import from_iso, to_iso
 from vault.errors import DeniedError
 from vault.model import Outflow
 from vault.money import Amount
-from vault.store import records
+from vault.store import foreign_spends, records
 from vault.treasury.lineage import Lineage
 from vault.treasury.plan import PLAN_ID_LENGTH, Plan, parse_plan
 from vault.treasury.steps import ENDED, MOVING, may_have_left
@@ -51,7 +51,7 @@ def stored_plan(row: records.PlanRow) -> Plan:
 @lru_cache(maxsize=PARSED_KEPT)
 def _parsed(plan_id: str, digest: str, body: str) -> Plan:
     value = {"plan_id": digest[:PLAN_ID_LENGTH], "digest": digest, "body": read_json(body)}
-    return parse_plan(canonical_json(value), what=f"stored plan {plan_id}")
+    return parse_plan(canonical_json(value), what=f"stored plan {plan_id}", older=True)
 
 
 def window_start(policy: Policy, at: datetime) -> datetime:
@@ -238,7 +238,20 @@ def outflows(
     the payments count once, and the dearest fee.
     """
     past = _Past(entries(connection, at, since, without=without), at)
-    return tuple(_outflow(entry, past.share(entry.transfer), at) for entry in past.counting)
+    return (
+        *(_outflow(entry, past.share(entry.transfer), at) for entry in past.counting),
+        *_foreign(connection, since),
+    )
+
+
+def _foreign(connection: Connection, since: datetime | None) -> list[Outflow]:
+    """What left by transactions of nobody's plan counts from when a person closed it."""
+    return [
+        Outflow(from_iso(each.at), "foreign", wallet, "", amount, "done")
+        for each in foreign_spends.closed(connection)
+        if since is None or from_iso(each.at) >= since
+        for wallet, amount in each.left
+    ]
 
 
 def _outflow(entry: Entry, share: Share, at: datetime) -> Outflow:

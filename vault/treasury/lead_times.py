@@ -7,6 +7,7 @@ rule of the configuration and no forecast.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +35,10 @@ BLOCK_SECONDS: Final[dict[str, int]] = {
 }  # fmt: skip
 SLOWEST_BLOCK: Final = 600  # of a chain that is not listed
 HOUR: Final = 3600
+# Longer than this a coin was held up by something else: a venue's check, or a machine that was off.
+INCIDENT: Final = 24 * HOUR
+# By which a venue's time of credit may be ahead of ours.
+CLOCKS_APART: Final = timedelta(minutes=1)
 # A lead time never makes a move of more than the whole price out of the speed.
 GREATEST_MOVE: Final = Decimal("0.99")
 
@@ -44,12 +49,23 @@ def percentile(seconds: list[int], share: int) -> int:
     return ranked[max(1, -(-share * len(ranked) // 100)) - 1]
 
 
+def usual(seconds: list[int]) -> list[int]:
+    """Records without a single one of more than `INCIDENT`: two of those are how the venue is."""
+    ranked = sorted(seconds)
+    alone = bool(ranked) and ranked[-1] > INCIDENT and (len(ranked) == 1 or ranked[-2] <= INCIDENT)
+    return ranked[:-1] if alone else ranked
+
+
 def expected(connection: Connection, way: Way, confirmations: int, chain: str) -> Expected:
-    """What is recorded of this way, else what the confirmations take that are waited for."""
-    found = known.lead_times(connection, way)
-    if found:
-        return Expected(percentile(found, 50), percentile(found, 95), len(found), "recorded here")
+    """What is recorded of this way, and never less than the confirmations take that are waited for.
+
+    When a deposit was credited is the venue's word: it cannot make a late one timely.
+    """
+    found = usual(known.lead_times(connection, way))
     seconds = confirmations * BLOCK_SECONDS.get(chain, SLOWEST_BLOCK)
+    if found:
+        slow = max(percentile(found, 95), seconds)
+        return Expected(percentile(found, 50), slow, len(found), "recorded here")
     waits = "venue says" if way.direction == "deposit" else "this treasury waits for"
     count = f"{confirmations} confirmation" + ("" if confirmations == 1 else "s")
     return Expected(None, seconds, 0, f"no record yet: {waits} {count}")
@@ -65,11 +81,15 @@ def expected_of(desk: Desk, way: Way, exchange: str, confirmations: int) -> Expe
 
 
 def record(writer: Writer, way: Way, step: IntentRow, ended_at: datetime) -> None:
-    """Keep how long a step took since its first attempt; a clock that went back makes it zero."""
+    """Keep how long a step took since its first attempt.
+
+    Nothing is kept of one that ended before it began, or after now by this machine's clock: one of the clocks
+    was wrong.
+    """
     began = step.facts.get("first_submitted_at") or step.submitted_at
-    if began:
+    if began and from_iso(str(began)) < ended_at <= from_iso(writer.at) + CLOCKS_APART:
         seconds = int((ended_at - from_iso(str(began))).total_seconds())
-        known.save_lead_time(writer, step.client_id, way, max(0, seconds))
+        known.save_lead_time(writer, step.client_id, way, seconds)
 
 
 def seconds_to_liquidation(risk: AccountRisk, speed_per_hour: Decimal) -> int | None:

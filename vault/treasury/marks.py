@@ -236,8 +236,8 @@ def _flag_changes(desk: Desk, labels: Iterable[Label], *, spendable: bool) -> li
         before = "unknown" if coin is None else "frozen" if coin.frozen else "not frozen"
         kind: ChangeKind = "freeze" if point in freezing else "unfreeze"
         after = "frozen" if kind == "freeze" else "not frozen"
-        if before == after:
-            continue
+        if before == after or (kind == "freeze" and coin is not None and coin.quarantined):
+            continue  # what is in quarantine is exported as not spendable, and is not
         note = ""
         if coin is None:
             note = "no coin of ours"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
+from vault.canonical import read_json
 from vault.clock import from_iso, to_iso
 from vault.codec import decode, encode
 from vault.errors import StoreError
@@ -18,13 +19,14 @@ from vault.model import (
     AccountRisk,
     Assessment,
     Decision,
+    ForeignSpend,
     SourceFailure,
     SpotHolding,
     UnsolicitedCoin,
     WalletBalance,
 )
-from vault.money import BTC
-from vault.store import journal, records, schema
+from vault.money import BTC, Amount
+from vault.store import foreign_spends, journal, records, schema
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
@@ -38,9 +40,12 @@ if TYPE_CHECKING:
 MIN_PREFIX: Final = 6
 # How many plans that are over an overview names.
 FINISHED_SHOWN: Final = 5
-# Without the bodies: a plan's PSBTs can be megabytes, and nothing of them is shown here.
 _PLAN_COLUMNS: Final = select(
-    schema.plan.c.plan_id, schema.plan.c.state, schema.plan.c.created_at, schema.plan.c.expires_at
+    schema.plan.c.plan_id,
+    schema.plan.c.state,
+    schema.plan.c.created_at,
+    schema.plan.c.expires_at,
+    schema.plan.c.body,
 )
 # Plans that are not over, whatever their age; a proposed one only until it expires.
 _UNFINISHED: Final = ("approved", "sending", "frozen")
@@ -56,13 +61,14 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """A plan, and how far its steps are."""
+    """A plan, what it does in a line for each transfer, and how far its steps are."""
 
     plan_id: str
     state: str
     created_at: datetime
     expires_at: datetime
     steps: tuple[IntentRow, ...]
+    what: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +85,8 @@ class Overview:
 
     `idle`: bitcoin in a venue's spot wallet while no plan of that account is under way. `finished`: the last
     plans that are over, newest first. `stuck`: transactions that did not get on when it was last looked.
-    `unsolicited`: coins in quarantine that nobody has looked at. `failures`: what the last observation could
-    not read.
+    `unsolicited`: coins in quarantine that nobody has looked at. `foreign`: transactions of nobody's plan
+    that spent our coins, which no person has closed. `failures`: what the last observation could not read.
     """
 
     at: datetime
@@ -95,6 +101,7 @@ class Overview:
     finished: tuple[PlanView, ...] = ()
     stuck: tuple[str, ...] = ()
     unsolicited: tuple[UnsolicitedCoin, ...] = ()
+    foreign: tuple[ForeignSpend, ...] = ()
     failures: tuple[SourceFailure, ...] = ()
 
     @property
@@ -140,6 +147,7 @@ def overview(store: Store, at: datetime) -> Overview:
                 decode(item, UnsolicitedCoin)
                 for item in (snapshot[2].get("unsolicited", ()) if snapshot else ())
             ),
+            foreign=_foreign(connection, snapshot[2] if snapshot else {}),
             failures=tuple(
                 decode(item, SourceFailure) for item in (snapshot[2].get("failures", ()) if snapshot else ())
             ),
@@ -154,6 +162,13 @@ def _idle(connection: Connection, snapshot: dict[str, Any], at: datetime) -> tup
     # Plans are read only when there is something to explain: `status` must stay fast.
     busy = in_flight(connection, at) if found else frozenset()
     return tuple(each for each in found if each.account not in busy)
+
+
+def _foreign(connection: Connection, snapshot: dict[str, Any]) -> tuple[ForeignSpend, ...]:
+    """Those of the last observation that nobody has closed since."""
+    found = [decode(item, ForeignSpend) for item in snapshot.get("foreign", ())]
+    done = {each.txid for each in foreign_spends.closed(connection)} if found else set()
+    return tuple(each for each in found if each.txid not in done)
 
 
 def _stuck(connection: Connection) -> tuple[str, ...]:
@@ -195,18 +210,38 @@ def _views(connection: Connection, query: Select[Any]) -> tuple[PlanView, ...]:
             from_iso(row.created_at),
             from_iso(row.expires_at),
             tuple(records.intents(connection, row.plan_id)),
+            _what(row.body),
         )
         for row in connection.execute(query)
     )
+
+
+def _what(body: str) -> tuple[str, ...]:
+    """In a line for each transfer: what is done, how much, from where, to whom by name."""
+    return tuple(_line(each) for each in read_json(body)["transfers"])
+
+
+def _line(transfer: dict[str, Any]) -> str:
+    paid = ", ".join(
+        f"{Amount.from_json(each['amount'])} to {each['destination']}" for each in transfer["payments"]
+    )
+    action = str(transfer["action"]).replace("_", "-")
+    back = Amount.from_json(transfer["returned"])
+    return f"{action} {transfer['source']}: {paid or f'{back} back'}, fee {Amount.from_json(transfer['fee'])}"
 
 
 # -- decisions ---------------------------------------------------------------------------------------
 
 
 def last_decisions(store: Store) -> tuple[RecordedDecision, ...]:
-    """The decisions of the last round. Raises `StoreError` (``store.no_decisions``)."""
+    """The decisions of the last round, or of the last request if that is newer, denied or not.
+
+    Raises `StoreError` (``store.no_decisions``).
+    """
     with store.read() as connection:
-        found = _last_round(connection)
+        known = (records.latest_document(connection, kind) for kind in ("round", "request"))
+        newest = max((each for each in known if each is not None), key=lambda each: each[1], default=None)
+        found = _decisions_of(connection, newest[2]) if newest else ()
     if not found:
         raise StoreError(
             "no_decisions", "nothing has been decided yet", hint="Run `vault check` or `vault plan`."
@@ -257,7 +292,9 @@ def _recorded(connection: Connection, name: str) -> RecordedDecision:
 
 def _last_round(connection: Connection) -> tuple[RecordedDecision, ...]:
     found = records.latest_document(connection, "round")
-    if found is None:
-        return ()
-    names: list[Any] = found[2]["decisions"]
+    return () if found is None else _decisions_of(connection, found[2])
+
+
+def _decisions_of(connection: Connection, body: dict[str, Any]) -> tuple[RecordedDecision, ...]:
+    names: list[Any] = body["decisions"]
     return tuple(_recorded(connection, str(name)) for name in names)

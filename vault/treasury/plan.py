@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from vault.canonical import canonical_json, digest, read_json
 from vault.clock import to_iso
@@ -19,7 +19,10 @@ from vault.files import write_document
 from vault.model import Action, Decision
 from vault.money import BTC, Amount, total
 
-PLAN_SCHEMA = 1
+# 2: the exchange's own moves, fee rules, lead times, and warnings.
+PLAN_SCHEMA = 2
+# What a plan of format 1 does not say, as the fields' own defaults: it still counts, and is never sent.
+_NOT_IN_1: Final[dict[str, object]] = {"moves": [], "fee_rule": "", "expected": None}
 MAX_PLAN_BYTES = 8_000_000  # about 1,000 inputs with their previous transactions
 PLAN_ID_LENGTH = 16
 NOTHING: Final = Amount.zero(BTC)
@@ -228,8 +231,11 @@ class Plan:
         return at >= self.body.expires_at
 
 
-def parse_plan(text: str, *, what: str = "plan") -> Plan:
-    """Read a plan's text. Raises `PlanError` (``plan.altered``, ``plan.unreadable``)."""
+def parse_plan(text: str, *, what: str = "plan", older: bool = False) -> Plan:
+    """Read a plan's text; one of an `older` format only to count what it moved (see `require_format`).
+
+    Raises `PlanError` (``plan.altered``, ``plan.unreadable``, ``plan.other_format``).
+    """
     try:
         value = read_json(text, what=what)
         if not isinstance(value, dict) or set(value) != {"plan_id", "digest", "body"}:
@@ -240,16 +246,45 @@ def parse_plan(text: str, *, what: str = "plan") -> Plan:
                 f"{what}: the content does not hash to the digest it carries",
                 hint="The file was edited or damaged. Make a new plan with `vault plan`.",
             )
-        plan = Plan(decode(value["body"], PlanBody, what="plan"), str(value["digest"]))
+        body = _present_form(value["body"], what, older=older)
+        plan = Plan(decode(body, PlanBody, what="plan"), str(value["digest"]))
     except PlanError:
         raise
     except VaultError as error:
         raise PlanError("unreadable", f"{what}: {error.message}", hint="Make a new plan.") from None
-    if value["plan_id"] != plan.plan_id or plan.body.schema_version != PLAN_SCHEMA:
-        raise PlanError("altered", f"{what}: its id or schema is not the one of its content")
-    if Plan.of(plan.body).digest != plan.digest:
+    if value["plan_id"] != plan.plan_id:
+        raise PlanError("altered", f"{what}: its id is not the one of its content")
+    if plan.body.schema_version == PLAN_SCHEMA and Plan.of(plan.body).digest != plan.digest:
         raise PlanError("altered", f"{what}: the content does not read back to its digest")
     return plan
+
+
+def _present_form(body: Any, what: str, *, older: bool) -> Any:
+    """A body of this format as it is, one of the format before with what that left out."""
+    found = body.get("schema_version") if isinstance(body, dict) else None
+    if type(found) is not int or found == PLAN_SCHEMA:
+        return body
+    if not older or found != 1 or not isinstance(body.get("transfers"), list):
+        raise _other_format(what, found)
+    transfers = [
+        {**_NOT_IN_1, **each} if isinstance(each, dict) else each  # what it says itself stays
+        for each in body["transfers"]
+    ]
+    return {"warnings": [], **body, "transfers": transfers}
+
+
+def _other_format(what: str, found: int) -> PlanError:
+    return PlanError(
+        "other_format",
+        f"{what}: expected a plan of format {PLAN_SCHEMA}, found one of format {found}",
+        hint="Another version of this program made it. It is not carried out: make a new plan.",
+    )
+
+
+def require_format(plan: Plan) -> None:
+    """Raises `PlanError` (``plan.other_format``) for a plan that is only kept to be counted."""
+    if plan.body.schema_version != PLAN_SCHEMA:
+        raise _other_format(f"plan {plan.plan_id}", plan.body.schema_version)
 
 
 def read_plan(path: Path) -> Plan:

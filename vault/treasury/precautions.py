@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from vault.clock import to_iso
 from vault.errors import DeniedError, VaultError, VenueError
 from vault.policy.precautions import Precaution, Standing, code_of, judge
 from vault.store import venues as known
-from vault.store.coins import Said
 from vault.store.venues import Way
-from vault.treasury import lead_times, second_price
-from vault.treasury.coins import require_words, who
+from vault.treasury import lead_times, second_price, venue_keys, venue_whitelist
 from vault.venues.registry import same_address
 from vault.venues.traits import traits_of
 
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from vault.venues.base import KeyPermissions, WhitelistEntry
 
 Check = Callable[[], Precaution]
+# So many of the addresses that a venue's list has beside ours are named.
+SHOWN: Final = 3
+_FROM_WHERE: Final = "whether the withdraw key works from listed addresses alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,26 @@ def gathered(checks: dict[str, Check]) -> tuple[Precaution, ...]:
     return tuple(found)
 
 
-def required(desk: Desk, checks: dict[str, Check]) -> tuple[Precaution, ...]:
-    """Every check's answer. Raises the first error, and `DeniedError` for what the policy wants said."""
+def required(
+    desk: Desk, checks: dict[str, Check], said: tuple[str, ...] | None = None
+) -> tuple[Precaution, ...]:
+    """Every check's answer. Raises the first error, and `DeniedError` for what the policy wants said.
+
+    `said` are the warnings that the plan was approved with: what only now cannot be said was approved by
+    nobody (``denied.unsaid_since``). None: another plan was approved with them.
+    """
     found = tuple(check() for check in checks.values())
-    for each in judge(desk.policy().policy, found).denied:
+    judged = judge(desk.policy().policy, found)
+    for each in judged.denied:
         code = code_of(each).partition(".")[2]
         raise DeniedError(code, each.reason, hint="Only the policy's [venues] lets such a venue be used.")
+    for each in judged.warned:
+        if said is not None and each.reason not in said:
+            raise DeniedError(
+                "unsaid_since",
+                f"the plan was approved without this warning: {each.reason}",
+                hint="Try again later, or make a new plan, which says so.",
+            )
     return found
 
 
@@ -95,19 +111,15 @@ def of_sweep(desk: Desk, place: Place) -> dict[str, Check]:
     """What must hold before coins are withdrawn to an entry of the address book."""
     settings = desk.treasury.venue(place.account)
     reads = traits_of(settings.exchange).reads
-    asked: list[KeyPermissions] = []
-
-    def key() -> KeyPermissions:
-        if not asked:
-            asked.append(desk.venues.permissions(place.account, "withdraw"))
-        return asked[0]
-
+    key = cache(lambda: desk.venues.permissions(place.account, "withdraw"))
+    listed = cache(lambda: desk.venues.whitelist(place.account) if "whitelist" in reads else None)
     checks: dict[str, Check] = {"account": lambda: movable(settings)}
     if _stands(checks["account"]):
         checks |= {
             "key": lambda: _key(settings, reads, key),
             "ip_list": lambda: _ip_list(settings, reads, key),
-            "whitelist": lambda: _whitelist(desk, settings, reads, key, place),
+            "whitelist": lambda: _whitelist(desk, settings, listed(), key, place),
+            "addresses": lambda: _strangers(desk, settings, listed()),
             "holds": lambda: _hold(desk, settings, reads),
         }
     return checks
@@ -141,13 +153,17 @@ def _key(settings: VenueSettings, reads: frozenset[str], key: Callable[[], KeyPe
 
 
 def _ip_list(settings: VenueSettings, reads: frozenset[str], key: Callable[[], KeyPermissions]) -> Precaution:
-    about = "whether the withdraw key works from listed addresses alone"
-    if not reads & {"ip_list", "ip_restricted"}:
+    about = _FROM_WHERE
+    if not reads & venue_keys.SAYS_IP:
         return _silent(settings, "ip_list", about)
     found = key()
-    if found.ip_restricted is None and found.ip_list is None:
-        return _silent(settings, "ip_list", about)
-    if found.ip_restricted is False or (found.ip_list == () and not found.ip_restricted):
+    if venue_keys.ip_unsaid(found):
+        raise DeniedError(
+            "ip_list_unknown",
+            f"{settings.name}: {settings.exchange} can say {about}, and this time does not",
+            hint="Try again later, and look at the key at the venue.",
+        )
+    if venue_keys.from_anywhere(found):
         raise DeniedError(
             "no_ip_list",
             f"{settings.name}: the withdraw key works from every address",
@@ -159,14 +175,14 @@ def _ip_list(settings: VenueSettings, reads: frozenset[str], key: Callable[[], K
 def _whitelist(
     desk: Desk,
     settings: VenueSettings,
-    reads: frozenset[str],
+    listed: tuple[WhitelistEntry, ...] | None,
     key: Callable[[], KeyPermissions],
     place: Place,
 ) -> Precaution:
-    listed = desk.venues.whitelist(settings.name) if "whitelist" in reads else None
     if listed is None:
         return _silent(settings, "whitelist", "which addresses its withdrawals are confined to")
-    on = key().withdraw_whitelist_on if "permissions" in reads else None
+    rights = "permissions" in traits_of(settings.exchange).reads
+    on = key().withdraw_whitelist_on if rights else None
     if on is False:
         raise DeniedError(
             "whitelist_off",
@@ -184,9 +200,28 @@ def _whitelist(
             hint="Add exactly this address at the venue, and confirm it there.",
         )
     _require_usable(desk, settings, usable)
-    if on is None and not any(each.verified for each in usable):
+    if on is None:
         return _silent(settings, "whitelist", "whether withdrawals are confined to its list, which has ours")
     return kept("whitelist", f"{place.entry.address} is on the venue's own list, which confines withdrawals")
+
+
+def _strangers(desk: Desk, settings: VenueSettings, listed: tuple[WhitelistEntry, ...] | None) -> Precaution:
+    """Whoever has the withdraw key can send to every address of the list, not only to ours."""
+    if listed is None:
+        return kept("addresses", f"{settings.name}: no list to compare")
+    cooling = desk.policy().policy.address_book.cooling_hours
+    rows = venue_whitelist.compare(
+        settings.exchange, listed, desk.book().book.entries, desk.clock.now(), cooling
+    )
+    strange = sorted(row.address for row in rows if row.where == "venue_only" or row.entry_state == "retired")
+    if not strange:
+        return kept("addresses", f"{settings.name}: the venue's own list has addresses of ours alone")
+    more = f" and {len(strange) - SHOWN} more" if len(strange) > SHOWN else ""
+    return unsaid(
+        "addresses",
+        f"{settings.name}: the venue's own list also lets withdrawals go to what is not, or no longer, in "
+        f"the address book: {', '.join(strange[:SHOWN])}{more}",
+    )
 
 
 def _is_place(each: WhitelistEntry, place: Place) -> bool:
@@ -230,8 +265,12 @@ def _hold(desk: Desk, settings: VenueSettings, reads: frozenset[str]) -> Precaut
 def of_top_up(desk: Desk, place: Place, risk: AccountRisk | None) -> dict[str, Check]:
     """What must hold before coins go to a venue; `risk` is the account's at the venue's own prices."""
     settings = desk.treasury.venue(place.account)
+    reads = traits_of(settings.exchange).reads
     checks: dict[str, Check] = {"account": lambda: movable(settings)}
     if _stands(checks["account"]):
+        checks |= {"whitelist": lambda: _ways_out(desk, settings, reads)}
+        if not reads & venue_keys.SAYS_IP:
+            checks |= {"ip_list": lambda: _silent(settings, "ip_list", _FROM_WHERE)}
         checks |= {
             "frozen": lambda: not_frozen(desk, place.account),
             "uid": lambda: same_account(desk, settings),
@@ -240,6 +279,19 @@ def of_top_up(desk: Desk, place: Place, risk: AccountRisk | None) -> dict[str, C
         if risk is not None:
             checks["in_time"] = lambda: in_time(desk, place, risk)
     return checks
+
+
+def _ways_out(desk: Desk, settings: VenueSettings, reads: frozenset[str]) -> Precaution:
+    """Where coins that are sent there could be taken to; its withdraw key is not asked, it may be away."""
+    about = "which addresses its withdrawals are confined to"
+    if "whitelist" not in reads:
+        return _silent(settings, "whitelist", about)
+    try:
+        listed = desk.venues.whitelist(settings.name)
+    except VaultError:
+        # No reason to let an account be liquidated; whoever approves reads it.
+        return unsaid("whitelist", f"{settings.name}: its list of addresses could not be read")
+    return _silent(settings, "whitelist", about) if listed is None else _strangers(desk, settings, listed)
 
 
 def not_frozen(desk: Desk, account: str) -> Precaution:
@@ -261,25 +313,14 @@ def freeze(desk: Desk, account: str, error: VaultError) -> None:
         known.freeze_venue(writer, account, error.code, error.message)
 
 
-def lift(desk: Desk, account: str, reason: str) -> known.VenueFreeze:
-    """A person has looked and lifts the account's freeze, with a reason that the journal keeps.
-
-    Raises `StoreError` (``store.venue_not_frozen``) and `DocumentError` for a reason that says nothing.
-    """
-    desk.treasury.venue(account)
-    require_words(reason, "a reason")
-    with desk.store.write() as writer:
-        return known.lift_freeze(writer, account, Said(who(), reason))
-
-
 def same_account(desk: Desk, settings: VenueSettings) -> Precaution:
-    """The name stands for the account it stood for first; anything else freezes it."""
+    """The name stands for the account it stood for first; anything else freezes it.
+
+    It stands for one once the venue itself gave that account's attested address (`deposit_place`).
+    """
     with desk.store.read() as connection:
         bound = known.bound_uid(connection, settings.name)
-    if bound is None:
-        with desk.store.write() as writer:
-            bound = known.bind_uid(writer, settings.name, settings.account_uid)
-    if bound != settings.account_uid:
+    if bound is not None and bound != settings.account_uid:
         error = DeniedError(
             "account_changed",
             f"expected {settings.name} to be account {bound}, treasury.toml says {settings.account_uid}",
@@ -287,11 +328,20 @@ def same_account(desk: Desk, settings: VenueSettings) -> Precaution:
         )
         freeze(desk, settings.name, error)
         raise error
-    return kept("uid", f"{settings.name} is account {bound}")
+    return kept("uid", f"{settings.name} is account {settings.account_uid}")
 
 
 def deposit_place(desk: Desk, settings: VenueSettings, place: Place) -> Precaution:
     """The attested entry equals the venue's present answer, on an open network; a change freezes it."""
+    try:
+        return _deposit_place(desk, settings, place)
+    except VenueError as error:
+        if error.code == "venue.wrong_account":
+            freeze(desk, settings.name, error)
+        raise
+
+
+def _deposit_place(desk: Desk, settings: VenueSettings, place: Place) -> Precaution:
     asset, network, entry = place.asset, place.network, place.entry
     # First: while deposits are suspended, venues do not tell the address either.
     info = desk.venues.network_info(settings.name, asset, network)
@@ -306,7 +356,9 @@ def deposit_place(desk: Desk, settings: VenueSettings, place: Place) -> Precauti
     if entry.purpose != "venue_deposit" or entry.venue != settings.name:
         raise DeniedError("no_deposit_entry", f"{entry.id} is not the deposit address of {settings.name}")
     expected = (entry.address, entry.memo or "", asset, network, settings.account_uid)
-    found = (present.address, present.tag, present.asset, present.network, present.account_uid)
+    # An address in capitals, where a chain does not tell them apart, is the same address.
+    address = entry.address if same_address(present.address, entry.address) else present.address
+    found = (address, present.tag, present.asset, present.network, present.account_uid)
     if expected != found:
         error = DeniedError(
             "deposit_address_changed",
@@ -316,6 +368,8 @@ def deposit_place(desk: Desk, settings: VenueSettings, place: Place) -> Precauti
         )
         freeze(desk, settings.name, error)
         raise error
+    with desk.store.write() as writer:
+        known.bind_uid(writer, settings.name, settings.account_uid)
     return kept("deposit", f"the venue's present deposit address is the attested {entry.id}")
 
 

@@ -13,9 +13,9 @@ from vault.clock import to_iso
 from vault.codec import encode
 from vault.errors import DeniedError, PlanError
 from vault.store import records
-from vault.treasury import coins, history, precautions, second_price
+from vault.treasury import coins, foreign_spends, history, precautions, second_price
 from vault.treasury.lineage import Lineage
-from vault.treasury.plan import require_form
+from vault.treasury.plan import require_form, require_format
 from vault.treasury.spending import verify_transfer
 from vault.treasury.venue_requests import inward, outward
 
@@ -45,13 +45,15 @@ def check_transfer(desk: Desk, plan: Plan, transfer: Transfer, *, leaving: Amoun
     if transfer.on_chain:
         check_coins(desk, plan, transfer)
         coins.require_free(desk, transfer)
+        foreign_spends.require_none(desk, transfer.source)
     if transfer.venue_account:
         check_route(desk, transfer)
     if transfer.action == "sweep":
-        check_withdrawal(desk, transfer)
+        check_withdrawal(desk, transfer, plan.body.warnings)
         check_margin_after(desk, transfer, leaving)
     if transfer.credited:
-        check_deposit(desk, transfer)
+        # What takes the place of a top-up goes on under the warnings of that one.
+        check_deposit(desk, transfer, None if transfer.replaces else plan.body.warnings)
     if transfer.kind == "venue_move":
         check_return(desk, transfer)
 
@@ -64,12 +66,15 @@ def check_meanwhile(desk: Desk, plan: Plan, transfer: Transfer) -> None:
     """
     check_no_rival(desk, plan, transfer)
     history.check_limits(desk, plan, transfer)
+    if transfer.credited:
+        precautions.not_frozen(desk, transfer.venue_account)
     if transfer.on_chain:
         coins.require_free(desk, transfer)
 
 
 def check_documents(desk: Desk, plan: Plan) -> None:
-    """Policy and address book are the very ones the plan was made under."""
+    """Policy and address book are the very ones the plan was made under, and its format is this program's."""
+    require_format(plan)
     for what, expected, found in (
         ("policy", plan.body.policy_digest, desk.policy().digest),
         ("address book", plan.body.book_digest, desk.book().digest),
@@ -138,7 +143,8 @@ def check_no_rival(desk: Desk, plan: Plan, transfer: Transfer) -> None:
 
 
 def _waited_for(entry: history.Entry) -> bool:
-    if entry.on_its_way:
+    # What was sent and never answered is waited for, whatever became of its plan.
+    if entry.on_its_way or any(step.state in {"submitting", "unknown"} for step in entry.steps):
         return True
     return (
         entry.row.state == "sending"
@@ -171,7 +177,9 @@ def check_route(desk: Desk, transfer: Transfer) -> None:
     settings = desk.treasury.venue(transfer.venue_account)
     precautions.movable(settings)
     wanted = outward(settings) if transfer.action == "sweep" else inward(settings)
-    if transfer.moves != wanted:
+    # What a return brings back may wait at any stop on the way.
+    stops = [wanted[number:] for number in range(len(wanted))] if transfer.kind == "venue_move" else [wanted]
+    if transfer.moves not in stops:
         raise PlanError(
             "route_differs",
             f"transfer {transfer.number}: expected the moves of {settings.exchange}, found {transfer.moves}",
@@ -179,9 +187,9 @@ def check_route(desk: Desk, transfer: Transfer) -> None:
         )
 
 
-def check_withdrawal(desk: Desk, transfer: Transfer) -> None:
+def check_withdrawal(desk: Desk, transfer: Transfer, said: tuple[str, ...] | None = None) -> None:
     """The venue's own lists let it out, and it still withdraws there for the planned fee at most."""
-    precautions.required(desk, precautions.of_sweep(desk, _place(desk, transfer)))
+    precautions.required(desk, precautions.of_sweep(desk, _place(desk, transfer)), said)
     info = desk.venues.network_info(
         transfer.venue_account, transfer.amount.asset.symbol, transfer.venue_network
     )
@@ -209,14 +217,14 @@ def check_withdrawal(desk: Desk, transfer: Transfer) -> None:
         )
 
 
-def check_deposit(desk: Desk, transfer: Transfer) -> None:
+def check_deposit(desk: Desk, transfer: Transfer, said: tuple[str, ...] | None = None) -> None:
     """The venue may be topped up, there is still need at either price, and the credit comes in time."""
     from vault.treasury.observe import look_at_account
 
     name, symbol = transfer.venue_account, transfer.amount.asset.symbol
     check_deposit_minimum(desk.venues.network_info(name, symbol, transfer.venue_network), transfer)
     place = _place(desk, transfer)
-    precautions.required(desk, precautions.of_top_up(desk, place, None))
+    precautions.required(desk, precautions.of_top_up(desk, place, None), said)
     account, risk = look_at_account(desk, name)
     independent = second_price.compare(desk, account)
     precautions.required(
@@ -225,6 +233,7 @@ def check_deposit(desk: Desk, transfer: Transfer) -> None:
             "in_time": lambda: precautions.in_time(desk, place, risk),
             "price": lambda: independent.precaution,
         },
+        said,
     )
     check_still_needed(desk, transfer, risk, independent.risk)
 
@@ -248,11 +257,14 @@ def _place(desk: Desk, transfer: Transfer) -> precautions.Place:
 
 def check_return(desk: Desk, transfer: Transfer) -> None:
     """What goes back into margin is still free in the wallet that it leaves."""
-    held = desk.venues.spot_balance(transfer.venue_account, transfer.returned.asset.symbol)
-    if held.free < transfer.returned:
+    from vault.treasury.requests.venue_return import free_in
+
+    way = inward(desk.treasury.venue(transfer.venue_account))
+    held = free_in(desk, transfer.venue_account, way, transfer.moves[0].source)
+    if held < transfer.returned:
         raise PlanError(
             "balance_moved",
-            f"{transfer.venue_account}: expected {transfer.returned} outside of margin, found {held.free}",
+            f"{transfer.venue_account}: expected {transfer.returned} outside of margin, found {held}",
             hint="Make a new plan from what is there now.",
         )
 

@@ -18,7 +18,7 @@ from vault.money import Amount
 from vault.store import records
 from vault.store.records import PlanRow
 from vault.store.venues import Way
-from vault.treasury import authority, books, coins, history, observe, precautions
+from vault.treasury import authority, books, coins, foreign_spends, history, observe, precautions, reserved
 from vault.treasury.lead_times import expected_of
 from vault.treasury.plan import (
     MAX_PLAN_BYTES,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vault.bitcoin.transaction import OutPoint
+    from vault.bitcoin.wallet.compose import BuiltPsbt
     from vault.model import Assessment, Decision, Snapshot
     from vault.policy.book import Entry
     from vault.policy.document import Band, Policy
@@ -60,7 +61,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One round of the pipeline up to the plan; `plan` is None when nothing is to be done."""
+    """One round of the pipeline up to the plan; `plan` is None when nothing is to be done.
+
+    `notes` are what a person is to know of a plan that was asked for; they are warnings of the plan.
+    """
 
     snapshot: Snapshot
     assessment: Assessment
@@ -71,6 +75,7 @@ class Proposal:
     problems: tuple[Problem, ...]
     stuck: tuple[Stuck, ...] = ()
     standings: Standings = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def look(desk: Desk) -> Proposal:
@@ -227,7 +232,7 @@ def _body(
         approvals_required=policy.policy.plan.approvals_required,
         decisions=decisions,
         transfers=transfers,
-        warnings=_warnings(policy.policy, found.standings, decisions),
+        warnings=(*_warnings(policy.policy, found.standings, decisions), *found.notes),
     )
 
 
@@ -270,6 +275,7 @@ def _transfer(desk: Desk, decision: Decision, before: tuple[Transfer, ...]) -> T
     if decision.action == "sweep":
         transfer = _withdrawal(desk, policy, decision, entry, number)
     else:
+        foreign_spends.require_none(desk, decision.source)
         transfer = _spend(desk, policy, decision, entry, number, coins_of(before))
         verify_transfer(desk, transfer)
     history.check_fees(desk, transfer, before)
@@ -335,7 +341,13 @@ def _spend(  # noqa: PLR0917
     wanted = Amount.zero(decision.amount.asset) if drain else decision.amount
     rate = present_rate(desk)
     without = (*taken, *coins.withheld(desk, decision.source))
-    built = desk.wallet(decision.source).build_spend(((script, wanted),), rate, drain=drain, without=without)
+
+    def build(avoided: tuple[OutPoint, ...]) -> BuiltPsbt:
+        wallet = desk.wallet(decision.source)
+        return wallet.build_spend(((script, wanted),), rate, drain=drain, without=(*without, *avoided))
+
+    # What the policy calls for does not wait for a plan that nobody sends; it only leaves its coins if it can.
+    built = build(()) if drain else reserved.apart(desk, build)
     paid = sum(amount.units for target, amount in built.payments if target == script)
     if drain and Amount(decision.amount.asset, paid) + built.fee > decision.amount:
         raise DeniedError("balance_moved", f"{decision.source} holds more than was decided on; decide anew")

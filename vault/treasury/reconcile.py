@@ -17,6 +17,8 @@ from vault.store.venues import Way
 from vault.treasury import absence, lead_times, lineage
 from vault.treasury.history import stored_plan
 from vault.treasury.settle_spend import final_facts, reorganised, settle_spend
+from vault.treasury.venue_records import CLOCK_SLACK, can_be, require_as_planned
+from vault.venues.traits import traits_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 LOOK_BACK = timedelta(minutes=5)
 # How long a transaction that was sent may be found nowhere: one server's index or mempool may lag behind.
 PATIENCE = timedelta(minutes=5)
-# Beyond the permitted difference of the clocks: half a slow round trip is not counted when it is measured.
-CLOCK_SLACK = timedelta(seconds=5)
 # Two records that both fit stay unknown: a person looks, and closes the step.
 AMBIGUOUS = "venue.ambiguous_withdrawal"
 _OPEN = frozenset({"submitting", "unknown", "unsent", "accepted", "sent", "displaced"})
@@ -176,12 +176,26 @@ def _settle_internal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentR
     ours = _receipts(desk, transfer, intent, search.found)
     if ours:
         state = {"confirmed": "done", "pending": "accepted", "failed": "refused"}[ours[0].state]
-        return _move(desk, _appeared(desk, intent, ours[0].venue_id), state, ours[0].venue_id)
+        settled = _move(desk, _appeared(desk, intent, ours[0].venue_id), state, ours[0].venue_id)
+        _require_once(ours)
+        return settled
     if intent.state == "accepted":
         return intent  # the venue gave a receipt: a history that does not show it yet proves nothing
     if request.not_after < search.covers_until:
         return _move(desk, intent, "unsent", proved_absent_at=to_iso(search.answered_at))
     return _move(desk, intent, "unknown") if intent.state == "submitting" else intent
+
+
+def _require_once(found: list[InternalTransferReceipt]) -> None:
+    """Raises `BooksError` (``books.moved_twice``) once: the step is over, and a person should know."""
+    made = [each for each in found if each.state == "confirmed"]
+    if len(made) > 1:
+        raise BooksError(
+            "moved_twice",
+            f"expected {made[0].amount} from {made[0].source} to {made[0].destination} once, the venue lists "
+            + ", ".join(each.venue_id for each in made),
+            hint="What is too much outside of margin goes back with `vault request return`.",
+        )
 
 
 def _first_submitted(intent: IntentRow) -> datetime:
@@ -232,7 +246,9 @@ def _references_of_others(desk: Desk, intent: IntentRow) -> frozenset[str]:
 def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
     from vault.treasury.venue_requests import withdraw_request
 
-    since = _first_submitted(intent) - LOOK_BACK
+    # Where only its details tell, what was recorded before the first attempt is somebody else's.
+    named = traits_of(desk.treasury.venue(transfer.venue_account).exchange).known_by == "client_id"
+    since = _first_submitted(intent) - (LOOK_BACK if named else CLOCK_SLACK)
     request = withdraw_request(desk, transfer, intent)
     try:
         search = desk.venues.search_withdrawal(transfer.venue_account, request, since)
@@ -241,15 +257,11 @@ def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: Inten
             _move(desk, intent, "unknown")
         raise
     status = search.found
+    if status is not None and search.matched_by == "details" and not can_be(desk, transfer, intent, status):
+        search, status = replace(search, found=None), None
     if status is None:
         return _not_listed(desk, transfer, intent, search)
-    address = transfer.payment.address
-    if status.gross != transfer.gross or status.address != address:
-        raise BooksError(
-            "withdrawal_differs",
-            f"expected {transfer.gross} to {address}, the venue recorded {status.gross} to {status.address}",
-            hint="Freeze the venue account and ask the venue. Nothing was closed.",
-        )
+    require_as_planned(transfer, status)
     intent = _appeared(desk, intent, status.venue_id)
     if status.state in {"refused", "cancelled"} and status.txid is None:
         return _move(desk, intent, status.state, status.venue_id, venue_status=status.raw_status)
@@ -281,7 +293,7 @@ def _as_listed(desk: Desk, intent: IntentRow, status: WithdrawalStatus) -> Inten
     """The venue's history shows it: accepted, with how far the venue says it is."""
     if intent.state not in {"submitting", "unknown", "accepted"}:
         return intent
-    facts = {"venue_state": status.state, "venue_txid": status.txid or ""}
+    facts = {"venue_state": status.state, "venue_txid": status.txid or "", "venue_id": status.venue_id}
     if intent.state == "accepted" and facts.items() <= intent.facts.items():
         return intent
     with desk.store.write() as writer:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
 
-from vault.errors import DeniedError, VaultError
+from vault.errors import DeniedError, VaultError, VenueError
 from vault.money import CONTEXT, plain
 from vault.policy.precautions import PRICE, Precaution
 
@@ -42,14 +42,16 @@ def compare(desk: Desk, account: MarginAccount) -> Compared:
             try:
                 price = ask(desk, source)
             except VaultError as error:
-                failed.append(f"; {source.name} does not answer: {error.code}")
+                desk.progress(f"{source.name}: {error.code}: {error.message}")
+                failed.append(f", and {source.name} does not answer")
                 continue
             said.append(_agreeing(desk, account, source, own, price))
             ratios.setdefault(base, CONTEXT.divide(price, own[0]))
         if base not in ratios:
             alone = f"no independent price of {base}: the need rests on the venue's word alone"
             silent.append(alone + "".join(failed))
-    risk = _risk_at(desk, account, ratios) if ratios else None
+    par = _at_par(desk, account)
+    risk = _risk_at(desk, account, ratios, par) if ratios or par else None
     if silent:
         return Compared(Precaution(PRICE, "unsaid", f"{account.name}: {'; '.join(silent)}"), risk)
     kept = "; ".join(said) or f"{account.name} holds nothing that has a price"
@@ -57,12 +59,16 @@ def compare(desk: Desk, account: MarginAccount) -> Compared:
 
 
 def ask(desk: Desk, source: PriceSettings) -> Decimal:
-    """The present mark price of a source. Raises `VenueError`."""
+    """The present mark price of a source. Raises `VenueError`, also for one that is not of now."""
     from vault.markets.marks import QUESTIONS, read_mark
 
     question = QUESTIONS[source.exchange]
     answer = desk.venues.public(source.name, question.endpoint, question.parameters(source.symbol))
-    return read_mark(source.exchange, source.symbol, answer.text)
+    mark = read_mark(source.exchange, source.symbol, answer.text)
+    age = abs((desk.clock.now() - mark.at).total_seconds())
+    if age > desk.risk_parameters().max_age_seconds:
+        raise VenueError("stale", f"{source.name}: expected a price of now, found one {int(age)} s apart")
+    return mark.price
 
 
 def _prices(account: MarginAccount) -> dict[str, tuple[Decimal, ...]]:
@@ -76,6 +82,21 @@ def _prices(account: MarginAccount) -> dict[str, tuple[Decimal, ...]]:
         if base not in STABLE_ASSETS and price > 0:
             found[base] = (*found.get(base, ()), price)
     return found
+
+
+def _at_par(desk: Desk, account: MarginAccount) -> dict[str, Decimal]:
+    """What takes dollars to one dollar, where the venue shows another price: nobody is asked for those.
+
+    A venue that calls them worthless would show a need that is none; if they are, a person decides.
+    """
+    from vault.risk.margin import STABLE_ASSETS
+
+    bound = desk.treasury.config.risk.max_price_difference
+    return {
+        each.asset: CONTEXT.divide(Decimal(1), each.price)
+        for each in account.collateral
+        if each.asset in STABLE_ASSETS and each.price > 0 and abs(each.price - 1) > bound
+    }
 
 
 def _sources(desk: Desk, account: MarginAccount, base: str) -> list[PriceSettings]:
@@ -100,11 +121,13 @@ def _agreeing(
     return f"{source.base}: {own[0]:f} USD, {source.name} ({source.exchange}) says {price:f}"
 
 
-def _risk_at(desk: Desk, account: MarginAccount, ratios: dict[str, Decimal]) -> AccountRisk | None:
-    """The account's risk with every price of a coin moved to where others see it."""
+def _risk_at(
+    desk: Desk, account: MarginAccount, ratios: dict[str, Decimal], par: dict[str, Decimal]
+) -> AccountRisk | None:
+    """The account's risk with every price of a coin moved to where others see it, and dollars at `par`."""
     from vault.risk.assess import account_risk
 
-    one = Decimal(1)
+    one, held = Decimal(1), {**ratios, **par}
     with localcontext(CONTEXT):
         moved = replace(
             account,
@@ -113,7 +136,7 @@ def _risk_at(desk: Desk, account: MarginAccount, ratios: dict[str, Decimal]) -> 
                 for each in account.positions
             ),
             collateral=tuple(
-                replace(each, price=each.price * ratios.get(each.asset, one)) for each in account.collateral
+                replace(each, price=each.price * held.get(each.asset, one)) for each in account.collateral
             ),
         )
     found = account_risk(moved, desk.risk_parameters())

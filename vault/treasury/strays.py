@@ -94,9 +94,8 @@ def _look(desk: Desk, row: IntentRow) -> tuple[IntentRow, str]:
     what = (
         ("cancelled_but_sent", "given up") if row.state == "cancelled" else ("sent_outside", "not sent here")
     )
-    note = (
-        f"books.{what[0]}: {txid} was {what[1]} and is on the chain all the same; it is followed and counted"
-    )
+    where = "on the chain" if status.confirmed else "in the mempool"
+    note = f"books.{what[0]}: {txid} was {what[1]} and is {where} all the same; it is followed and counted"
     return _followed(desk, row, "sent" if status.confirmed else "accepted", txid, raw), note
 
 

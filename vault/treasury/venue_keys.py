@@ -24,7 +24,7 @@ ROLES: Final[tuple[Role, ...]] = ("read", "withdraw")
 EXPIRY_WARNING: Final = timedelta(days=14)
 # An office or a small provider's block; a list of more addresses than that binds a key to nobody.
 WIDEST: Final = {4: 24, 6: 48}
-_SAYS_IP: Final = frozenset({"ip_list", "ip_restricted"})
+SAYS_IP: Final = frozenset({"ip_list", "ip_restricted"})
 _IP_HINT: Final = "At the venue, restrict the key to this machine's IP address, and give it here again."
 _RIGHTS: Final = (("read", "can_read"), ("trade", "can_trade"), ("transfer", "can_transfer"),
                   ("withdraw", "can_withdraw"))  # fmt: skip
@@ -45,7 +45,7 @@ def judge(what: str, settings: VenueSettings, found: KeyPermissions, at: datetim
     judged = [*_refused(what, settings, found, at), *_warned(what, found, at)]
     if not judged:
         judged = [Finding(what, "OK", describe(found))]
-    if found.can_withdraw is not False and found.ip_restricted is None:
+    if found.can_withdraw is not False and ip_unsaid(found):
         judged.append(_unsaid(what, "whether the key is bound to IP addresses"))
     unknown = [name for name, field in _RIGHTS if getattr(found, field) is None]
     if unknown:
@@ -76,7 +76,7 @@ def _refused(what: str, settings: VenueSettings, found: KeyPermissions, at: date
     if withdraws and from_anywhere(found):
         detail = "it may withdraw and works from any IP address"
         bad.append(_fail(what, "no_ip_list", detail, _IP_HINT))
-    if withdraws and found.ip_restricted is None and traits_of(settings.exchange).reads & _SAYS_IP:
+    if withdraws and ip_unsaid(found) and traits_of(settings.exchange).reads & SAYS_IP:
         detail = "it may withdraw, and this time the venue does not say from where"
         bad.append(_fail(what, "ip_list_unknown", detail, "Try again later; look at the key at the venue."))
     if found.role == "withdraw":
@@ -131,37 +131,60 @@ def _warned(what: str, found: KeyPermissions, at: datetime) -> list[Finding]:
 def describe(found: KeyPermissions) -> str:
     """Rights and IP list in words."""
     may = [name for name, field in _RIGHTS if getattr(found, field)]
-    if found.ip_restricted is None:
-        bound = "the venue does not say from where"
-    elif from_anywhere(found):
+    if from_anywhere(found):
         bound = "from any IP address"
+    elif ip_unsaid(found):
+        bound = "the venue does not say from where"
     else:
         bound = "from " + (", ".join(found.ip_list) if found.ip_list else "listed IP addresses only")
     return f"may {' and '.join(may) or 'nothing'}, {bound}"
 
 
 def from_anywhere(found: KeyPermissions) -> bool:
-    """The key has no IP list, or one that names everybody; False where the venue does not say."""
-    if found.ip_restricted is None:
-        return False
-    return not found.ip_restricted or any(_prefix(text) == 0 for text in found.ip_list or ())
+    """The key has no IP list, or one that names everybody, in one line or in many.
+
+    False where the venue says nothing at all: see `ip_unsaid`.
+    """
+    if found.ip_restricted is False or (found.ip_list == () and not found.ip_restricted):
+        return True
+    return any(_is_everybody(text) for text in found.ip_list or ()) or _covers_much(found.ip_list or ())
+
+
+def ip_unsaid(found: KeyPermissions) -> bool:
+    """The venue does not say from where the key works."""
+    return found.ip_restricted is None and found.ip_list is None
+
+
+def _covers_much(texts: tuple[str, ...]) -> bool:
+    """Several blocks that are half of all addresses or more together: a list in name only."""
+    for version, bits in ((4, 32), (6, 128)):
+        blocks = [each for text in texts if (each := _network(text)) is not None and each.version == version]
+        joined = ipaddress.collapse_addresses(blocks)  # type: ignore[type-var]
+        if sum(each.num_addresses for each in joined) >= 1 << (bits - 1):
+            return True
+    return False
 
 
 def _is_wide(text: str) -> bool:
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return True
-    return network.prefixlen < WIDEST[network.version]
+    network = _network(text)
+    return network is None or network.prefixlen < WIDEST[network.version]
 
 
-def _prefix(text: str) -> int | None:
-    if text.strip() in {"*", "0.0.0.0", "::"}:  # noqa: S104 -- what a venue may call everybody
-        return 0
+def _is_everybody(text: str) -> bool:
+    return text.strip() in {"*", "*.*.*.*", "0.0.0.0", "::"}  # noqa: S104 -- what a venue may call everybody
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """A block of addresses; one of IPv4 in IPv6's clothes as what it is."""
     try:
-        return ipaddress.ip_network(text, strict=False).prefixlen
+        found = ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:
         return None
+    if isinstance(found, ipaddress.IPv6Network) and found.prefixlen >= 96:
+        inner = found.network_address.ipv4_mapped
+        if inner is not None:
+            return ipaddress.IPv4Network((inner, found.prefixlen - 96))
+    return found
 
 
 def _fail(what: str, reason: str, detail: str, hint: str) -> Finding:

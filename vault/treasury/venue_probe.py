@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vault.clock import to_iso
-from vault.errors import VaultError, VenueError
+from vault.errors import KeyRightsError, VaultError, VenueError
 from vault.treasury import venue_keys, venue_whitelist
 from vault.treasury.findings import Finding, ask, failure, skipped
 from vault.venues.traits import traits_of
@@ -94,10 +94,34 @@ def examine_keys(desk: Desk, name: str) -> KeysReport:
         found, judged = permissions(desk.venues, settings, role, at)
         findings += judged
         keys += [found] if found is not None else []
+    findings += same_key(desk.treasury.config.treasury_id, settings)
     if not venue_keys.roles_of(settings):
         findings.append(Finding("keys", "SKIP", f"{settings.exchange} is read without a key"))
     rows, hold, judged = examine_addresses(desk, settings, tuple(keys))
     return KeysReport(name, tuple(keys), rows, hold, (*findings, *judged))
+
+
+def same_key(treasury_id: str, settings: VenueSettings) -> tuple[Finding, ...]:
+    """A finding where one key is kept for both roles, however it came there; nothing of it is shown."""
+    from vault.secrets import find_secret, venue_secret_names
+
+    parts = tuple(part for part in traits_of(settings.exchange).secrets if part.endswith("key"))
+    kept: dict[str, set[str]] = {}
+    try:
+        for role in venue_keys.roles_of(settings):
+            names = venue_secret_names(settings.name, role, parts)
+            found = [find_secret(treasury_id, name) for name in names]
+            kept[role] = {each.reveal() for each in found if each is not None}
+    except VaultError:
+        return ()  # what cannot be read is a finding of the keys themselves
+    if not kept.get("read", set()) & kept.get("withdraw", set()):
+        return ()
+    error = KeyRightsError(
+        "same_key",
+        f"{settings.name}: expected a read key and a withdraw key, found one key for both",
+        hint="Make two keys at the venue: one that only reads, one that withdraws and transfers.",
+    )
+    return (failure("keys", error),)
 
 
 def examine_addresses(

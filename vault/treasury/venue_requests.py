@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vault.clock import from_iso
+from vault.errors import PlanError
 from vault.money import Amount
 from vault.treasury.plan import Move
 from vault.venues import routes
@@ -28,8 +29,18 @@ def inward(settings: VenueSettings) -> tuple[Move, ...]:
 
 
 def internal_transfer(step: IntentRow) -> InternalTransfer:
-    """One hop, of the gross amount of a sweep, of what a top-up credited or of what a return moves."""
+    """One hop, of the gross amount of a sweep, of what a top-up credited or of what a return moves.
+
+    Raises `PlanError` (``plan.other_format``) for a step that an older version wrote.
+    """
     facts = step.facts
+    if "from_wallet" not in facts:
+        raise PlanError(
+            "other_format",
+            f"step {step.step} of transfer {step.transfer} of plan {step.plan_id} does not say between which "
+            "wallets it moves: another version of this program made it",
+            hint="Look at the venue whether the coins moved, and cancel the plan.",
+        )
     return InternalTransfer(
         facts["from_wallet"],
         facts["to_wallet"],

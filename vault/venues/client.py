@@ -305,17 +305,20 @@ def _alive(process: _Process) -> bool:
 def _read(process: _Process) -> None:
     """Hand out answers until the worker's output ends, then fail whatever is still awaited."""
     assert process.popen.stdout is not None  # noqa: S101  opened with a pipe
-    for line in process.popen.stdout:
+    while line := process.popen.stdout.readline(protocol.MAX_LINE):
+        if not line.endswith(b"\n"):
+            break  # longer than any answer, or cut off: what follows is no answer either
         try:
             answer = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if not isinstance(answer, dict):
             continue
         if READY in answer and not process.ready.done():
             process.ready.set_result(None)
             continue
-        future = process.pending.get(answer.get("id", -1))
+        number = answer.get("id")
+        future = process.pending.get(number) if type(number) is int else None
         if future is not None and not future.done():
             future.set_result(answer)
     process.popen.stdout.close()

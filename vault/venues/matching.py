@@ -1,11 +1,13 @@
 """Which record of a venue's history is the withdrawal that was asked for. Pure.
 
 By client id where the venue has them, else by asset, network, address, tag, amount and time. Refuses to
-choose: two records that fit are an error for a person.
+choose: two records that fit are an error for a person, and so is one that has our details and our id cut, in
+another letter case or not at all: taken for another's, it would be sent again.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from vault.errors import VenueError
@@ -28,6 +30,19 @@ def only_one(
             status for status in found if fits(status, request) and since <= status.applied_at <= until
         ]
         reason, known_by = "ambiguous_withdrawal", f"{request.amount} to {request.address}"
+    if request.client_id and not fitting:
+        fitting = [
+            status
+            for status in found
+            if _same_payment(status, request) and since <= status.applied_at <= until
+        ]
+        if fitting:
+            raise VenueError(
+                "ambiguous_withdrawal",
+                f"expected withdrawal {fitting[0].venue_id} of {request.amount} to {request.address} to have "
+                f"the id {request.client_id}, the venue shows {fitting[0].client_id[:80]!r}",
+                hint="Stop, and compare the venue's history with the journal by hand.",
+            )
     fitting = list(dict.fromkeys(fitting))  # a venue may list one record twice, word for word
     if len(fitting) > 1:
         raise VenueError(
@@ -37,6 +52,17 @@ def only_one(
             hint="Stop, and compare the venue's history with the journal by hand.",
         )
     return fitting[0] if fitting else None
+
+
+def akin(theirs: str, ours: str) -> bool:
+    """Whether an id may be what a venue made of ours: left out, cut, or in another letter case."""
+    return ours.casefold().startswith(theirs.casefold())
+
+
+def _same_payment(status: WithdrawalStatus, request: WithdrawRequest) -> bool:
+    return akin(status.client_id, request.client_id) and fits(
+        replace(status, network=request.network), request
+    )
 
 
 def fits(status: WithdrawalStatus, request: WithdrawRequest) -> bool:

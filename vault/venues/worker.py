@@ -37,6 +37,7 @@ from vault.venues.line.connection import Connection
 from vault.venues.protocol import CALLS, FOLLOW, READY, WRAPPED, Call, TrialArguments, error_object
 
 PARENT_CHECK_SECONDS: Final = 1.0
+MAX_REQUEST: Final = 1_000_000  # bytes; the largest request is some thousand
 
 
 class Worker:
@@ -70,7 +71,7 @@ class Worker:
             return {"id": number, "error": error_object(failure)}
 
     def _result(self, request: dict[str, Any], call: Call[Any, Any]) -> object:
-        arguments: Any = decode(request.get("args"), call.arguments, what="args")
+        arguments = _arguments(request, call)
         settings, treasury_id = _settings(request), str(request.get("treasury_id"))
         if isinstance(arguments, TrialArguments):
             keys = {name: Secret(text) for name, text in arguments.keys}
@@ -109,6 +110,16 @@ class Worker:
             os._exit(0)
 
 
+def _arguments(request: Mapping[str, Any], call: Call[Any, Any]) -> Any:
+    try:
+        return decode(request.get("args"), call.arguments, what="args")
+    except VaultError:
+        if call.arguments is not TrialArguments:
+            raise
+    # What cannot be read may be a key in the wrong place: nothing of it is repeated.
+    raise VenueError("bad_request", "expected a role and the parts of a key by name")
+
+
 def _settings(request: Mapping[str, Any]) -> VenueSettings:
     try:
         return VenueSettings.model_validate_json(json.dumps(request.get("venue")))
@@ -137,6 +148,8 @@ def _lines(source: int) -> Iterator[str]:
         if not data:
             return
         waiting += data
+        if len(waiting) > MAX_REQUEST:
+            return  # no request is so long: what follows cannot be trusted to be one
         *complete, waiting = waiting.split(b"\n")
         for line in complete:
             yield line.decode("utf-8", errors="replace")

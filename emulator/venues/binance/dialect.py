@@ -76,7 +76,7 @@ CODES: Mapping[Reason, Callable[[Facts], VenueError]] = {
     Reason.NOT_A_MULTIPLE: _told(-4021, "Asset withdrawal must be an integer multiple of {step}."),
     Reason.BAD_AMOUNT: _fixed(-1100, "Illegal characters found in parameter 'amount'."),
     Reason.BAD_ADDRESS: _fixed(-4033, "Illegal address."),
-    Reason.BAD_TAG: _fixed(-4032, "Withdrawal to this address is limited: the address tag is not valid."),
+    Reason.BAD_TAG: _fixed(-4008, "Address tag validation is not passed."),
     Reason.NOT_WHITELISTED: _fixed(-4035, "This address is not on the whitelist. Please join and try again."),
     Reason.INSUFFICIENT: _fixed(-4026, "You have insufficient balance."),
     Reason.LOCKED: _locked,

@@ -45,7 +45,8 @@ DAMAGE = frozenset(
 
 @dataclass(slots=True)
 class Fault:
-    """`path` matches by containment, so that "withdraw/apply" is enough; `skip` lets the first ones pass.
+    """`path` matches by containment, so that "withdraw/apply" is enough, or the end where it has a `$`
+    there; `skip` lets the first ones pass.
 
     `count` None lasts until it is cleared. `field`, `entries` and `digits` are for the kinds of damage: which
     field is left out or which list is meant (None: all), how many entries, how many decimals.
@@ -65,7 +66,7 @@ class Fault:
 
     def matches(self, method: str, path: str, api_key: str | None) -> bool:
         return (
-            self.path in path
+            (path.endswith(self.path[:-1]) if self.path.endswith("$") else self.path in path)
             and (self.method is None or self.method == method)
             and (self.api_key is None or self.api_key == api_key)
         )

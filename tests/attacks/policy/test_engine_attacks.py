@@ -61,11 +61,27 @@ def test_flags_from_the_venue_deny_both_directions(world: ModuleType) -> None:
         assert (decision.outcome, decision.decided_by) == ("deny", "account:main")
 
 
-def test_collateral_of_unknown_worth_moves_nothing_and_a_missing_total_does_no_harm(
-    world: ModuleType,
-) -> None:
-    assert sweep(world, missing=("collateral:BNB",)).outcome == "deny"  # type: ignore[attr-defined]
-    assert sweep(world, missing=("available_to_withdraw",)).outcome == "allow"  # type: ignore[attr-defined]
+@pytest.mark.parametrize(
+    "unsaid",
+    [
+        "collateral:BNB",
+        "brackets:BTCUSDT",
+        "isolated_margin:BTCUSDT",
+        "position:BTC-27JUN26-C (option)",
+        "mark_price:BTCUSDT",
+        "account_time",
+        "something_new",
+    ],
+)
+def test_what_could_hide_margin_moves_nothing(world: ModuleType, unsaid: str) -> None:
+    assert sweep(world, missing=(unsaid,)).outcome == "deny"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "unsaid", ["available_to_withdraw", "balance", "open_order_margin", "ratio", "leverage:BTCUSDT"]
+)
+def test_a_total_that_is_computed_here_may_be_missing(world: ModuleType, unsaid: str) -> None:
+    assert sweep(world, missing=(unsaid,)).outcome == "allow"  # type: ignore[attr-defined]
 
 
 def test_an_answer_without_the_position_cannot_enlarge_a_sweep(world: ModuleType) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy import policy_world as world
-from vault.clock import ManualClock
+from vault.clock import ManualClock, to_iso
 from vault.config import VenueSettings
 from vault.errors import DeniedError, VaultError, VenueError
 from vault.money import BTC, Amount
@@ -23,8 +23,9 @@ from vault.risk.assess import account_risk
 from vault.store import journal, venues
 from vault.store.database import Store
 from vault.store.venues import Way
-from vault.treasury import lead_times, precautions
+from vault.treasury import lead_times, precautions, preconditions
 from vault.treasury.precautions import Place
+from vault.treasury.venue_overview import unfreeze
 from vault.venues import traits
 from vault.venues.base import DepositAddress, HoldStatus, KeyPermissions, WhitelistEntry, WithdrawNetwork
 
@@ -35,7 +36,7 @@ OTHER = world.address("somebody else")
 
 
 def key(**changes: Any) -> KeyPermissions:
-    made = KeyPermissions("withdraw", "77", True, True, False, True, True, None)
+    made = KeyPermissions("withdraw", "77", True, True, False, True, True, None, withdraw_whitelist_on=True)
     return replace(made, **changes)
 
 
@@ -83,6 +84,7 @@ class Hand:
     said: Venues
     clock: ManualClock
     policy: Policy
+    entries: tuple[Entry, ...]
 
     def sweep(self) -> tuple[precautions.Precaution, ...]:
         return precautions.gathered(precautions.of_sweep(self.desk, Place("main", "BTC", "BTC", COLD)))
@@ -129,9 +131,10 @@ def hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hand]:
             clock=clock,
             store=store,
             policy=lambda: SimpleNamespace(policy=hand.policy),
+            book=lambda: SimpleNamespace(book=SimpleNamespace(entries=hand.entries)),
             configured=found,
         )
-        hand = Hand(desk, said, clock, policy)
+        hand = Hand(desk, said, clock, policy, (COLD, DEPOSIT))
         yield hand
 
 
@@ -159,6 +162,12 @@ def _set(**values: Any) -> Change:
 SWEEP_ATTACKS: list[tuple[str, Change]] = [
     ("denied.no_ip_list", _set(key=key(ip_restricted=False))),
     ("denied.no_ip_list", _set(key=key(ip_restricted=None, ip_list=()))),
+    ("denied.no_ip_list", _set(key=key(ip_list=("127.0.0.1", "0.0.0.0/0")))),
+    ("denied.no_ip_list", _set(key=key(ip_list=("0.0.0.0/1", "128.0.0.0/1")))),
+    ("denied.no_ip_list", _set(key=key(ip_restricted=None, ip_list=("*",)))),
+    ("denied.no_ip_list", _set(key=key(ip_list=("::/0",)))),
+    ("denied.no_ip_list", _set(key=key(ip_list=("::ffff:0:0/96",)))),
+    ("denied.ip_list_unknown", _set(key=key(ip_restricted=None))),
     ("denied.wrong_account", _set(key=key(account_uid="78"))),
     ("denied.key_cannot_withdraw", _set(key=key(can_withdraw=False))),
     ("denied.whitelist_off", _set(key=key(withdraw_whitelist_on=False))),
@@ -198,27 +207,34 @@ def test_an_entry_for_any_coin_or_in_use_by_now_is_ours(hand: Hand, entry: White
 
 @pytest.mark.parametrize(
     ("silenced", "what"),
-    [("permissions", "key"), ("ip_list", "ip_list"), ("whitelist", "whitelist"), ("holds", "holds")],
+    [
+        ("permissions", ["key", "whitelist"]),  # nor that the list is on
+        ("ip_list", ["ip_list"]),
+        ("whitelist", ["whitelist"]),
+        ("holds", ["holds"]),
+    ],
 )
 def test_what_a_venue_cannot_say_is_named_and_denies_only_where_the_policy_says_so(
-    hand: Hand, monkeypatch: pytest.MonkeyPatch, silenced: str, what: str
+    hand: Hand, monkeypatch: pytest.MonkeyPatch, silenced: str, what: list[str]
 ) -> None:
     reads = full_traits().reads - {silenced}
     monkeypatch.setitem(traits.TRAITS, "binance", full_traits(reads=reads))
-    assert codes(hand.sweep(), "unsaid") == [what]
+    assert codes(hand.sweep(), "unsaid") == what
     hand.require_sweep()
     strict, _ = world.policy(head=world.HEAD + '[venues]\nunsaid = "deny"\n')
     hand.policy = strict
     with pytest.raises(DeniedError) as caught:
         hand.require_sweep()
-    assert caught.value.code == f"denied.{what}_unsaid"
+    assert caught.value.code == f"denied.{what[0]}_unsaid"
 
 
 def test_a_list_of_which_nobody_says_that_it_is_on_is_not_taken_for_a_wall(hand: Hand) -> None:
-    hand.said.entries = (listed(verified=None),)
-    assert codes(hand.sweep(), "unsaid") == ["whitelist"]
-    hand.said.key = key(withdraw_whitelist_on=True)
-    assert codes(hand.sweep(), "unsaid") == []
+    for verified in (True, None):  # that it knows the address says nothing about others
+        hand.said.entries = (listed(verified=verified),)
+        hand.said.key = key(withdraw_whitelist_on=None)
+        assert codes(hand.sweep(), "unsaid") == ["whitelist"]
+        hand.said.key = key(withdraw_whitelist_on=True)
+        assert codes(hand.sweep(), "unsaid") == []
 
 
 @pytest.mark.parametrize(
@@ -260,7 +276,7 @@ def test_any_change_of_the_deposit_address_freezes_the_account_until_a_person_li
     assert found is not None and found.code == "denied.deposit_address_changed"
     hand.said.deposit = right
     assert codes(hand.top_up()) == ["denied.venue_frozen"], "the old answer again does not lift it"
-    precautions.lift(hand.desk, "main", "called the venue: a lie of its proxy")
+    unfreeze(hand.desk.store, hand.desk.treasury.venue("main"), "called the venue: a lie of its proxy")
     assert codes(hand.top_up()) == []
     with hand.desk.store.read() as connection:
         kinds = [row.kind for row in journal.rows(connection)]
@@ -324,3 +340,132 @@ def test_recorded_lead_times_count_instead_of_the_venues_word(hand: Hand) -> Non
     with hand.desk.store.write() as writer:
         lead_times.record(writer, Way("main", "BTC", "BTC", "deposit"), step, NOW)
     assert codes(hand.top_up(near)) == ["denied.too_late"]
+
+
+# -- what only shows later ---------------------------------------------------------------------------
+
+
+def test_what_only_now_cannot_be_said_was_approved_by_nobody(hand: Hand) -> None:
+    """A venue, or somebody between, answers while the plan is made and falls silent before it is sent."""
+    checks = precautions.of_sweep(hand.desk, Place("main", "BTC", "BTC", COLD))
+    precautions.required(hand.desk, checks, ())
+    hand.said.hold = HoldStatus(None, None, "", NOW)
+    checks = precautions.of_sweep(hand.desk, Place("main", "BTC", "BTC", COLD))
+    with pytest.raises(DeniedError) as caught:
+        precautions.required(hand.desk, checks, ())
+    assert caught.value.code == "denied.unsaid_since"
+    warned = tuple(each.reason for each in hand.sweep() if each.state == "unsaid")
+    precautions.required(hand.desk, checks, warned)
+
+
+STRANGE = listed(address=OTHER, name="mine, honest")
+
+
+@pytest.mark.parametrize("move", ["sweep", "top_up"])
+def test_every_plan_names_addresses_that_only_the_venues_list_has(hand: Hand, move: str) -> None:
+    hand.said.entries = (listed(), STRANGE)
+    (warned,) = (each for each in getattr(hand, move)() if each.state == "unsaid")
+    assert OTHER in warned.reason and COLD.address not in warned.reason
+    assert codes(getattr(hand, move)()) == []
+
+
+def test_a_retired_address_on_the_venues_list_is_named_too(hand: Hand) -> None:
+    hand.entries = (COLD, replace(world.entry(address=OTHER, id="old"), retired_at=NOW))
+    hand.said.entries = (listed(), STRANGE)
+    assert codes(hand.sweep(), "unsaid") == ["addresses"]
+
+
+@pytest.mark.parametrize(("silenced", "what"), [("ip_list", "ip_list"), ("whitelist", "whitelist")])
+def test_a_top_up_says_as_well_that_its_venue_has_no_wall_against_the_key(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch, silenced: str, what: str
+) -> None:
+    monkeypatch.setitem(traits.TRAITS, "binance", full_traits(reads=full_traits().reads - {silenced}))
+    assert codes(hand.top_up(), "unsaid") == [what]
+    assert codes(hand.top_up()) == []
+
+
+def test_a_list_that_cannot_be_read_lets_no_account_be_liquidated(hand: Hand) -> None:
+    hand.said.entries = VenueError("timeout", "no answer in time")
+    assert (codes(hand.top_up()), codes(hand.top_up(), "unsaid")) == ([], ["whitelist"])
+    assert "whitelist" not in codes(hand.sweep(), "kept")
+    assert "venue.timeout" in codes(hand.sweep())
+
+
+def test_a_uid_is_bound_only_once_the_venue_gave_that_accounts_attested_address(hand: Hand) -> None:
+    """A slip in treasury.toml must not bind the name to it for good, and lock the right account out."""
+    right = hand.said.network
+    hand.desk.configured["main"] = settings(account_uid="78")
+    hand.said.network = VenueError("unreachable", "no connection")
+    assert codes(hand.top_up()) == ["venue.unreachable"]
+    hand.said.network, hand.desk.configured["main"] = right, settings()
+    assert codes(hand.top_up()) == []
+    with hand.desk.store.read() as connection:
+        assert venues.bound_uid(connection, "main") == "77"
+
+
+@pytest.mark.parametrize("call", ["network", "deposit"])
+def test_a_key_of_another_account_freezes_whichever_call_shows_it(hand: Hand, call: str) -> None:
+    setattr(hand.said, call, VenueError("wrong_account", "expected 77, the read key belongs to 78"))
+    assert codes(hand.top_up()) == ["venue.wrong_account"]
+    found = hand.frozen()
+    assert found is not None and found.code == "venue.wrong_account"
+
+
+def test_a_deposit_address_in_capitals_is_no_other_address(hand: Hand) -> None:
+    hand.said.deposit = replace(hand.said.deposit, address=DEPOSIT.address.upper())
+    assert (codes(hand.top_up()), hand.frozen()) == ([], None)
+
+
+def test_a_freeze_that_another_process_sets_meanwhile_stops_the_last_write(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((preconditions, "check_no_rival"), (preconditions.history, "check_limits")):
+        monkeypatch.setattr(module, name, lambda *arguments: None)
+    monkeypatch.setattr(preconditions.coins, "require_free", lambda *arguments: None)
+    transfer: Any = SimpleNamespace(credited=True, on_chain=True, venue_account="main")
+    preconditions.check_meanwhile(hand.desk, None, transfer)  # type: ignore[arg-type]
+    precautions.freeze(hand.desk, "main", DeniedError("deposit_address_changed", "another one"))
+    with pytest.raises(DeniedError) as caught:
+        preconditions.check_meanwhile(hand.desk, None, transfer)  # type: ignore[arg-type]
+    assert caught.value.code == "denied.venue_frozen"
+
+
+# -- lead times that somebody would like to choose -----------------------------------------------------
+
+
+def took(hand: Hand, *seconds: int, credited: timedelta | None = None) -> None:
+    way = Way("main", "BTC", "BTC", "deposit")
+    for number, each in enumerate(seconds):
+        began = to_iso(NOW - timedelta(seconds=each))
+        step: Any = SimpleNamespace(facts={"first_submitted_at": began}, client_id=f"v{number}-{each}")
+        with hand.desk.store.write() as writer:
+            lead_times.record(writer, way, step, NOW + (credited or timedelta()))
+
+
+def codes_at(hand: Hand, distance: str) -> list[str]:
+    risk = account_risk(world.account(), world.PARAMETERS)
+    assert not isinstance(risk, str)
+    return codes(hand.top_up(replace(risk, joint_distance=Decimal(distance))))
+
+
+def test_records_faster_than_the_confirmations_do_not_make_a_late_credit_timely(hand: Hand) -> None:
+    """The venue itself says when it credited: two confirmations take 1,200 s whatever it says."""
+    took(hand, 1, 2, 3)
+    assert codes_at(hand, "-0.0166") == ["denied.too_late"]
+    assert codes_at(hand, "-0.0166667") == []
+
+
+@pytest.mark.parametrize("credited", [timedelta(days=-40), timedelta(days=40)])
+def test_a_time_of_credit_before_the_sending_or_after_now_is_not_recorded(
+    hand: Hand, credited: timedelta
+) -> None:
+    took(hand, 5_000, credited=credited)
+    with hand.desk.store.read() as connection:
+        assert venues.known_ways(connection) == []
+
+
+def test_one_deposit_that_was_stuck_for_weeks_does_not_stop_all_top_ups_after_it(hand: Hand) -> None:
+    took(hand, 1_300, 14 * 86_400)
+    assert codes_at(hand, "-0.05") == []
+    took(hand, 15 * 86_400)
+    assert codes_at(hand, "-0.05") == ["denied.too_late"], "two of them are how the venue is"

@@ -114,3 +114,23 @@ def test_a_file_without_end_is_refused_and_not_read_for_ever(made: CoinDesk) -> 
     with pytest.raises(DocumentError) as caught:
         marks.read_import(made.desk, Path("/dev/zero"), spendable=False)
     assert caught.value.code == "document.too_large"
+
+
+def test_the_round_trip_of_ones_own_file_changes_nothing(made: CoinDesk, tmp_path: Path) -> None:
+    """What is only in quarantine stays that, and is not frozen by its own export."""
+    from vault.bitcoin.wallet.labels import write_labels
+
+    txid = made.pay((made.address("cold", 0), 70_000))
+    coins.sync(made.desk, "cold")
+    strange = coin_of(made, txid)
+    assert strange.quarantined
+    known = coins.of_wallet(made.desk, "cold").known()
+    frozen = next(each.outpoint for each in known if not each.quarantined)
+    marks.freeze(made.desk, str(frozen), "set aside")
+    file = tmp_path / "labels.jsonl"
+    file.write_text(write_labels(marks.export_labels(made.desk)), encoding="utf-8")
+    found = marks.read_import(made.desk, file, spendable=False)
+    assert (found.changes, found.left_out) == ((), ())
+    marks.apply_import(made.desk, found, "labels.jsonl")
+    accepted = marks.accept(made.desk, str(strange.outpoint), "the auditor's refund").coin
+    assert accepted.state == "spendable"

@@ -8,17 +8,26 @@ from typing import Any
 
 import pytest
 
+from tests.support.venue_desk import address
 from vault.bitcoin.backends.base import ReceivedOutput
-from vault.errors import ChainError, OutcomeUnknownError, VenueError
+from vault.canonical import canonical_json
+from vault.errors import ChainError, DeniedError, OutcomeUnknownError, VenueError
 from vault.money import BTC, Amount
 from vault.store import records
-from vault.treasury import closing, execute, reconcile
-from vault.treasury.plan import Move
-from vault.venues.base import WithdrawalSearch
+from vault.treasury import absence, closing, execute, preconditions, reconcile
+from vault.treasury.plan import Move, Payment
+from vault.venues.base import WithdrawalSearch, WithdrawalStatus
 
 LATER = "2026-01-31T05:00:05.000Z"
 DEEP = 3  # confirmations of the bench's chain
 GROSS, NET = 100_000, 99_000
+COLD = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+OTHER = address("somebody else")
+
+
+def btc(units: int) -> Amount:
+    return Amount(BTC, units)
+
 
 pytestmark = pytest.mark.usefixtures("permitted")
 
@@ -247,3 +256,128 @@ def test_a_receipt_of_one_hop_never_settles_the_other(bench: Any) -> None:
         execute.send(bench.desk, plan)
     reconcile.reconcile(bench.desk)
     assert bench.states(plan) == ["done", "planned", "planned"]
+
+
+# -- what only looks like proof ------------------------------------------------------------------------
+
+
+def test_a_batch_that_paid_another_withdrawal_of_ours_may_have_paid_this_one_as_well(kraken: Any) -> None:
+    """Venues batch: the transaction is claimed by the other one, its output to this address is not."""
+    elsewhere = kraken.transfer(payments=(Payment("cold-2", OTHER, btc(55_000)),))
+    other = kraken.plan(elsewhere, state="done")
+    kraken.walk(other, 1, "withdraw", "submitting", "accepted", "done", reference="cd" * 32)
+    plan = lost(kraken)
+    pass_time(kraken, DEEP)
+    kraken.outputs = [output(NET)]
+    assert note(kraken).startswith("books.payment_found")
+    assert kraken.states(plan)[-1] == "unknown"
+
+
+def test_a_reorganisation_does_not_move_a_payment_to_before_the_first_attempt(kraken: Any) -> None:
+    """The block that was the tip at the attempt was replaced by one that has the payment."""
+    plan = lost(kraken)
+    pass_time(kraken, DEEP)
+    kraken.outputs = [output(NET, DEEP + 1)]  # in the block of the height of the first attempt
+    assert note(kraken).startswith("books.payment_found")
+    assert kraken.states(plan)[-1] == "unknown"
+
+
+def test_a_server_that_catches_up_is_not_taken_for_new_blocks(kraken: Any) -> None:
+    plan = kraken.plan(kraken.transfer(moves=()))
+    kraken.walk(plan, 1, "withdraw")
+    kraken.chain.tip -= 50
+    step = replace(kraken.step(plan, 1, "withdraw"), body=_with(kraken.step(plan, 1, "withdraw"), 1_000))
+    assert absence.facts_of_attempt(kraken.desk, step) == {"first_tip": "950", "last_tip": "1000"}
+
+
+def _with(step: records.IntentRow, tip: int) -> str:
+    return canonical_json({**step.facts, "tip_when_made": tip})
+
+
+def record(bench: Any, plan: Any, venue_id: str, state: str = "processing", **changes: Any) -> None:
+    """A record of the venue that fits the plan's withdrawal in every detail."""
+    step = bench.step(plan, 1, "withdraw")
+    facts = {
+        "state": state, "venue_id": venue_id, "client_id": step.client_id, "txid": None, "asset": "BTC",
+        "amount": btc(NET), "fee": btc(GROSS - NET), "address": COLD, "network": "BTC",
+        "applied_at": bench.venue.now(), "raw_status": "x",
+    }  # fmt: skip
+    bench.venue.withdrawals[step.client_id] = WithdrawalStatus(**{**facts, **changes})
+
+
+def test_a_record_of_an_earlier_plan_never_settles_a_later_one(kraken: Any) -> None:
+    """Same account, same address, same amount: the first is on the chain, the second was lost."""
+    first = kraken.plan(kraken.transfer(moves=()), state="done")
+    kraken.walk(first, 1, "withdraw", "submitting", "accepted", venue_id="R1")
+    kraken.walk(first, 1, "withdraw", "done", reference="cd" * 32)
+    kraken.clock.advance(1)
+    plan = lost(kraken)
+    record(kraken, plan, "R1")
+    pass_time(kraken, 0)
+    reconcile.reconcile(kraken.desk)
+    assert (kraken.states(plan)[-1], kraken.step(plan, 1, "withdraw").reference) == ("unknown", "")
+
+
+def test_a_record_of_before_the_first_attempt_is_not_even_asked_for(kraken: Any) -> None:
+    """Somebody withdrew the same by hand, minutes before, and took it back."""
+    plan = lost(kraken)
+    before = kraken.venue.now() - timedelta(minutes=2)
+    record(kraken, plan, "R0", "cancelled", applied_at=before)
+    pass_time(kraken, 0)
+    reconcile.reconcile(kraken.desk)
+    assert kraken.states(plan)[-1] == "unknown"
+
+
+def test_a_refusal_of_an_earlier_attempt_does_not_end_a_later_one(kraken: Any) -> None:
+    """Else another plan would be made while the later attempt is still on its way."""
+    plan = lost(kraken)
+    earlier = kraken.venue.now()
+    pass_time(kraken, DEEP)
+    reconcile.reconcile(kraken.desk)
+    assert kraken.states(plan)[-1] == "unsent"
+    kraken.venue.answers = [OutcomeUnknownError("no_answer", "lost")]
+    with pytest.raises(OutcomeUnknownError):
+        execute.send(kraken.desk, plan, resume=True)
+    record(kraken, plan, "R1", "refused", applied_at=earlier)
+    pass_time(kraken, 0)
+    reconcile.reconcile(kraken.desk)
+    assert kraken.states(plan)[-1] == "unknown"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"address": OTHER},
+        {"amount": btc(NET - 1)},
+        {"network": "BSC"},
+        {"tag": "77"},
+        {"asset": "BTT"},
+    ],
+)
+def test_what_a_venue_recorded_otherwise_under_our_id_is_never_ours(
+    bench: Any, changes: dict[str, Any]
+) -> None:
+    plan = bench.plan(bench.transfer(moves=()))
+    execute.send(bench.desk, plan)
+    record(bench, plan, "w1", **changes)
+    assert note(bench).startswith("books.withdrawal_differs")
+    assert bench.states(plan) == ["accepted"]
+
+
+def test_an_address_in_capitals_is_the_same_address(bench: Any) -> None:
+    plan = bench.plan(bench.transfer(moves=()))
+    execute.send(bench.desk, plan)
+    record(bench, plan, "w1", address=COLD.upper())
+    assert note(bench) == ""
+
+
+@pytest.mark.parametrize("state", ["frozen", "failed", "cancelled"])
+def test_what_was_never_answered_is_waited_for_whatever_became_of_its_plan(kraken: Any, state: str) -> None:
+    plan = lost(kraken)
+    with kraken.desk.store.write() as writer:
+        records.set_plan_state(writer, plan.plan_id, frozenset({"sending"}), state, "somebody")
+    kraken.clock.advance(60)
+    later = kraken.plan(kraken.transfer(moves=()))
+    with pytest.raises(DeniedError) as caught:
+        preconditions.check_no_rival(kraken.desk, later, later.body.transfers[0])
+    assert caught.value.code == "denied.in_flight"

@@ -206,7 +206,7 @@ def check_books(result: books.Books, staged: Staged, found: Truth) -> None:
         "wallet:cold": found.cold,
         "wallet:staging": found.staging,
     }, (observed, found)
-    opened = staged.futures_sat + staged.cold_sat + staged.staging_sat
+    opened = staged.futures_sat + staged.idle_sat + staged.cold_sat + staged.staging_sat
     assert result.opening_total.units == opened
     assert found.venue + found.cold + found.staging + result.in_transit.units + result.fees.units == opened
 
@@ -234,7 +234,7 @@ def check_done_once(desk: Desk, scene: Scene, staged: Staged, plan: Plan) -> Tru
             venue += transfer.amount.units
             deposits += 1
             transfers += hops_of(staged, transfer)
-    assert (found.futures, found.spot) == (venue, 0), found
+    assert (found.futures, found.spot) == (venue, staged.idle_sat), found
     assert (found.cold, found.staging, found.paid_home) == (cold, staging, home), found
     assert [each[:2] for each in found.withdrawals] == withdrawals
     assert list(found.transfers) == transfers

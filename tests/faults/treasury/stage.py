@@ -205,6 +205,7 @@ class Staged:
     cold_sat: int
     staging_sat: int
     market: Market = USUAL
+    idle_sat: int = 0  # in the wallet that withdrawals leave from: enough for a second one
 
     @property
     def config(self) -> Path:
@@ -292,6 +293,7 @@ def make_treasury(
     collateral: str = "",
     keyring: Path | None = None,
     market: Market = USUAL,
+    idle_sat: int = 0,
 ) -> Staged:
     """Account, wallets, configuration, keys, policy and store; the documents are not signed yet."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -308,6 +310,10 @@ def make_treasury(
         margin={"BTC": futures},
         holdings=[Holding("BTC", Decimal("0.1"), Decimal(89_000), 20, market.inverse)],
     )
+    if idle_sat:
+        idle = Amount(BTC, idle_sat).to_decimal()
+        wallet = scenario_accounts.profile(market.exchange).withdraw_wallet
+        scene.exchange.call("credit", account=account, wallet=wallet, asset="BTC", amount=str(idle))
     deposit = scene.exchange.deposit_address(account)
     wallets, descriptors, public_key = [], [], ""
     for place in scene.devices:
@@ -367,6 +373,7 @@ def make_treasury(
         CREDIT_SAT if kind in {"top-up", "bump"} else 0,
         2 * COIN_SAT if kind in {"evacuation", "mixed"} else 0,
         market,
+        idle_sat,
     )
     staged.save()
     return staged

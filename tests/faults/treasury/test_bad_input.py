@@ -32,7 +32,6 @@ from vault.treasury import (
     books,
     execute,
     inspection,
-    precautions,
     preconditions,
     propose,
     reconcile,
@@ -40,6 +39,7 @@ from vault.treasury import (
 from vault.treasury.desk import Desk
 from vault.treasury.plan import Plan, PlanBody, write_plan
 from vault.treasury.steps import ensure_intents
+from vault.treasury.venue_overview import unfreeze
 
 Make = Callable[..., Case]
 
@@ -317,10 +317,14 @@ def test_a_deposit_address_that_the_venue_changed_stops_a_top_up_until_a_person_
         if go_on == case.send:
             case.untouched()
             break
-        precautions.lift(case.desk, "trading", "called the venue: its page was broken")
+        _lift(case, "called the venue: its page was broken")
         go_on()
-    precautions.lift(case.desk, "trading", "called the venue again")
+    _lift(case, "called the venue again")
     case.complete()
+
+
+def _lift(case: Case, reason: str) -> None:
+    unfreeze(case.desk.store, case.desk.treasury.venue("trading"), reason)
 
 
 def _shows_another_address(case: Case) -> None:

@@ -96,7 +96,7 @@ def _exchange(shell: Any, outpoint: str, path: Path) -> None:
 
 def test_coins_that_are_not_ours_are_refused(shell: Any) -> None:
     shell.fails(60, "plan.no_coin", "wallet", "freeze", "ab" * 32 + ":0", "--reason", "what is it")
-    shell.fails(30, "psbt.bad_outpoint", "wallet", "accept", "ab:0", "--reason", "what is it")
+    shell.fails(15, "address.bad_outpoint", "wallet", "accept", "ab:0", "--reason", "what is it")
     shell.fails(15, "address.not_base58", "wallet", "label", "nonsense!", "text")
     shell.fails(11, "config.unknown_name", "wallet", "coins", "nowhere")
 

@@ -192,7 +192,7 @@ def test_a_file_that_is_not_there_and_a_folder_that_is_not_there(vault: Vault) -
     assert "psbt.unreadable" in vault("psbt", "inspect", "nowhere.psbt").err
     text = text_of(sample_of("p2wpkh").psbt)
     ran = vault("psbt", "convert", text, "--to", "2", "-o", "nowhere/out")
-    assert (ran.status, "psbt.unwritable" in ran.err) == (30, True)
+    assert (ran.status, "config.not_writable" in ran.err) == (11, True)
 
 
 def test_a_file_that_is_there_is_never_replaced(vault: Vault, tmp_path: Path) -> None:
@@ -353,8 +353,12 @@ def test_what_deserves_a_look_is_said_and_only_what_is_open_is_refused_by_verify
 
 
 def test_without_treasury_or_descriptor_nothing_is_ours_and_it_is_still_explained(vault: Vault) -> None:
-    ran = vault("psbt", "inspect", text_of(sample_of("p2tr").psbt))
+    text = text_of(sample_of("p2tr").psbt)
+    silent = vault("psbt", "inspect", text)
+    assert (silent.status, "config.no_network" in silent.err) == (11, True), "no network is guessed"
+    ran = vault("psbt", "inspect", text, "--network", "regtest")
     assert ran.status == 0
+    assert "network regtest" in ran.words
     assert "of no wallet known here" in ran.words
-    assert "bc1p" in ran.words
+    assert "bcrt1p" in ran.words
     assert "0.30000000 BTC" in ran.words

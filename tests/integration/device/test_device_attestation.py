@@ -19,7 +19,7 @@ from vault.device.prompt import Prompt
 from vault.errors import AttestationError, DeviceError
 from vault.money import BTC, Amount
 from vault.treasury.authority import approval_statement
-from vault.treasury.plan import Payment, Plan, PlanBody, Transfer
+from vault.treasury.plan import PLAN_SCHEMA, Payment, Plan, PlanBody, Transfer
 
 BUTTON_ACK = b"?##\x00\x1b"
 MNEMONIC = "all all all all all all all all all all all all"
@@ -180,7 +180,7 @@ def _plan(number: int, address: str) -> Plan:
         for each in range(1, number + 1)
     )
     body = PlanBody(
-        schema_version=1,
+        schema_version=PLAN_SCHEMA,
         treasury_id="treasury-1",
         network="regtest",
         created_at=at,

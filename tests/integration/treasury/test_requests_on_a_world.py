@@ -88,6 +88,20 @@ def test_a_bumped_top_up_is_credited_once_and_the_books_close(make: Make) -> Non
     assert sum(each.fee.units for each in counted) == transfer.fee.units
 
 
+def test_a_cancel_without_a_rate_takes_one_that_nodes_take(make: Make) -> None:
+    """The estimate is below what the original pays: then it is the least that replaces it, and says so."""
+    case = make("top-up").ready()
+    case.send()
+    bumped = build.bump(case.desk, case.plan, 1, Decimal(40))
+    assert bumped.plan is not None
+    carry(case, bumped)
+    found = build.cancel_onchain(case.desk, bumped.plan, 1)
+    assert found.plan is not None
+    assert any("BIP125" in line for line in found.plan.body.warnings)
+    carry(case, found)
+    assert line.states(case.desk, bumped.plan)[0] == "displaced"
+
+
 def test_a_plan_whose_file_cannot_be_written_is_not_in_the_store_either(make: Make) -> None:
     case = make("top-up").ready()
     case.send()
@@ -167,6 +181,7 @@ def test_a_plan_that_says_something_else_than_its_transaction_is_refused(
 
 def test_a_batch_pays_cold_entries_in_one_transaction(make: Make) -> None:
     case = make("top-up")
+    execute.cancel(case.desk, case.plan, "its coin is wanted")
     paid = [("cold-1", Amount(BTC, 100_000)), ("cold-1", Amount(BTC, 50_000))]
     plan = carry(case, build.pay(case.desk, "cold", paid))
     (transfer,) = plan.body.transfers
@@ -177,6 +192,7 @@ def test_a_batch_pays_cold_entries_in_one_transaction(make: Make) -> None:
 
 def test_nobody_pays_a_deposit_address_by_hand(make: Make) -> None:
     case = make("top-up")
+    execute.cancel(case.desk, case.plan, "its coin is wanted")
     with pytest.raises(DeniedError) as caught:
         build.pay(case.desk, "cold", [("trading-deposit", Amount(BTC, 200_000))])
     assert caught.value.code == "denied.not_allowed"

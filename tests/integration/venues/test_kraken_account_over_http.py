@@ -230,8 +230,7 @@ def test_a_closed_network_and_a_changed_fee_are_seen_before_anything_is_sent(wor
     world.control.network("BTC", withdraw_enabled=True, deposit_enabled=False)
     assert world.client.network_info(ACCOUNT, "BTC", NETWORK).deposit_enabled is False
     world.control.network("BTC", withdraw_fee="0.001")
-    error = refused(world.client.withdraw, ACCOUNT, planned)
-    assert "Max fee exceeded" in error.message
+    assert refused(world.client.withdraw, ACCOUNT, planned).code == "venue.fee_changed"
     assert world.withdrawals() == []
 
 

@@ -19,13 +19,13 @@ MARKETS: Final = (
 EXCHANGES: Final = tuple(dict.fromkeys(market.exchange for market in MARKETS))
 _KINDS: Final[tuple[Kind, ...]] = ("withdrawal",) * 6 + ("top-up",) * 3 + ("mixed", "evacuation")
 
-# What moves coins at each exchange, and what tells of it; a path matches wherever it is contained.
+# What moves coins at each exchange, and what tells of it; a path matches by containment (`$`: its end).
 _SENDS: Final[dict[str, tuple[str, ...]]] = {
     "binance": ("withdraw/apply", "asset/transfer"),
     "bybit": ("withdraw/create", "inter-transfer"),
     "okx": ("asset/withdrawal", "asset/transfer"),
     "deribit": ("private/withdraw",),
-    "kraken": ("private/Withdraw", "v3/withdrawal", "v3/transfer", "private/WalletTransfer"),
+    "kraken": ("private/Withdraw$", "private/Withdraw$", "v3/withdrawal", "v3/transfer"),
 }
 _TELLS: Final[dict[str, tuple[str, ...]]] = {
     "binance": ("withdraw/history", "asset/transfer", "deposit/hisrec"),

@@ -22,6 +22,7 @@ from vault.treasury.desk import Desk
 from vault.treasury.plan import Plan
 
 PAUSE_SECONDS: Final = 5
+IDLE_SAT: Final = 30_000_000  # several times what any of these plans withdraws
 ROUNDS: Final = 12  # of blocks and of the exchange's clockwork, before a walk is left
 LAST_ROUNDS: Final = 40
 CATCH_UP: Final = 3  # ticks, until the exchange's records are what they will be
@@ -84,6 +85,8 @@ class Hand:
             history_lag=HISTORY_LAG_SECONDS,
             expires_minutes=EXPIRES_MINUTES,
             market=job.market,
+            # Where there is one wallet, what is left in it as margin is enough.
+            idle_sat=0 if job.exchange == "deribit" else IDLE_SAT,
         )
         stage.fund(self.scene, staged)
         with Desk(staged.treasury()) as desk:
@@ -128,6 +131,8 @@ class Hand:
             if judge.is_disputed(desk, self.scene, staged, plan):
                 judge.check_disputed(desk, self.scene, staged, plan)
                 moved = judge.check_never_twice(self.scene, staged, plan)
+                states = line.states(desk, plan)
+                moved["unknown in a dispute"] = sum(state in line.LOST for state in states)
                 return {"errors": errors, "met": sorted(set(met)), "state": "disputed", "moved": moved}
         state = line.plan_row(desk, plan).state
         notes = [each.note for each in reconcile.reconcile(desk)]

@@ -72,7 +72,7 @@ def check_disputed(desk: Desk, scene: Scene, staged: Staged, plan: Plan) -> None
     (transfer,) = [each for each in plan.body.transfers if each.action == "sweep"]
     assert found["address"] == transfer.payment.address, found
     held = truth(scene, staged)
-    left = staged.futures_sat - held.venue
+    left = staged.futures_sat + staged.idle_sat - held.venue
     assert left == sat(found["amount"]) + sat(found["fee"]), (found, held)
     codes = {each.note.partition(":")[0] for each in reconcile.reconcile(desk) if each.note}
     assert codes & DISPUTES, (codes, found)

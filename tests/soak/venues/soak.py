@@ -11,7 +11,7 @@ import tempfile
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,9 @@ _ENDED: Final = None
 Found = tuple[int, Counter[str] | str]
 
 
-def soak_venues(seed: int, count: int, slots: int, before: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+def soak_venues(
+    seed: int, count: int, slots: int, before: dict[str, Any] | None
+) -> Generator[dict[str, Any], None, None]:
     """The record every few cases, until `count` are done, earlier runs included."""
     record = before or {
         "done": 0,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vault.bitcoin.transaction import OutPoint, Transaction, TxIn, TxOut
 from vault.bitcoin.wire import Reader, compact_size
-from vault.errors import PsbtError
+from vault.errors import AddressError, PsbtError
 
 # The first transaction of block 1, and BIP143's signed p2wpkh example.
 COINBASE = (
@@ -122,9 +122,9 @@ def test_outpoints_read_back_and_refuse_other_spellings() -> None:
         "ab" * 32 + ":" + "9" * 12,
         "ab" * 32 + ":4294967296",
     ):
-        with pytest.raises(PsbtError) as refused:
+        with pytest.raises(AddressError) as refused:
             OutPoint.parse(wrong)
-        assert refused.value.code == "psbt.bad_outpoint"
+        assert refused.value.code == "address.bad_outpoint"
 
 
 def test_without_witness_is_what_the_signer_was_given() -> None:

@@ -101,6 +101,24 @@ def test_a_wallet_of_the_wrong_role_was_judged() -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "status"), [("venue.timeout", 20), ("chain.unreachable", 25), ("secret.locked", 12)]
+)
+def test_a_venue_that_was_asked_and_did_not_answer_is_not_known_although_it_denies(
+    code: str, status: int
+) -> None:
+    found = proposal(denied("sweep", "trading", code, "trading: no answer in time"))
+    (each,) = not_known(found)
+    assert (each.subject, each.code) == ("trading", code)
+    assert "no answer in time" in each.line
+    assert plan_command._status(found, False) == status
+
+
+@pytest.mark.parametrize("code", ["venue.held", "venue.wrong_account", "denied.no_ip_list", "key.too_weak"])
+def test_what_a_venue_answered_was_judged(code: str) -> None:
+    assert not_known(proposal(denied("sweep", "trading", code, "so it is"))) == ()
+
+
+@pytest.mark.parametrize(
     ("code", "status"), [("chain.x", 25), ("secret.x", 12), ("venue.x", 20), ("other.x", 20)]
 )
 def test_a_code_alone_has_the_status_of_its_family(code: str, status: int) -> None:

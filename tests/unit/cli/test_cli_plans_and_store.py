@@ -28,7 +28,7 @@ from vault.store import records
 from vault.store.database import Store
 from vault.store.records import IntentRow, PlanRow
 from vault.treasury import authority
-from vault.treasury.plan import Payment, Plan, PlanBody, Transfer, write_plan
+from vault.treasury.plan import PLAN_SCHEMA, Payment, Plan, PlanBody, Transfer, write_plan
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 AMOUNT = Amount.parse("6", BTC)
@@ -70,7 +70,7 @@ def make_plan(shell: Any, **changes: Any) -> Plan:
         fee=FEE,
     )
     body = PlanBody(
-        schema_version=1,
+        schema_version=PLAN_SCHEMA,
         treasury_id="desk-one",
         network="regtest",
         created_at=NOW,

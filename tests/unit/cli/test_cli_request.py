@@ -20,7 +20,7 @@ COIN = "cd" * 32 + ":1"
         (11, "config.unknown_name", ("speed-up", "nowhere", COIN, "--fee-rate", "5")),
         (16, "money.not_a_number", ("pay", "cold", "cold-1=much")),
         (16, "money.too_many_digits", ("pay", "cold", "cold-1=0.000000001")),
-        (30, "psbt.bad_outpoint", ("consolidate", "cold", "--coin", "cd:1")),
+        (15, "address.bad_outpoint", ("consolidate", "cold", "--coin", "cd:1")),
         (16, "money.fee_rate", ("speed-up", "cold", COIN, "--fee-rate", "0")),
         (16, "money.fee_rate", ("speed-up", "cold", COIN, "--fee-rate", "10001")),
         (16, "money.not_a_number", ("speed-up", "cold", COIN, "--fee-rate", "fast")),

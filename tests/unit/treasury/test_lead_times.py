@@ -62,8 +62,10 @@ def test_what_is_recorded_replaces_what_the_venue_says(store: Store) -> None:
     assert before == Expected(None, 1800, 0, "no record yet: this treasury waits for 3 confirmations")
     keep(store, *range(1, 21))
     with store.read() as connection:
-        after = lead_times.expected(connection, WAY, 3, "bitcoin")
+        after = lead_times.expected(connection, WAY, 0, "bitcoin")
+        bound = lead_times.expected(connection, WAY, 3, "bitcoin")
     assert after == Expected(10, 19, 20, "recorded here")
+    assert bound == Expected(10, 1800, 20, "recorded here"), "confirmations take their time"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_each_way_has_records_of_its_own(store: Store, other: Way) -> None:
     keep(store, 5)
     with store.read() as connection:
         assert known.lead_times(connection, WAY) == [5]
-        assert lead_times.expected(connection, WAY, 1, "bitcoin").p95_seconds == 5
+        assert lead_times.expected(connection, WAY, 0, "bitcoin").p95_seconds == 5
         assert set(known.known_ways(connection)) == {WAY, other}
 
 
@@ -92,10 +94,11 @@ def test_a_step_is_recorded_once_and_from_its_first_attempt_on(store: Store) -> 
         assert known.lead_times(connection, WAY) == [7200]
 
 
-def test_a_clock_that_went_back_is_no_negative_duration(store: Store) -> None:
-    keep(store, -30)
+@pytest.mark.parametrize("seconds", [-30, 0])
+def test_a_clock_that_went_back_is_no_duration(store: Store, seconds: int) -> None:
+    keep(store, seconds)
     with store.read() as connection:
-        assert known.lead_times(connection, WAY) == [0]
+        assert known.lead_times(connection, WAY) == []
 
 
 def test_an_unknown_chain_is_taken_for_the_slowest(store: Store) -> None:

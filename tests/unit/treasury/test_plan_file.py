@@ -7,6 +7,7 @@ import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from vault.errors import PlanError
 from vault.money import BTC, Amount
 from vault.treasury.plan import (
     MAX_PLAN_BYTES,
+    PLAN_SCHEMA,
     Move,
     Payment,
     Plan,
@@ -25,6 +27,7 @@ from vault.treasury.plan import (
     Transfer,
     parse_plan,
     read_plan,
+    require_format,
     require_live,
     write_plan,
 )
@@ -53,7 +56,7 @@ def transfer(number: int = 1, **changes: object) -> Transfer:
 def plan(*transfers: Transfer) -> Plan:
     return Plan.of(
         PlanBody(
-            schema_version=1,
+            schema_version=PLAN_SCHEMA,
             treasury_id="ours",
             network="regtest",
             created_at=AT,
@@ -81,7 +84,7 @@ def outcome(text: str) -> Plan | None:
     try:
         return parse_plan(text)
     except PlanError as error:
-        assert error.code in {"plan.altered", "plan.unreadable"}, error
+        assert error.code in {"plan.altered", "plan.unreadable", "plan.other_format"}, error
         return None
 
 
@@ -124,7 +127,8 @@ def test_an_edited_amount_under_the_old_digest_is_altered(field: str) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        {"schema_version": 2},
+        {"schema_version": 1},
+        {"schema_version": 3},
         {"schema_version": "1"},
         {"unknown": 1},
         {"approvals_required": 1.0},
@@ -193,3 +197,42 @@ def test_client_ids_differ_between_plans_transfers_and_steps_and_never_change() 
     assert len(set(ids)) == len(ids) == 8
     assert all(len(name) == 32 and name.isalnum() for name in ids)
     assert PLAN.client_id(transfer(), 2) == parse_plan(TEXT).client_id(transfer(), 2)
+
+
+def _of_format_1() -> dict[str, Any]:
+    """As the format before this one wrote it."""
+    value: dict[str, Any] = json.loads(TEXT)
+    body = value["body"]
+    body["schema_version"] = 1
+    del body["warnings"]
+    for each in body["transfers"]:
+        for name in ("moves", "fee_rule", "expected"):
+            del each[name]
+    value["digest"] = digest(body)
+    return {**value, "plan_id": value["digest"][:16]}
+
+
+def test_a_plan_of_the_format_before_is_named_as_such_and_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(_of_format_1()), encoding="utf-8")
+    with pytest.raises(PlanError) as caught:
+        read_plan(path)
+    assert caught.value.code == "plan.other_format"
+    assert "format 1" in caught.value.message and "new plan" in caught.value.hint
+
+
+def test_a_stored_plan_of_the_format_before_still_counts_and_is_never_carried_out() -> None:
+    old = parse_plan(json.dumps(_of_format_1()), older=True)
+    assert old.body.transfers == (transfer(moves=()),)
+    with pytest.raises(PlanError) as caught:
+        require_format(old)
+    assert caught.value.code == "plan.other_format"
+    require_format(PLAN)
+
+
+def test_an_older_plan_with_another_digest_is_altered_all_the_same() -> None:
+    value = _of_format_1()
+    value["body"]["transfers"][0]["source"] = "hedge"
+    with pytest.raises(PlanError) as caught:
+        parse_plan(json.dumps(value), older=True)
+    assert caught.value.code == "plan.altered"

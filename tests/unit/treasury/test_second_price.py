@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy import policy_world as world
+from vault.clock import ManualClock
 from vault.config_risk import PriceSettings
 from vault.errors import DeniedError, VenueError
 from vault.risk.assess import account_risk
@@ -23,18 +25,23 @@ def source(name: str = "other", exchange: str = "bybit", base: str = "BTC") -> P
     return PriceSettings.model_validate({**facts, "url": "http://127.0.0.1:1"})
 
 
-def desk(prices: dict[str, Any], *sources: PriceSettings, bound: str = "0.01") -> Any:
+def desk(prices: dict[str, Any], *sources: PriceSettings, bound: str = "0.01", old: int = 0) -> Any:
+    """Prices by source, all of them `old` seconds old (below zero: ahead of our clock)."""
+    now_ms = int(world.AT.timestamp() * 1_000)
+
     def public(name: str, endpoint: str, parameters: Any) -> Any:
         if isinstance(prices[name], Exception):
             raise prices[name]
         line = {"symbol": "BTCUSDT", "markPrice": prices[name]}
-        return SimpleNamespace(text=json.dumps({"result": {"list": [line]}}))
+        return SimpleNamespace(text=json.dumps({"result": {"list": [line]}, "time": now_ms - 1_000 * old}))
 
     risk = SimpleNamespace(max_price_difference=Decimal(bound))
     return SimpleNamespace(
         treasury=SimpleNamespace(config=SimpleNamespace(price=sources, risk=risk)),
         venues=SimpleNamespace(public=public),
         risk_parameters=lambda: world.PARAMETERS,
+        progress=lambda line: None,
+        clock=ManualClock(world.AT),
     )
 
 
@@ -85,7 +92,9 @@ def _by_name(public: Any) -> Any:
     def ask(name: str, endpoint: str, parameters: Any) -> Any:
         if name != "third":
             return public(name, endpoint, parameters)
-        return SimpleNamespace(text='{"data": [{"instId": "BTCUSDT", "markPx": "80000"}]}')
+        at = int(world.AT.timestamp() * 1_000)
+        line = {"instId": "BTCUSDT", "markPx": "80000", "ts": str(at)}
+        return SimpleNamespace(text=json.dumps({"data": [line]}))
 
     return ask
 
@@ -101,7 +110,7 @@ def test_an_exchange_is_no_witness_of_itself_and_a_coin_none_of_another(sources:
 def test_a_source_that_does_not_answer_is_named_and_another_one_asked() -> None:
     silent = VenueError("timeout", "no answer")
     alone = second_price.compare(desk({"other": silent}, source()), world.account())
-    assert alone.precaution.state == "unsaid" and "venue.timeout" in alone.precaution.reason
+    assert alone.precaution.state == "unsaid" and "other does not answer" in alone.precaution.reason
     two = desk({"other": silent, "more": "89240"}, source(), source("more"))
     assert second_price.compare(two, world.account()).precaution.state == "kept"
 
@@ -113,3 +122,44 @@ def test_an_account_with_dollars_alone_needs_no_price() -> None:
     cash = tuple(each for each in bare.collateral if each.asset == "USDT")
     found = second_price.compare(desk({}), dataclasses.replace(bare, positions=(), collateral=cash))
     assert found.precaution.state == "kept"
+
+
+@pytest.mark.parametrize("old", [301, -301])
+def test_a_price_that_is_not_of_now_is_no_answer(old: int) -> None:
+    """A source that stands still agrees with whatever the venue showed then."""
+    assert world.PARAMETERS.max_age_seconds == 300
+    found = second_price.compare(desk({"other": "89240"}, source(), old=old), world.account())
+    assert (found.precaution.state, found.risk) == ("unsaid", None)
+    kept = second_price.compare(
+        desk({"other": "89240"}, source(), old=old - old // abs(old)), world.account()
+    )
+    assert kept.precaution.state == "kept"
+
+
+def test_a_price_without_its_moment_is_no_answer() -> None:
+    without = desk({"other": "89240"}, source())
+    line = {"symbol": "BTCUSDT", "markPrice": "89240"}
+    without.venues.public = lambda *asked: SimpleNamespace(text=json.dumps({"result": {"list": [line]}}))
+    assert second_price.compare(without, world.account()).precaution.state == "unsaid"
+
+
+def test_dollars_that_the_venue_calls_worthless_make_no_need() -> None:
+    """Nobody is asked for the price of a dollar: the need is measured at one dollar too, and the less counts."""
+    true = world.account()
+    cash = tuple(
+        replace(each, price=Decimal("0.5")) if each.asset == "USDT" else each for each in true.collateral
+    )
+    assert cash != true.collateral
+    for sources in ((), (source(),)):
+        found = second_price.compare(desk({"other": "89240"}, *sources), replace(true, collateral=cash))
+        right = account_risk(true, world.PARAMETERS)
+        assert found.risk is not None and not isinstance(right, str)
+        assert found.risk.stress_excess == right.stress_excess
+
+
+def test_a_dollar_within_the_bound_stays_as_the_venue_says() -> None:
+    true = world.account()
+    cash = tuple(
+        replace(each, price=Decimal("0.99")) if each.asset == "USDT" else each for each in true.collateral
+    )
+    assert second_price.compare(desk({}), replace(true, collateral=cash)).risk is None

@@ -426,7 +426,8 @@ LISTING = Listing("list", {"coin": "BTC"}, 2, "rows")
 @pytest.mark.parametrize(
     ("pages", "asked", "complete"),
     [
-        ([(1, "more")], 1, True),  # a page that is not full is the last, whatever its cursor
+        ([(1, "more"), (1, "")], 2, True),  # a page that is not full may still not be the last
+        ([(1, "more"), (1, "more")], 2, True),
         ([(2, "a"), (0, "b")], 2, True),
         ([(2, "a"), (2, "a")], 2, False),
         ([(2, "")], 1, False),

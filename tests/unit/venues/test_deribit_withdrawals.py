@@ -115,7 +115,8 @@ def test_a_record_with_another_s_nonce_is_another_s() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"amount": Decimal("0.26")}, {"address": "2N" + "1" * 33}, {"created_timestamp": 1}]
+    "changes",
+    [{"amount": Decimal("0.26")}, {"address": "2N" + "1" * 33}, {"created_timestamp": 1_500_000_000_000}],
 )
 def test_our_nonce_on_other_details_is_for_a_person(changes: dict[str, Any]) -> None:
     with pytest.raises(VenueError) as caught:

@@ -30,7 +30,7 @@ from tests.support.kraken_answers import (
     without,
 )
 from vault.errors import VenueError
-from vault.model import MarginAccount
+from vault.model import MarginAccount, WaitingCoins
 from vault.risk.margin import contradictions, maintenance_margin, unusable
 from vault.venues.kraken.margin import AccountAnswers, margin_account
 from vault.venues.kraken.positions import Level, marginal
@@ -108,7 +108,8 @@ def test_no_field_is_silently_zero(part: str) -> None:
         if not account.missing and not account.flags:
             spot_index = path[:2] == ("instruments", 1)
             assert path[-1] in UNREAD[part] or spot_index, path
-            assert replace(account, derived=(), sources=()) == replace(whole, derived=(), sources=()), path
+            same = {"derived": (), "sources": (), "waiting": ()}
+            assert replace(account, **same) == replace(whole, **same), path
 
 
 @pytest.mark.parametrize(
@@ -331,3 +332,14 @@ def test_answers_are_not_changed_by_being_read() -> None:
     margin_account(answers, CONTEXT)
     assert isinstance(answers, AccountAnswers)
     assert answers == again
+
+
+def test_what_the_cash_wallet_holds_is_no_margin_and_waits() -> None:
+    account = read()
+    assert account.waiting == (WaitingCoins("cash", "BTC", D("0.5")),)
+    assert D("0.5") not in {each.balance for each in account.collateral}
+
+
+def test_a_cash_wallet_that_does_not_say_what_it_holds_is_refused() -> None:
+    with pytest.raises(VenueError):
+        read(accounts=accounts(flex(), cash={"type": "cashAccount"}))

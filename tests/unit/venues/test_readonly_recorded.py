@@ -13,6 +13,7 @@ from tests.recorded.fixtures import Recording
 from tests.recorded.read_only import DYDX_ADDRESS, DYDX_HEIGHT, bitget_account, gate_account
 from tests.support.readonly_answers import CONTEXT, kucoin_contract
 from vault.errors import VenueError
+from vault.venues.common.notes import Notes
 from vault.venues.read_only import (
     bitget_margin,
     coinbase,
@@ -72,7 +73,7 @@ def test_bitget_account_without_a_position(recorded: Any) -> None:
 
 def test_bitget_tiers_of_the_unified_account(recorded: Any) -> None:
     raw = recorded("bitget", "fetchMarketLeverageTiers")
-    brackets = bitget_margin._brackets("BTCUSDT", raw, bitget_margin.UNIFIED, bitget_margin.Notes())
+    brackets = bitget_margin._brackets("BTCUSDT", raw, bitget_margin.UNIFIED, Notes())
     assert [(one.floor, one.cap, one.rate) for one in brackets] == [
         (text(row["minTierValue"]), text(row["maxTierValue"]), text(row["mmr"])) for row in raw["data"]
     ]

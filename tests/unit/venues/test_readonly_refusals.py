@@ -18,10 +18,11 @@ from vault.venues import routes
 from vault.venues.base import InternalTransfer, WithdrawRequest
 from vault.venues.common.account import ExchangeAccount
 from vault.venues.common.kinds import account_kind
+from vault.venues.common.notes import Notes
 from vault.venues.line.endpoints import verb
 from vault.venues.read_only import bitget_margin, gate_margin, hyperliquid_margin, kucoin_margin
 from vault.venues.read_only.bitget import Bitget
-from vault.venues.read_only.common import Notes, one_margin, quotient, table
+from vault.venues.read_only.common import dollar, one_margin, quotient, table
 from vault.venues.read_only.dydx import Answers as DydxAnswers
 from vault.venues.read_only.dydx import subaccount
 from vault.venues.read_only.hyperliquid import Hyperliquid
@@ -396,7 +397,7 @@ def test_a_mark_far_from_the_markets_is_flagged() -> None:
 
 
 def test_an_account_in_no_dollar_has_no_price() -> None:
-    assert code_of(lambda: Notes().dollar("EUR")) == "venue.unsupported_account"
+    assert code_of(lambda: dollar("EUR", Notes())) == "venue.unsupported_account"
 
 
 def test_brackets_begin_where_the_one_below_ends() -> None:

@@ -40,7 +40,8 @@ EMPTY = {"walletBalance": "0", "unrealizedProfit": "0", "marginBalance": "0", "m
          "initialMargin": "0", "openOrderInitialMargin": "0", "maxWithdrawAmount": "0"}  # fmt: skip
 COIN: dict[str, Any] = {
     "account": {"assets": [coin("BTC"), coin("ETH", **EMPTY), coin("SOL", maintMargin="0")],
-                "positions": [{"symbol": "BTCUSD_PERP", "maintMargin": "0.00119", "initialMargin": "0.06"}]},
+                "positions": [{"symbol": "BTCUSD_PERP", "positionAmt": "-150", "maintMargin": "0.00119",
+                               "initialMargin": "0.06"}]},
     "position_risk": [
         {
             "symbol": "BTCUSD_PERP", "positionAmt": "-150", "entryPrice": "60000.0", "markPrice": "50000.5",
@@ -152,7 +153,8 @@ PORTFOLIO: dict[str, Any] = {
         {"asset": "LTC", "totalWalletBalance": "0.0", "crossMarginBorrowed": "0.0",
          "crossMarginInterest": "0.0"},
     ],
-    "um_account": {"positions": [{"symbol": "BTCUSDT", "maintMargin": "1.8", "initialMargin": "45"}]},
+    "um_account": {"positions": [{"symbol": "BTCUSDT", "positionAmt": "0.010", "maintMargin": "1.8",
+                                  "initialMargin": "45"}]},
     "cm_account": {"positions": []},
     "um_positions": [
         {"symbol": "BTCUSDT", "positionAmt": "0.010", "entryPrice": "44000.5", "markPrice": "45000",
@@ -166,6 +168,7 @@ PORTFOLIO: dict[str, Any] = {
     "index_prices": [{"asset": "USDT", "assetIndexPrice": "1.0002", "time": MS},
                      {"asset": "ADA", "assetIndexPrice": "0.5", "time": MS}],
     "coin_info": {"symbols": []},
+    "premium_index": ({"symbol": "BTCUSDT", "markPrice": "45001", "time": MS - 1500},),
 }  # fmt: skip
 
 

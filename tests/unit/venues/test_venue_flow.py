@@ -208,9 +208,15 @@ def test_where_the_fee_is_added_another_fee_than_planned_is_refused() -> None:
     assert code(lambda: account.withdraw(request(Okx, amount=btc("0.00101")))) == "venue.below_minimum"
     assert line.sent == []
     account.withdraw(request(Okx))
-    included, _ = made()
-    included.fee = "0.0002"
-    included.withdraw(request())
+
+
+def test_where_the_fee_is_taken_out_a_higher_one_than_planned_is_refused() -> None:
+    account, line = made()
+    account.fee = "0.0002"
+    assert code(lambda: account.withdraw(request())) == "venue.fee_changed"
+    assert line.sent == []
+    account.fee = "0.00005"
+    account.withdraw(request())
 
 
 def test_without_client_ids_a_record_is_known_by_all_its_details() -> None:

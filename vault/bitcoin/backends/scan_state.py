@@ -16,7 +16,7 @@ from vault.bitcoin.backends.base import BlockRef, HistoryEntry
 from vault.bitcoin.backends.blocks import parse, transactions_with
 from vault.bitcoin.transaction import OutPoint
 from vault.canonical import canonical_json, read_json
-from vault.errors import ChainError, DocumentError, PsbtError
+from vault.errors import AddressError, ChainError, DocumentError, PsbtError
 from vault.files import write_private
 
 VERSION: Final = 1
@@ -117,7 +117,17 @@ def load(path: Path | None, network: str, birthday: int) -> ScanState:
             return fresh
         value = read_json(path.read_text(encoding="utf-8"), what=str(path))
         state = _decode(value)
-    except (OSError, DocumentError, ChainError, PsbtError, ValueError, KeyError, TypeError, AttributeError):
+    except (
+        OSError,
+        AddressError,
+        DocumentError,
+        ChainError,
+        PsbtError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ):
         return fresh
     usable = state.network == network and state.birthday <= birthday
     return state if usable else fresh

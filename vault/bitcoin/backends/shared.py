@@ -5,6 +5,7 @@ Refuses a confirmation that does not fit the chain it is said to be in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
@@ -16,6 +17,11 @@ from vault.money import BTC, Amount
 
 # Blocks come in bursts, and at once on test networks; a server that never holds still is given up.
 READINGS: Final = 10
+# bitcoind's words for what its mempool does not keep because it pays too little (src/validation.cpp,
+# PreChecks and PackageRBFChecks; src/policy/policy.cpp, IsStandardTx).
+_TOO_CHEAP: Final = re.compile(
+    r"\b(min relay fee not met|mempool min fee not met|insufficient fee|dust)\b", re.ASCII | re.IGNORECASE
+)
 
 Answer = TypeVar("Answer")
 
@@ -110,12 +116,13 @@ def spender_of(txid: str, vout: int, raws: Iterable[bytes | None]) -> str | None
 
 
 def broadcast_refused(who: str, txid: str, why: str) -> ChainError:
-    """It was sent, and the answer was no."""
+    """It was sent, and the answer was no; `too_cheap` where a mempool does not keep what pays so little."""
     return ChainError(
         "refused",
         f"expected {who} to take transaction {txid}, found: {why[:500]}",
         hint="The transaction is not on its way. Read the reason; build it again if a coin is gone.",
         txid=txid,
+        too_cheap="yes" if _TOO_CHEAP.search(why) else "no",
     )
 
 

@@ -234,6 +234,8 @@ class WitnessedBackend:
             for backend, end in failed:
                 self._warn(f"{txid} was sent without {backend.describe()}: {end}")
             return txid
+        # Of two refusals the graver: what is too cheap for one, the other may have looked at more closely.
+        refused.sort(key=lambda each: each[1].details.get("too_cheap") == "yes")
         _, end = (unknown or refused or failed)[0]
         raise end
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-from pathlib import Path
+import os
+import stat
 from typing import BinaryIO, Final
 
 from vault.bitcoin.psbt.document import MAGIC, MAX_BYTES, Psbt
@@ -60,10 +61,13 @@ def read_psbt(source: str, stdin: BinaryIO) -> Psbt:
     if source.startswith(BASE64_START):
         return parse_text(source)
     try:
-        with Path(source).open("rb") as stream:
+        # Without waiting: a pipe that nobody writes to would hold this up for ever.
+        with open(os.open(source, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:  # noqa: PTH123
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise ValueError
             data = _bounded(stream)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a file name"
+        reason = error.strerror if isinstance(error, OSError) else "not a regular file"
         raise PsbtError(
             "unreadable",
             f"expected a PSBT file, base64 or -, found {source[:200]!r}: {reason}",

@@ -154,7 +154,7 @@ def _require_replaces(fee: int, vsize: int, evicted: int, old_rate: Decimal) -> 
     raise PsbtError(
         "replacement_fee",
         f"expected at least {needed} sat ({needed_rate} sat/vB), found {fee} sat to replace {evicted}",
-        hint="Nodes do not take a replacement that pays less (BIP125).",
+        hint=f"Nodes do not take a replacement that pays less (BIP125). Ask for it: --fee-rate {needed_rate}",
         needed_rate=str(needed_rate),
     )
 

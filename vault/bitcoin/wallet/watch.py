@@ -22,7 +22,7 @@ from vault.bitcoin.wallet.build import Builder
 from vault.bitcoin.wallet.coins import Balances, Coin, HistoryLine, Provenance, ReusedAddress
 from vault.bitcoin.wallet.compose import BuiltPsbt, Payments
 from vault.bitcoin.wallet.ledger import Ledger
-from vault.bitcoin.wallet.replacement import child, replacement
+from vault.bitcoin.wallet.replacement import Package, ancestors, child, replacement
 from vault.bitcoin.wallet.selection import Algorithm
 from vault.bitcoin.wallet.sync import STOP_GAP, SyncReport, sync
 from vault.clock import Clock, SystemClock
@@ -214,6 +214,10 @@ class WatchWallet:
         backend. Raises `PsbtError` (``psbt.no_child_needed``, …) or `ChainError`.
         """
         return child(Builder(self.ledger), self.backend, outpoint, package_rate, without)
+
+    def ancestors(self, txid: str) -> Package:
+        """What must confirm before a child of `txid` can, itself included. Raises `ChainError`."""
+        return ancestors(Builder(self.ledger), self.backend, txid)
 
     def transaction(self, txid: str) -> Transaction:
         """A transaction that touches this wallet. Raises `StoreError` when it is not known."""

@@ -12,12 +12,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from vault.errors import PlanError, PsbtError
-from vault.money import BTC, Amount
+from vault.money import BTC, CONTEXT, Amount, plain
 from vault.store import records
 from vault.treasury.coins import withheld
 from vault.treasury.lineage import Lineage
 from vault.treasury.plan import Payment, Transfer
 from vault.treasury.requests.make import make_plan
+from vault.treasury.reserved import free_of_plans
 from vault.treasury.spending import returned_by
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 # Nodes relay a replacement that pays so much more, for each vbyte of it, than all it evicts (Bitcoin Core,
 # DEFAULT_INCREMENTAL_RELAY_FEE; newer nodes ask for a tenth).
 INCREMENTAL_RELAY: Final = 1
+# A replacement that had to be dearer may be larger for it, and then dearer again.
+_ATTEMPTS: Final = 4
 # Of these a transaction waits for a block, or was evicted and can wait for one again.
 REPLACEABLE: Final = frozenset({"accepted", "unsent"})
 # A transaction that was signed and given up, or never sent, stays valid until its coins are spent.
@@ -59,12 +62,13 @@ def pay(
 
     def build() -> Transfer:
         scripts = tuple((script_pubkey(each.address, desk.network), each.amount) for each in paid)
-        built = desk.wallet(wallet).build_spend(
-            scripts, _rate(desk, fee_rate), without=withheld(desk, wallet)
+        rate, taken = _rate(desk, fee_rate), withheld(desk, wallet)
+        built = free_of_plans(
+            desk, lambda held: desk.wallet(wallet).build_spend(scripts, rate, without=(*taken, *held))
         )
         return _transfer(desk, "pay", wallet, built, payments=paid)
 
-    return make_plan(desk, build)
+    return make_plan(desk, build, wallet=wallet)
 
 
 def consolidate(
@@ -78,29 +82,17 @@ def consolidate(
         built = desk.wallet(wallet).build_consolidation(tuple(coins), _rate(desk, fee_rate))
         return _transfer(desk, "consolidate", wallet, built)
 
-    return make_plan(desk, build)
+    return make_plan(desk, build, wallet=wallet)
 
 
-def bump(desk: Desk, plan: Plan, number: int, fee_rate: Decimal) -> Proposal:
+def bump(desk: Desk, plan: Plan, number: int, fee_rate: Decimal | None = None) -> Proposal:
     """The same payments again at a higher fee, out of the same coins and more if need be.
 
-    What was to follow (a venue's credit, the move to margin) is in the new plan too; only the winner's runs.
+    Without a rate at the present estimate, or at the least that replaces the original (BIP125). What was to
+    follow (a venue's credit, the move to margin) is in the new plan too; only the winner's runs.
     """
     original = _original(desk, plan, number, REPLACEABLE)
-
-    def build() -> Transfer:
-        before = original.transfer
-        payments = _scripts(desk, before)
-        built = desk.wallet(before.source).build_replacement(
-            original.transaction,
-            payments,
-            fee_rate,
-            keep_payments=True,
-            without=withheld(desk, before.source),
-        )
-        return _replacing(desk, "bump", original, built, before.payments)
-
-    return make_plan(desk, build)
+    return _replacement(desk, "bump", original, original.transfer.payments, fee_rate)
 
 
 def cancel_onchain(desk: Desk, plan: Plan, number: int, fee_rate: Decimal | None = None) -> Proposal:
@@ -113,14 +105,48 @@ def cancel_onchain(desk: Desk, plan: Plan, number: int, fee_rate: Decimal | None
             hint="`vault request bump` raises its fee.",
         )
 
-    def build() -> Transfer:
-        wallet, rate = original.transfer.source, _rate(desk, fee_rate)
-        built = desk.wallet(wallet).build_replacement(
-            original.transaction, (), rate, keep_payments=False, without=withheld(desk, wallet)
-        )
-        return _replacing(desk, "cancel", original, built, ())
+    return _replacement(desk, "cancel", original, (), fee_rate)
 
-    return make_plan(desk, build)
+
+def _replacement(
+    desk: Desk, action: Action, original: _Original, payments: tuple[Payment, ...], asked: Decimal | None
+) -> Proposal:
+    wallet, notes = original.transfer.source, list[str]()
+    scripts = _scripts(desk, original.transfer) if payments else ()
+
+    def at(rate: Decimal) -> Transfer:
+        taken = withheld(desk, wallet)
+        built = free_of_plans(
+            desk,
+            lambda held: desk.wallet(wallet).build_replacement(
+                original.transaction,
+                scripts,
+                rate,
+                keep_payments=bool(payments),
+                without=(*taken, *held),
+            ),
+        )
+        return _replacing(desk, action, original, built, payments)
+
+    def build() -> Transfer:
+        rate = _rate(desk, asked)
+        if asked is not None:
+            return at(rate)
+        said = "the present estimate"
+        for _ in range(_ATTEMPTS):
+            try:
+                made = at(rate)
+            except (PlanError, PsbtError) as error:
+                needed = Decimal(error.details.get("needed_rate", "0"))
+                if needed <= rate:
+                    raise
+                rate, said = needed, "the least that nodes take to replace it (BIP125)"
+            else:
+                notes.append(f"fee rate {rate:f} sat/vB: {said}")
+                return made
+        return at(rate)
+
+    return make_plan(desk, build, wallet=wallet, notes=notes)
 
 
 def speed_up(desk: Desk, wallet: str, outpoint: OutPoint, fee_rate: Decimal) -> Proposal:
@@ -134,10 +160,33 @@ def speed_up(desk: Desk, wallet: str, outpoint: OutPoint, fee_rate: Decimal) -> 
         )
 
     def build() -> Transfer:
-        built = desk.wallet(wallet).build_child(outpoint, fee_rate, without=withheld(desk, wallet))
+        rate, taken = _rate(desk, fee_rate), withheld(desk, wallet)
+        built = free_of_plans(
+            desk, lambda held: desk.wallet(wallet).build_child(outpoint, rate, without=(*taken, *held))
+        )
+        notes.extend(_package(desk, wallet, outpoint, built))
         return _transfer(desk, "speed_up", wallet, built)
 
-    return make_plan(desk, build)
+    notes = list[str]()
+    return make_plan(desk, build, wallet=wallet, notes=notes)
+
+
+def _package(desk: Desk, wallet: str, outpoint: OutPoint, built: BuiltPsbt) -> list[str]:
+    """What the child speeds up, and what both pay together."""
+    parents = desk.wallet(wallet).ancestors(outpoint.txid)
+    rates = [
+        f"{CONTEXT.divide(Decimal(fee), Decimal(vsize)):.2f} sat/vB"
+        for fee, vsize in (
+            (parents.fee, parents.vsize),
+            (parents.fee + built.fee.units, parents.vsize + built.vsize),
+        )
+    ]
+    more = len(parents.txids) - 1
+    beside = f" and {more} before it" if more else ""
+    return [
+        f"speeds up {outpoint.txid}{beside}, which pays {Amount(BTC, parents.fee)} for {parents.vsize} vB "
+        f"({rates[0]}); together with this transaction {rates[1]}"
+    ]
 
 
 # -- what is replaced --------------------------------------------------------------------------------
@@ -199,7 +248,8 @@ def _replacing(
         raise PlanError(
             "fee_too_low",
             f"expected a fee of at least {least} to replace {original.step.facts['txid']}, found {built.fee}",
-            hint=f"Nodes refuse less (BIP125). Ask for {rate} sat/vB or more.",
+            hint=f"Nodes refuse less (BIP125). Ask for it: --fee-rate {rate}",
+            needed_rate=str(rate),
         )
     transfer = _transfer(
         desk, action, before.source, built, payments=payments, replaces=str(original.step.facts["txid"])
@@ -248,7 +298,18 @@ def _scripts(desk: Desk, transfer: Transfer) -> tuple[tuple[bytes, Amount], ...]
 
 
 def _rate(desk: Desk, asked: Decimal | None) -> Decimal:
-    """The rate that was asked for, else the present estimate, held just below the policy's cap."""
+    """The rate that was asked for, else the present estimate, held just below the policy's cap.
+
+    Raises `PlanError` (``plan.fee_below_floor``) for a rate that no mempool takes.
+    """
     from vault.treasury.propose import present_rate
 
-    return present_rate(desk) if asked is None else asked
+    if asked is None:
+        return present_rate(desk)
+    if asked < (floor := desk.fee_floor()):
+        raise PlanError(
+            "fee_below_floor",
+            f"expected at least {plain(floor)} sat/vB, the least that mempools take, found {plain(asked)}",
+            hint=f"Ask for it: --fee-rate {plain(floor)}. `vault fees` shows what is asked now.",
+        )
+    return asked

@@ -48,13 +48,18 @@ class Stuck:
     why: str
 
     @property
+    def command(self) -> str:
+        """What makes the plan of that bump."""
+        return f"vault request bump {self.plan_id} {self.transfer} --fee-rate {self.offered_rate:f}"
+
+    @property
     def line(self) -> str:
         """The finding in one sentence."""
         offer = f"a bump to {self.offered_rate:f} sat/vB costs {self.more} more"
         return (
             f"{self.txid} (plan {self.plan_id}, transfer {self.transfer}) is unconfirmed after {self.blocks} "
             f"blocks at {self.fee_rate:f} sat/vB, {self.present_rate:f} are asked now; {offer}"
-            + ("" if self.within else f", but {self.why}")
+            + (f": `{self.command}`" if self.within else f", but {self.why}")
         )
 
 

@@ -5,6 +5,7 @@ Refuses an account whose margin is withdrawn directly, and one that nothing is m
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from vault.errors import DeniedError
@@ -16,20 +17,21 @@ from vault.treasury.venue_requests import inward
 
 if TYPE_CHECKING:
     from vault.treasury.desk import Desk
+    from vault.treasury.plan import Move
     from vault.treasury.propose import Proposal
 
 
 def return_to_margin(desk: Desk, account: str) -> Proposal:
-    """All bitcoin that is free in the wallet that withdrawals leave from, back into margin.
+    """All bitcoin that waits outside of margin, in the wallet next to it that has any, back into margin.
 
-    Raises `DeniedError` (``denied.nothing_to_return``, ``denied.not_allowed``, …).
+    What lies in another wallet at the same time takes another return. Raises `DeniedError`
+    (``denied.nothing_to_return``, ``denied.not_allowed``, …).
     """
     settings = desk.treasury.venue(account)
     movable(settings)
 
     def build() -> Transfer:
-        moves = inward(settings)
-        held = desk.venues.spot_balance(account, BTC.symbol).free if moves else Amount.zero(BTC)
+        held, moves = _found(desk, account, inward(settings))
         if not held.units:
             raise DeniedError(
                 "nothing_to_return",
@@ -51,3 +53,21 @@ def return_to_margin(desk: Desk, account: str) -> Proposal:
         )
 
     return make_plan(desk, build)
+
+
+def _found(desk: Desk, account: str, way: tuple[Move, ...]) -> tuple[Amount, tuple[Move, ...]]:
+    """What waits nearest to margin, and the moves from there; nothing, where nothing does."""
+    for number in range(len(way) - 1, -1, -1):
+        held = free_in(desk, account, way, way[number].source)
+        if held.units:
+            return held, way[number:]
+    return Amount.zero(BTC), way
+
+
+def free_in(desk: Desk, account: str, way: tuple[Move, ...], wallet: str) -> Amount:
+    """Bitcoin that is free in a wallet on the way from a deposit to margin."""
+    if wallet == way[0].source:
+        return desk.venues.spot_balance(account, BTC.symbol).free
+    waiting = desk.venues.read_account(account).waiting
+    found = [each.balance for each in waiting if (each.wallet, each.asset) == (wallet, BTC.symbol)]
+    return Amount.from_decimal(sum(found, Decimal(0)), BTC)

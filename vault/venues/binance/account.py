@@ -99,7 +99,7 @@ class Binance(ExchangeAccount):
         if self.settings.product == "coinm":
             return accounts.coin_account(ask, context)
         if self.settings.product == "portfolio":
-            return accounts.portfolio_account(ask, context)
+            return accounts.portfolio_account(ask, context, self.settings.contracts[0])
         return accounts.usd_account(ask, context, self.settings.contracts[0])
 
     def key_permissions(self, ask: Connection, role: Role) -> KeyPermissions:
@@ -147,8 +147,9 @@ class Binance(ExchangeAccount):
         kind = wallet.TRANSFER_TYPES[transfer.source, transfer.destination]
         parameters = {"type": kind, "startTime": unix_milliseconds(since), "size": TRANSFER_PAGE}
         answer = ask.get("sapiGetAssetTransfer", parameters)
-        total = Fields.of(answer, "transferHistory").integer("total")
-        return History(wallet.internal_transfers(answer, transfer), total <= TRANSFER_PAGE)
+        listing = Fields.of(answer, "transferHistory")
+        listed = len(listing.rows("rows")) if listing.has("rows") else 0
+        return History(wallet.internal_transfers(answer, transfer), listing.integer("total") <= listed)
 
     def withdraw_order(self, request: WithdrawRequest, network: WithdrawNetwork) -> Order:
         parameters = {
@@ -166,9 +167,13 @@ class Binance(ExchangeAccount):
     def withdrawals(
         self, ask: Connection, request: WithdrawRequest, since: datetime, now: datetime
     ) -> History[WithdrawalStatus]:
-        parameters: dict[str, object] = {"startTime": unix_milliseconds(since), "limit": HISTORY_LIMIT}
-        reach = self.traits.client_id_history
+        """By its client id, and where that finds nothing once more without: absence is said twice."""
+        wanted: dict[str, object] = {"startTime": unix_milliseconds(since), "limit": HISTORY_LIMIT}
+        method, reach = "sapiGetCapitalWithdrawHistory", self.traits.client_id_history
         if reach is not None and now - since < reach:
-            parameters["withdrawOrderId"] = request.client_id
-        answer = ask.get("sapiGetCapitalWithdrawHistory", parameters)
-        return History(wallet.withdrawals(answer, request.client_id), len(answer) < HISTORY_LIMIT)
+            answer = ask.get(method, {**wanted, "withdrawOrderId": request.client_id})
+            if found := wallet.withdrawals(answer, request.client_id):
+                return History(found, len(answer) < HISTORY_LIMIT)
+        answer = ask.get(method, wanted)
+        found = wallet.withdrawals(answer, request.client_id, request.address)
+        return History(found, len(answer) < HISTORY_LIMIT)

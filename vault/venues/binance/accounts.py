@@ -20,13 +20,12 @@ def usd_account(ask: Connection, context: ReadingContext, usual_contract: str) -
     multi_assets = ask.get("fapiPrivateGetAccountConfig")
     account = ask.get("fapiPrivateV3GetAccount")
     positions = ask.get("fapiPrivateV3GetPositionRisk")
-    held = {line.text("symbol") for line in rows(positions, "positionRisk") if line.decimal("positionAmt")}
+    held = _symbols(positions)
     answers = margin.AccountAnswers(
         account=account,
         position_risk=positions,
         premium_index=tuple(
-            ask.get("fapiPublicGetPremiumIndex", {"symbol": symbol})
-            for symbol in sorted(held) or [usual_contract]
+            ask.get("fapiPublicGetPremiumIndex", {"symbol": symbol}) for symbol in held or (usual_contract,)
         ),
         brackets=ask.get("fapiPrivateGetLeverageBracket"),
         multi_assets=multi_assets,
@@ -34,6 +33,12 @@ def usd_account(ask: Connection, context: ReadingContext, usual_contract: str) -
         symbol_config=ask.get("fapiPrivateGetSymbolConfig"),
     )
     return margin.margin_account(answers, context)
+
+
+def _symbols(positions: Any) -> tuple[str, ...]:
+    """The contracts with an open position."""
+    lines = rows(positions, "positionRisk")
+    return tuple(sorted({line.text("symbol") for line in lines if line.decimal("positionAmt")}))
 
 
 def _asset_index(ask: Connection, account: Any, positions: Any) -> list[Any]:
@@ -76,19 +81,27 @@ def coin_account(ask: Connection, context: ReadingContext) -> MarginAccount:
     return coin_margin.margin_account(answers, context)
 
 
-def portfolio_account(ask: Connection, context: ReadingContext) -> MarginAccount:
-    """Portfolio margin: one account over cross margin, USD-M and COIN-M."""
+def portfolio_account(ask: Connection, context: ReadingContext, usual_contract: str) -> MarginAccount:
+    """Portfolio margin: one account over cross margin, USD-M and COIN-M; `usual_contract` as for USD-M."""
+    um_positions, cm_positions = ask.get("papiGetUmPositionRisk"), ask.get("papiGetCmPositionRisk")
+    linear, inverse = _symbols(um_positions), _symbols(cm_positions)
+    if not linear and not inverse:
+        linear = (usual_contract,)
     answers = portfolio_margin.PortfolioAnswers(
         account=ask.get("papiGetAccount"),
         balances=ask.get("papiGetBalance"),
         um_account=ask.get("papiGetUmAccount"),
         cm_account=ask.get("papiGetCmAccount"),
-        um_positions=ask.get("papiGetUmPositionRisk"),
-        cm_positions=ask.get("papiGetCmPositionRisk"),
+        um_positions=um_positions,
+        cm_positions=cm_positions,
         um_brackets=ask.get("papiGetUmLeverageBracket"),
         cm_brackets=ask.get("papiGetCmLeverageBracket"),
         collateral_rates=ask.get("sapiGetPortfolioCollateralRate"),
         index_prices=ask.get("sapiGetPortfolioAssetIndexPrice"),
         coin_info=ask.get("dapiPublicGetExchangeInfo"),
+        premium_index=(
+            *(ask.get("fapiPublicGetPremiumIndex", {"symbol": each}) for each in linear),
+            *(ask.get("dapiPublicGetPremiumIndex", {"symbol": each}) for each in inverse),
+        ),
     )
     return portfolio_margin.margin_account(answers, context)

@@ -15,7 +15,15 @@ from typing import Any, Final
 from vault.errors import VenueError
 from vault.model import Bracket, Collateral, MarginAccount, Position, Reading
 from vault.money import CONTEXT
-from vault.venues.binance.margin import bracket_tables, named, position_margins, with_margins
+from vault.venues.binance.margin import (
+    amount_flags,
+    bracket_tables,
+    mark_flags,
+    named,
+    position_margins,
+    read_marks,
+    with_margins,
+)
 from vault.venues.common.reading import ReadingContext
 from vault.venues.line.raw import Fields, rows
 
@@ -96,7 +104,10 @@ def margin_account(answers: CoinAnswers, context: ReadingContext) -> MarginAccou
         received_at=context.received_at,
         clock_skew_ms=context.clock_skew_ms,
         missing=tuple(missing),
-        flags=(),
+        flags=tuple(
+            amount_flags(account.rows("positions"), rows(answers.position_risk, "positionRisk"))
+            + mark_flags(positions, read_marks(answers.premium_index, []))
+        ),
         balance=total["balance"],
         open_order_margin=total["open_order_margin"],
         mode="coinm",

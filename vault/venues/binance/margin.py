@@ -42,7 +42,9 @@ class AccountAnswers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
+class Mark:
+    """A contract's mark price, and when it was made."""
+
     price: Decimal
     at: datetime
 
@@ -51,7 +53,7 @@ def margin_account(answers: AccountAnswers, context: ReadingContext) -> MarginAc
     """Raises `VenueError` (``venue.incomplete_answer``, ``venue.bad_answer``)."""
     account = Fields.of(answers.account, "account")
     missing: list[str] = []
-    marks = _marks(answers.premium_index, missing)
+    marks = read_marks(answers.premium_index, missing)
     positions = _positions(answers, missing)
     collateral = _collateral(account, answers, positions, missing)
     equity = account.decimal("totalMarginBalance")
@@ -61,8 +63,8 @@ def margin_account(answers: AccountAnswers, context: ReadingContext) -> MarginAc
     balance = named(account, "totalWalletBalance", "balance", missing)
     orders = named(account, "totalOpenOrderInitialMargin", "open_order_margin", missing)
     flags = [
-        *_position_flags(account, positions, answers),
-        *_mark_flags(positions, marks),
+        *amount_flags(account.rows("positions"), rows(answers.position_risk, "positionRisk")),
+        *mark_flags(positions, marks),
         *_maintenance_flags(positions),
         *_equity_flags(account, equity, collateral),
     ]
@@ -103,12 +105,12 @@ def _multi_assets(answers: AccountAnswers) -> bool:
     return Fields.of(answers.multi_assets, "accountConfig").boolean("multiAssetsMargin")
 
 
-def _marks(answers: tuple[Any, ...], missing: list[str]) -> dict[str, _Mark]:
+def read_marks(answers: tuple[Any, ...], missing: list[str]) -> dict[str, Mark]:
     """Mark prices with their time: the account carries no time of its own, these are its age."""
     marks = {}
     for answer in answers:
-        line = Fields.of(answer, "premiumIndex")
-        marks[line.text("symbol")] = _Mark(line.decimal("markPrice"), line.instant("time"))
+        for line in rows(answer if isinstance(answer, list) else [answer], "premiumIndex"):
+            marks[line.text("symbol")] = Mark(line.decimal("markPrice"), line.instant("time"))
     if not marks:
         missing.append("mark_price_time")
     return marks
@@ -271,7 +273,7 @@ def _collateral(
     return tuple(found)
 
 
-def _position_flags(account: Fields, positions: tuple[Position, ...], answers: AccountAnswers) -> list[str]:
+def amount_flags(of_account: tuple[Fields, ...], of_risk: tuple[Fields, ...]) -> list[str]:
     """Both answers must speak of the same positions."""
 
     def amounts(lines: tuple[Fields, ...]) -> set[tuple[str, Decimal]]:
@@ -281,15 +283,14 @@ def _position_flags(account: Fields, positions: tuple[Position, ...], answers: A
             if line.decimal("positionAmt")
         }
 
-    here = amounts(account.rows("positions"))
-    there = amounts(rows(answers.position_risk, "positionRisk"))
+    here, there = amounts(of_account), amounts(of_risk)
     if here == there:
         return []
     names = ", ".join(sorted({symbol for symbol, _ in here ^ there}))
     return [f"positions_mismatch: account and position answers differ in {names}"]
 
 
-def _mark_flags(positions: tuple[Position, ...], marks: dict[str, _Mark]) -> list[str]:
+def mark_flags(positions: tuple[Position, ...], marks: dict[str, Mark]) -> list[str]:
     return [
         f"mark_price_mismatch {position.symbol}: account {position.mark_price:f}, market {mark.price:f}"
         for position in positions

@@ -14,18 +14,30 @@ from vault.errors import VenueError
 from vault.model import Collateral, MarginAccount, Position, Reading, VenueRatio
 from vault.money import CONTEXT
 from vault.venues.binance.coin_margin import coin_positions
-from vault.venues.binance.margin import bracket_tables, linear_position, position_margins, with_margins
+from vault.venues.binance.margin import (
+    amount_flags,
+    bracket_tables,
+    linear_position,
+    mark_flags,
+    position_margins,
+    read_marks,
+    with_margins,
+)
 from vault.venues.common.reading import ReadingContext
 from vault.venues.line.raw import Fields, rows
 
 # The venue's own word for an account that it leaves alone; any other is a fact a plan must see.
 NORMAL: Final = "NORMAL"
+CROSS: Final = "cross"  # every position of a portfolio margin account; its answers do not say so
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "BUSD")
 
 
 @dataclass(frozen=True, slots=True)
 class PortfolioAnswers:
-    """The parsed JSON of the endpoints. `coin_info` is COIN-M's exchange information (contract sizes)."""
+    """The parsed JSON of the endpoints. `coin_info` is COIN-M's exchange information (contract sizes).
+
+    `premium_index` of each contract that is held: the account itself says no time.
+    """
 
     account: Any
     balances: Any
@@ -38,6 +50,7 @@ class PortfolioAnswers:
     collateral_rates: Any
     index_prices: Any
     coin_info: Any
+    premium_index: tuple[Any, ...] = ()
 
 
 def margin_account(answers: PortfolioAnswers, context: ReadingContext) -> MarginAccount:
@@ -52,16 +65,21 @@ def margin_account(answers: PortfolioAnswers, context: ReadingContext) -> Margin
     collateral = portfolio_collateral(
         answers.balances, answers.collateral_rates, answers.index_prices, missing
     )
+    of_um = Fields.of(answers.um_account, "umAccount").rows("positions")
+    of_cm = Fields.of(answers.cm_account, "cmAccount").rows("positions")
+    um_lines = rows(answers.um_positions, "umPositionRisk")
+    cm_lines = rows(answers.cm_positions, "cmPositionRisk")
     positions = (
         *_um_positions(answers, missing),
         *coin_positions(
-            answers.cm_positions,
-            Fields.of(answers.cm_account, "cmAccount").rows("positions"),
+            [{"marginType": CROSS, **line.data} for line in cm_lines],
+            of_cm,
             answers.coin_info,
             answers.cm_brackets,
             missing,
         ),
     )
+    marks = read_marks(answers.premium_index, missing)
     return MarginAccount(
         name=context.name,
         exchange="binance",
@@ -73,17 +91,23 @@ def margin_account(answers: PortfolioAnswers, context: ReadingContext) -> Margin
         collateral=collateral,
         positions=positions,
         # `updateTime` is of the account's last change, not of its prices: it says nothing about age.
-        observed_at=context.server_time,
+        observed_at=min([context.server_time, *(mark.at for mark in marks.values())]),
         received_at=context.received_at,
         clock_skew_ms=context.clock_skew_ms,
         missing=tuple(missing),
-        flags=() if status == NORMAL else (f"account_status: the venue says {status[:40]}",),
+        flags=(
+            *(() if status == NORMAL else (f"account_status: the venue says {status[:40]}",)),
+            *amount_flags(of_um, um_lines),
+            *amount_flags(of_cm, cm_lines),
+            *mark_flags(positions, marks),
+        ),
         ratio=VenueRatio("uniMMR", account.decimal("uniMMR"), "down"),
         mode="portfolio",
         derived=("collateral.balance",),
         sources=(
             Reading("account", "papi/v1/account", context.server_time),
             Reading("last change", "papi/v1/account", updated),
+            *(Reading(f"mark {symbol}", "premiumIndex", mark.at) for symbol, mark in marks.items()),
         ),
     )
 
@@ -133,7 +157,7 @@ def _um_positions(answers: PortfolioAnswers, missing: list[str]) -> tuple[Positi
             raise VenueError(
                 "bad_answer", f"{line.where}: expected a contract in a stable coin, found {pair}"
             )
-        # Every position of a portfolio margin account is cross: the answer has no isolated fields.
+        # The answer has no isolated fields.
         crossed = Fields(
             {"isolatedWallet": "0", "isolatedMargin": "0", **with_margins(line, margins).data}, line.where
         )

@@ -27,6 +27,8 @@ from vault.venues.base import (
     WithdrawNetwork,
 )
 from vault.venues.line.raw import Fields, rows
+from vault.venues.matching import akin
+from vault.venues.registry import same_address
 
 TRANSFER_TYPES: Final[dict[tuple[VenueWallet, VenueWallet], str]] = {
     ("futures", "spot"): "UMFUTURE_MAIN",
@@ -109,12 +111,13 @@ def _step(line: Fields, asset: str) -> Amount:
     return step or Amount(asset_of(asset), 1)
 
 
-def withdrawals(answer: Any, client_id: str) -> tuple[WithdrawalStatus, ...]:
-    """The entries of the history that carry this client id."""
+def withdrawals(answer: Any, client_id: str, address: str = "") -> tuple[WithdrawalStatus, ...]:
+    """The entries of the history that carry this client id, or go to `address` under an id akin to it."""
     return tuple(
         _withdrawal(line)
         for line in rows(answer, "withdrawHistory")
-        if line.optional_text("withdrawOrderId") == client_id
+        if (theirs := line.optional_text("withdrawOrderId")) == client_id
+        or (address and akin(theirs, client_id) and same_address(line.optional_text("address"), address))
     )
 
 
@@ -131,7 +134,7 @@ def _withdrawal(line: Fields) -> WithdrawalStatus:
     return WithdrawalStatus(
         state="sent" if state == "processing" and known else state,
         venue_id=line.text("id"),
-        client_id=line.text("withdrawOrderId"),
+        client_id=line.optional_text("withdrawOrderId"),
         txid=known,
         asset=asset.symbol,
         amount=line.amount("amount", asset),

@@ -32,11 +32,11 @@ from vault.venues.bybit import margin, rights, wallet
 from vault.venues.bybit.collateral import read_coins
 from vault.venues.bybit.dialect import DIALECT
 from vault.venues.bybit.envelope import opened
-from vault.venues.bybit.notes import Notes
 from vault.venues.bybit.paging import Listing, read_pages, read_windows
 from vault.venues.bybit.positions import Category, PositionPage
 from vault.venues.common.account import ExchangeAccount
 from vault.venues.common.amounts import exact_text
+from vault.venues.common.notes import Notes
 from vault.venues.common.reading import (
     DepositPlace,
     History,
@@ -255,7 +255,8 @@ class Bybit(ExchangeAccount):
         if not history.complete:
             raise self._incomplete("withdrawals", since)
         listed = tuple(
-            wallet.as_netted(status, request) for status in wallet.withdrawals(history.pages, request.asset)
+            wallet.as_netted(status, request)
+            for status in wallet.withdrawals(history.pages, request.asset, request.address)
         )
         late = request.not_after + self._accept_window() + self._skew()
         found = matching.only_one(listed, replace(request, client_id=""), since, late)

@@ -16,7 +16,7 @@ from vault.errors import VenueError
 from vault.model import Collateral, CollateralTier
 from vault.money import CONTEXT
 from vault.venues.bybit.envelope import opened
-from vault.venues.bybit.notes import Notes
+from vault.venues.common.notes import Notes
 from vault.venues.line.raw import Fields
 
 ZERO: Final = Decimal(0)

@@ -19,7 +19,6 @@ from vault.money import CONTEXT
 from vault.venues.bybit.checks import Wallet, account_flags, position_flags, with_close_fee
 from vault.venues.bybit.collateral import Coin, collateral, read_coins, read_tiers, read_transferable
 from vault.venues.bybit.envelope import opened
-from vault.venues.bybit.notes import Notes
 from vault.venues.bybit.positions import (
     ISOLATED,
     Category,
@@ -28,6 +27,7 @@ from vault.venues.bybit.positions import (
     read_positions,
     read_risk_limits,
 )
+from vault.venues.common.notes import Notes
 from vault.venues.common.reading import ReadingContext
 from vault.venues.line.raw import Fields
 

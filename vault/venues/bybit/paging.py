@@ -36,7 +36,10 @@ class Listed:
 
 
 def read_pages(ask: Connection, listing: Listing) -> Listed:
-    """All pages of a list: one that is not full is the last, whatever cursor it carries."""
+    """All pages of a list: until one without rows, or one that is not full and names no other page.
+
+    The venue gives a cursor with its last page too, and may put fewer rows on a page than it was asked for.
+    """
     found: list[Any] = []
     cursor = ""
     while len(found) < MAX_PAGES:
@@ -45,7 +48,8 @@ def read_pages(ask: Connection, listing: Listing) -> Listed:
         found.append(answer)
         result = opened(answer, listing.method).result
         following = result.optional_text("nextPageCursor")
-        if len(result.rows(listing.rows)) < listing.size:
+        listed = len(result.rows(listing.rows))
+        if not listed or (following in {"", cursor} and listed < listing.size):
             return Listed(tuple(found), complete=True)
         if following in {"", cursor}:
             break

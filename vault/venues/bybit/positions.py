@@ -18,7 +18,7 @@ from vault.errors import VenueError
 from vault.model import Bracket, Position
 from vault.money import CONTEXT
 from vault.venues.bybit.envelope import opened
-from vault.venues.bybit.notes import Notes
+from vault.venues.common.notes import Notes
 from vault.venues.line.raw import Fields
 
 Category = Literal["linear", "inverse"]

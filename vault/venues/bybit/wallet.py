@@ -30,7 +30,7 @@ from vault.venues.base import (
 from vault.venues.bybit.envelope import opened
 from vault.venues.common.reading import DepositPlace
 from vault.venues.line.raw import Fields
-from vault.venues.registry import same_txid
+from vault.venues.registry import same_address, same_txid
 
 WALLETS: Final = {"unified": "UNIFIED", "funding": "FUND"}
 # BlockchainConfirmed comes before success; Unknown is the venue's own word, and says neither done nor failed.
@@ -140,13 +140,17 @@ def _deposit_minimum(line: Fields, kind: Asset) -> Amount | None:
     return least if least.to_decimal() == number else least + Amount(kind, 1)
 
 
-def withdrawals(pages: Iterable[Any], asset: str) -> tuple[WithdrawalStatus, ...]:
-    """The entries of one coin. The venue does not list our request ids: `client_id` is "" in all of them."""
+def withdrawals(pages: Iterable[Any], asset: str, address: str = "") -> tuple[WithdrawalStatus, ...]:
+    """The entries of one coin, without those that go elsewhere than to `address`: they need not be understood.
+
+    The venue does not list our request ids: `client_id` is "" in all of them.
+    """
     return tuple(
         _withdrawal(line)
         for page in pages
         for line in opened(page, "withdrawals").result.rows("rows")
         if line.text("coin") == asset
+        and not (address and line.has("toAddress") and not same_address(line.text("toAddress"), address))
     )
 
 

@@ -39,8 +39,10 @@ from vault.venues.base import (
     WithdrawReceipt,
     WithdrawRequest,
 )
-from vault.venues.common.amounts import check_added_fee, check_amount
-from vault.venues.common.reading import DepositPlace, History, Order, ReadingContext, milliseconds
+from vault.venues.common import clocks
+from vault.venues.common.amounts import check_added_fee, check_amount, check_included_fee
+from vault.venues.common.reading import DepositPlace, History, Order, ReadingContext
+from vault.venues.common.sanity import checked
 from vault.venues.line.connection import Connection
 from vault.venues.line.endpoints import KEY, Endpoints
 from vault.venues.line.outcome import Dialect
@@ -105,7 +107,7 @@ class ExchangeAccount(Venue):
                 clock_skew_ms=clock.skew_ms,
             )
             account = self.account(ask, context)
-        return replace(account, received_at=self._clock.now(), custody=self.settings.custody)
+        return replace(checked(account), received_at=self._clock.now(), custody=self.settings.custody)
 
     def read_clock(self) -> ClockReading:
         with self._connections(None) as ask:
@@ -216,7 +218,7 @@ class ExchangeAccount(Venue):
             self._checked_clock(ask)
             network = self.network(ask, request.asset, request.network)
             added = self.traits.fee == "added"
-            asked = check_added_fee(request, network) if added else request.amount
+            asked = (check_added_fee if added else check_included_fee)(request, network)
             check_amount(asked, network, fee_included=not added)
             order = self.withdraw_order(self._as_theirs(request), network)
             venue_id, sent_at = _submit(ask, order, request.not_after)
@@ -254,6 +256,8 @@ class ExchangeAccount(Venue):
         """A connection whose key belongs to the configured account; asked again when `fresh`."""
         with self._connections(role) as ask:
             if fresh or not ask.verified:
+                if self.traits.rising_nonces:
+                    clocks.keep_nonces_low(self._measure_clock(ask), self.settings)
                 uid = self.uid(ask)
                 if uid != self.settings.account_uid:
                     raise VenueError(
@@ -266,24 +270,10 @@ class ExchangeAccount(Venue):
             yield ask
 
     def _measure_clock(self, ask: Connection) -> ClockReading:
-        before = self._clock.now()
-        server = self.server_time(ask)
-        round_trip = self._clock.now() - before
-        skew = server - (before + round_trip / 2)
-        return ClockReading(server, milliseconds(skew), milliseconds(round_trip))
+        return clocks.measured(self._clock, lambda: self.server_time(ask))
 
     def _checked_clock(self, ask: Connection) -> ClockReading:
-        clock = self._measure_clock(ask)
-        bound = self.settings.max_clock_skew_ms
-        # Half the round trip is what the measurement itself may be off.
-        if abs(clock.skew_ms) - clock.round_trip_ms // 2 > bound:
-            raise VenueError(
-                "clock_skew",
-                f"{self.settings.name}: expected clocks within {bound} ms, "
-                f"the venue's is {clock.skew_ms} ms off",
-                hint="Synchronise this machine's clock; nothing was sent.",
-            )
-        return clock
+        return clocks.check_skew(self._measure_clock(ask), self.settings)
 
     def _may_send(self) -> None:
         if self.traits.ships == "read_only":
@@ -323,7 +313,9 @@ class ExchangeAccount(Venue):
         return self.traits.accept_window or timedelta(milliseconds=self.settings.recv_window_ms)
 
     def _covers_until(self, server_time: datetime) -> datetime:
-        return server_time - timedelta(seconds=self.settings.history_lag_seconds) - self._accept_window()
+        """Never later than our own clock allows: a venue's clock that is wrong must not prove an absence."""
+        seen = min(server_time, self._clock.now() + self._skew())
+        return seen - timedelta(seconds=self.settings.history_lag_seconds) - self._accept_window()
 
     @staticmethod
     def _incomplete(what: str, since: datetime) -> VenueError:

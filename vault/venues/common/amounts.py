@@ -33,18 +33,20 @@ def check_amount(amount: Amount, network: WithdrawNetwork, *, fee_included: bool
         raise VenueError("not_a_multiple", f"{where}: expected a multiple of {network.step}, found {amount}")
 
 
+def check_included_fee(request: WithdrawRequest, network: WithdrawNetwork) -> Amount:
+    """What to ask for where the venue takes its fee out of it. Raises `VenueError` if less would arrive."""
+    if request.fee is not None and network.fee > request.fee:
+        raise _fee_changed(request, network)
+    return request.amount
+
+
 def check_added_fee(request: WithdrawRequest, network: WithdrawNetwork) -> Amount:
     """What to ask for where the venue adds its fee to it. Raises `VenueError` unless the fee is as planned.
 
     Minimum, maximum and step are then rules for that net amount.
     """
     if request.fee is not None and request.fee != network.fee:
-        raise VenueError(
-            "fee_changed",
-            f"{network.asset} on {network.network}: expected the planned fee of {request.fee}, the venue now "
-            f"takes {network.fee}; nothing was sent",
-            hint="Make a new plan.",
-        )
+        raise _fee_changed(request, network)
     if request.amount <= network.fee:
         raise VenueError(
             "below_fee",
@@ -52,3 +54,12 @@ def check_added_fee(request: WithdrawRequest, network: WithdrawNetwork) -> Amoun
             f"found {request.amount}",
         )
     return request.amount - network.fee
+
+
+def _fee_changed(request: WithdrawRequest, network: WithdrawNetwork) -> VenueError:
+    return VenueError(
+        "fee_changed",
+        f"{network.asset} on {network.network}: expected the planned fee of {request.fee}, the venue now "
+        f"takes {network.fee}; nothing was sent",
+        hint="Make a new plan.",
+    )

@@ -13,6 +13,8 @@ from vault.errors import VenueError
 from vault.venues.common.reading import EPOCH
 from vault.venues.line.raw import Fields, rows
 
+# From 2001 to 2286: what lies outside is a mistake in the unit.
+MIN_SECONDS: Final = Decimal(10) ** 9
 MAX_SECONDS: Final = Decimal(10) ** 10
 
 
@@ -62,6 +64,6 @@ def iso(line: Fields, name: str) -> datetime:
 def seconds(line: Fields, name: str) -> datetime:
     """An instant in Unix seconds, with or without a fraction; finer than a millisecond is cut."""
     value = line.decimal(name)
-    if not 0 < value < MAX_SECONDS:
+    if not MIN_SECONDS <= value < MAX_SECONDS:
         raise VenueError("bad_answer", f"{line.where}.{name}: expected Unix seconds, found {value:f}")
     return EPOCH + timedelta(milliseconds=int(value * 1000))

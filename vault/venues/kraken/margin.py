@@ -14,12 +14,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from vault.errors import VenueError
-from vault.model import Collateral, MarginAccount, Position, Reading
+from vault.model import Collateral, MarginAccount, Position, Reading, WaitingCoins
 from vault.money import CONTEXT
+from vault.venues.common.notes import Notes
 from vault.venues.common.reading import ReadingContext
 from vault.venues.kraken import names, positions
 from vault.venues.kraken.answers import futures, iso, spot
-from vault.venues.kraken.positions import ONE, QUOTE, ZERO, Notes
+from vault.venues.kraken.positions import ONE, QUOTE, ZERO
 from vault.venues.line.raw import Fields, rows
 
 MULTI: Final = "multiCollateralMarginAccount"
@@ -52,7 +53,7 @@ def margin_account(answers: AccountAnswers, context: ReadingContext) -> MarginAc
     wallets = Fields.of(envelope.data.get("accounts"), "accounts")
     flex = _flex(wallets)
     notes = Notes()
-    _other_wallets(wallets, context.name, notes)
+    waiting = _other_wallets(wallets, context.name, notes)
     notes.missing.extend(_spot_margin(answers.spot_positions))
     lines = positions.open_positions(answers.positions)
     held = positions.read(lines, answers.instruments, answers.tickers, notes)
@@ -95,6 +96,7 @@ def margin_account(answers: AccountAnswers, context: ReadingContext) -> MarginAc
             *(Reading(what, f"derivatives/api/v3/{what}", at) for what, at in asked.items()),
             *(Reading(f"mark {symbol}", "derivatives/api/v3/tickers", at) for symbol, at in marks.items()),
         ),
+        waiting=waiting,
     )
 
 
@@ -112,13 +114,15 @@ def _flex(wallets: Fields) -> Fields:
     return flex
 
 
-def _other_wallets(wallets: Fields, name: str, notes: Notes) -> None:
-    """Single-collateral wallets: refused with margin in use, named when they hold anything."""
+def _other_wallets(wallets: Fields, name: str, notes: Notes) -> tuple[WaitingCoins, ...]:
+    """What waits in the cash wallet; single-collateral ones are refused with margin, named when they hold."""
+    waiting: list[WaitingCoins] = []
     for wallet in sorted(set(wallets.data) - {"flex"}):
         line = Fields.of(wallets.data[wallet], f"accounts.{wallet}")
         kind = line.text("type")
         if kind == CASH:
-            continue  # no margin: a stop on the way between margin and spot
+            waiting += _waiting(wallet, line)  # no margin: a stop on the way between margin and spot
+            continue
         if kind != SINGLE:
             notes.missing.append(f"account:{wallet} ({kind[:40]})")
             continue
@@ -133,6 +137,13 @@ def _other_wallets(wallets: Fields, name: str, notes: Notes) -> None:
         balances = Fields.of(line.data.get("balances"), f"{line.where}.balances")
         if any(balances.decimal(each) for each in balances.data):
             notes.missing.append(f"account:{wallet}")
+    return tuple(waiting)
+
+
+def _waiting(wallet: str, line: Fields) -> list[WaitingCoins]:
+    balances = Fields.of(line.data.get("balances"), f"{line.where}.balances")
+    held = [WaitingCoins(wallet, names.ours(each), balances.decimal(each)) for each in sorted(balances.data)]
+    return [each for each in held if each.balance]
 
 
 def _spot_margin(answer: Any) -> list[str]:

@@ -9,7 +9,7 @@ Kraken Futures "Open positions", "Instruments", "Tickers"; "Multi-Collateral" an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, NamedTuple
 from vault.errors import VenueError
 from vault.model import Bracket, Position
 from vault.money import CONTEXT
+from vault.venues.common.notes import Notes
 from vault.venues.kraken import names
 from vault.venues.kraken.answers import futures, iso
 from vault.venues.line.raw import Fields
@@ -53,15 +54,6 @@ class Level(NamedTuple):
 
     floor: Decimal
     rate: Decimal
-
-
-@dataclass(slots=True)
-class Notes:
-    """What a reading did not find, computed itself, or found contradicting itself."""
-
-    missing: list[str] = field(default_factory=list)
-    derived: list[str] = field(default_factory=list)
-    flags: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

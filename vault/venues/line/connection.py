@@ -27,6 +27,7 @@ from vault.venues.line.pace import Pacer, Pacers
 from vault.venues.line.transport import Evidence, GuardedAdapter, SendPermit
 
 T = TypeVar("T")
+SHOWN = 8  # so much of a secret's beginning may be a word like any other
 
 
 class Connection:
@@ -114,6 +115,7 @@ class Connection:
         if self._endpoints.kind(method) != "read":
             raise VenueError("no_permit", f"{method} sends: expected a permit for it, nothing was sent")
         dialect = self._endpoints.dialect
+        failure: VaultError | None = None
         with self._turn():
             self._adapter.begin_read(verb(method))
             try:
@@ -121,11 +123,12 @@ class Connection:
                 getattr(self._exchange, method)(dict(parameters or {}))
             except Exception as error:  # noqa: BLE001  every failure is typed by its evidence
                 failure = read_failure(error, self.evidence, method, dialect)
-                raise self._clean(self._heeded(failure)) from None
             finally:
                 self._adapter.end()
-        if (refusal := dialect.refusal(self.evidence)) is not None:
-            raise self._clean(self._heeded(refused(refusal, method, dialect)))
+        if failure is None and (refusal := dialect.refusal(self.evidence)) is not None:
+            failure = refused(refusal, method, dialect)
+        if failure is not None:
+            raise self._clean(self._heeded(failure))
         return self.evidence.body or ""
 
     def send(
@@ -153,10 +156,10 @@ class Connection:
                 return read(raw.Fields.of(raw.parse(self.evidence.body or "", what=method), method))
             except Exception as error:  # noqa: BLE001  every failure is typed by its evidence
                 failure = send_failure(error, self.evidence, method, dialect)
-                raise self._clean(self._heeded(failure)) from None
             finally:
                 self._adapter.end()
                 self._not_after = None
+        raise self._clean(self._heeded(failure))
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -191,11 +194,24 @@ class Connection:
         return error
 
     def _clean(self, error: VaultError) -> VaultError:
-        """A venue may echo a key in its message: take it out."""
-        for secret in self._secrets:
-            error.message = error.message.replace(secret, "…")
+        """A venue may echo a key, whole or cut, in its message or its code: take it out.
+
+        Raised outside of any handler: what would be chained to it holds the request, which is signed.
+        """
+        error.message = without(error.message, self._secrets)
+        error.hint = without(error.hint, self._secrets)
+        error.details.update({name: without(text, self._secrets) for name, text in error.details.items()})
         error.args = (error.message,)
         return error
+
+
+def without(text: str, secrets: tuple[str, ...]) -> str:
+    """`text` with a mark in the place of each secret, also of one that was cut at its end."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "…")
+        for length in range(len(secret) - 1, SHOWN, -1):
+            text = text.replace(secret[:length], "…")
+    return text
 
 
 def _options(settings: VenueSettings, host: str) -> dict[str, Any]:

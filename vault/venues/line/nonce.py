@@ -2,7 +2,8 @@
 
 A venue that counts refuses whatever comes with a lower number than it has seen: two processes with one
 key would refuse each other at random. One file for each key holds the last number, locked for the whole
-of a request. Refuses to wait for the lock for ever.
+of a request. Refuses to wait for the lock for ever, a file that another user may have written, and a number
+that would burn the key.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import Final
 
 from vault.clock import Clock
 from vault.errors import VenueError
+from vault.venues.line.own_file import open_own
 
 RETRY_SECONDS: Final = 0.02
+MAX_AHEAD_MS: Final = 7 * 86_400_000
 _IN_PROCESS: Final[dict[Path, threading.Lock]] = {}
 _GUARD: Final = threading.Lock()
 
@@ -50,8 +53,7 @@ class Nonces:
         if not self._thread_lock.acquire(timeout=seconds):
             raise self._busy(seconds)
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            file = self._open()
             try:
                 self._lock(file, until, seconds)
                 self._file = file
@@ -61,6 +63,17 @@ class Nonces:
                 os.close(file)
         finally:
             self._thread_lock.release()
+
+    def _open(self) -> int:
+        try:
+            return open_own(self._path, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise VenueError(
+                "nonce_file",
+                f"{self._path}: expected a plain file in a folder that only this user may write to, found "
+                f"{error.strerror or error}; nothing was sent",
+                hint="Remove it, and see who else can write there.",
+            ) from None
 
     def _lock(self, file: int, until: float, seconds: float) -> None:
         while True:
@@ -74,12 +87,24 @@ class Nonces:
                 return
 
     def next(self) -> int:
-        """A number above every earlier one of this key: milliseconds, or one more than the last."""
+        """A number above every earlier one of this key: milliseconds, or one more than the last.
+
+        A number far ahead of the clock is not followed: the venue would refuse every later one for ever.
+        """
         if self._file is None:
             raise VenueError("no_turn", "expected to hold the key for a request; nothing was sent")
         text = os.pread(self._file, 32, 0).decode("ascii", errors="replace").strip()
         last = int(text) if text.isdecimal() else 0
-        number = max(last + 1, int(self._clock.now().timestamp() * 1000))
+        now = int(self._clock.now().timestamp() * 1000)
+        if last > now + MAX_AHEAD_MS:
+            raise VenueError(
+                "nonce_ahead",
+                f"{self._path}: expected the key's last number within a week of the clock, found {last}; "
+                "nothing was sent",
+                hint="Set this machine's clock. If it is right, remove the file; make a new key if the venue "
+                "then refuses the number as too low.",
+            )
+        number = max(last + 1, now)
         os.pwrite(self._file, f"{number:<31d}\n".encode(), 0)
         os.fsync(self._file)
         return number

@@ -2,8 +2,8 @@
 
 A watch loop and a person's command count as one client at the venue, so they share the next free moment and
 a halt that the venue has ordered. Where the file cannot be had (no such folder, a stopped process holds the
-lock) the state of this process alone is used: pacing is manners, it never stands between a person and a
-withdrawal.
+lock, somebody else could have written it) the state of this process alone is used: pacing is manners, it
+never stands between a person and a withdrawal.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from typing import Any, Final
 
 from vault.clock import from_iso, to_iso
 from vault.errors import DocumentError
+from vault.venues.line.own_file import open_own
 
 LOCK_SECONDS: Final = 0.5  # it is held for microseconds, unless its holder was stopped
 RETRY_SECONDS: Final = 0.005
 MAX_BYTES: Final = 4096
+MAX_REASON: Final = 40
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -73,9 +75,7 @@ class PaceFile:
         if self._path is None:
             return None
         try:
-            if flags & os.O_CREAT:
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.open(self._path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            file = open_own(self._path, flags)
         except OSError:
             return None
         until = time.monotonic() + LOCK_SECONDS
@@ -97,8 +97,9 @@ class PaceFile:
             until = found["halted_until"]
             # The monotonic clock begins anew with each boot.
             free_at = float(found["free_at"]) if found["boot"] == self._boot else 0.0
-            return PaceState(free_at, None if until is None else from_iso(until), str(found["why"]))
-        except (OSError, ValueError, KeyError, TypeError, DocumentError):
+            why = "".join(char for char in str(found["why"]) if char.isprintable())[:MAX_REASON]
+            return PaceState(free_at, None if until is None else from_iso(until), why)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, DocumentError):
             return self._own
 
     def _write(self, file: int, state: PaceState) -> None:

@@ -6,6 +6,7 @@ Refuses floats, NaN, duplicate keys and missing fields; ``""`` counts as missing
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +16,11 @@ from vault.clock import from_milliseconds
 from vault.errors import MoneyError, VenueError
 from vault.money import Amount, Asset, venue_decimal
 
-MAX_MILLISECONDS = 10**13  # the year 2286: a later time is a mistake in the unit
+# From 2001 to 2286: what lies outside is a mistake in the unit.
+MIN_MILLISECONDS = 10**12
+MAX_MILLISECONDS = 10**13
+MAX_TEXT = 1000
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def parse(text: str, *, what: str) -> Any:
@@ -71,6 +76,9 @@ class Fields:
         value = self._get(name)
         if not isinstance(value, str):
             raise self._wrong(name, "a string", value)
+        # It may be shown to a person: it must neither be a book nor move the cursor or turn the line round.
+        if len(value) > MAX_TEXT or _CONTROLS.search(value):
+            raise self._wrong(name, f"at most {MAX_TEXT} printable characters", value)
         return value
 
     def optional_text(self, name: str) -> str:
@@ -111,7 +119,7 @@ class Fields:
     def instant(self, name: str) -> datetime:
         """An instant written as Unix milliseconds."""
         value = self.integer(name)
-        if not 0 < value < MAX_MILLISECONDS:
+        if not MIN_MILLISECONDS <= value < MAX_MILLISECONDS:
             raise self._wrong(name, "Unix milliseconds", value)
         return from_milliseconds(value)
 

@@ -17,8 +17,13 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from vault.clock import Clock, to_iso
 from vault.errors import VenueError
+from vault.venues.line.watchdog import Watchdog
 
 MAX_ANSWER_BYTES: Final = 16_000_000  # the largest real answer (all coins and networks) is about 1 MB
+
+WHOLE_ANSWER: Final = 2  # times the timeout of its parts
+MOST_SECONDS: Final = 60.0
+SLACK_SECONDS: Final = 0.5  # a body that trickles is cut off by its reader first
 
 
 @dataclass(slots=True)
@@ -52,6 +57,7 @@ class GuardedAdapter(HTTPAdapter):
         self._base_url = base_url
         self._clock = clock
         self.evidence = Evidence()
+        self._dog = Watchdog()
         self._permit: SendPermit | None = None
         self._verb: str | None = None
         self._reading = False
@@ -87,11 +93,14 @@ class GuardedAdapter(HTTPAdapter):
             kwargs["timeout"] = min(given, left) if isinstance(given, (int, float)) else left
         self.evidence = Evidence(left=True, left_at=self._clock.now())
         kwargs["stream"] = True
+        self._dog.seconds = self._longest(kwargs.get("timeout"))
         try:
             response = super().send(request, *args, **kwargs)
             self.evidence.status = response.status_code
             self.evidence.retry_after = response.headers.get("Retry-After")
             body = self._read(response)
+            if self._dog.bit:
+                raise requests.exceptions.ReadTimeout("timed out")
         except requests.exceptions.Timeout as error:
             self.evidence.timed_out = True
             # ConnectTimeout: no connection was made, so nothing has left.
@@ -101,10 +110,24 @@ class GuardedAdapter(HTTPAdapter):
         except requests.exceptions.ConnectionError as error:
             self.evidence.not_connected = _never_connected(error)
             self.evidence.left = not self.evidence.not_connected
-            self.evidence.timed_out = "timed out" in str(error)
+            self.evidence.timed_out = self._dog.bit or "timed out" in str(error)
             raise
+        finally:
+            self._dog.stop()
         self.evidence.body = body.decode("utf-8", errors="replace")
         return response
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """A pool whose connections are watched."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = self._dog.watched(pool.ConnectionCls)
+        return pool
+
+    def _longest(self, timeout: object) -> float:
+        """Seconds that an answer may take as a whole, however often a little of it comes."""
+        if self._reading and self.ends_at is not None:
+            return max(0.0, self.ends_at - time.monotonic()) + SLACK_SECONDS
+        return WHOLE_ANSWER * timeout if isinstance(timeout, (int, float)) else MOST_SECONDS
 
     def _spend_permit(self) -> None:
         permit, self._permit = self._permit, None

@@ -208,9 +208,9 @@ class Okx(ExchangeAccount):
             "before": _before(since),
             "limit": PAGE,
         }
-        for more in ({"clientId": request.client_id}, {}):
+        for more, address in (({"clientId": request.client_id}, ""), ({}, request.address)):
             answer = ask.get("privateGetAssetWithdrawalHistory", wanted | more)
-            if found := wallet.withdrawals(answer, request.client_id):
+            if found := wallet.withdrawals(answer, request.client_id, address):
                 break
         return History(found, len(entries(answer, "withdrawalHistory")) < PAGE)
 

@@ -28,6 +28,7 @@ from vault.venues.base import (
 )
 from vault.venues.common.reading import DepositPlace
 from vault.venues.line.raw import Fields
+from vault.venues.matching import akin
 from vault.venues.okx.answers import entries, entry, once
 from vault.venues.registry import AssetNetwork, same_address, same_txid
 
@@ -222,11 +223,16 @@ def _deposit(line: Fields, required: int) -> DepositStatus:
     )
 
 
-def withdrawals(answer: Any, client_id: str) -> tuple[WithdrawalStatus, ...]:
-    """The entries of the history with this client id, each once. Raises when two of one venue id differ."""
+def withdrawals(answer: Any, client_id: str, address: str = "") -> tuple[WithdrawalStatus, ...]:
+    """The entries of the history with this client id, or to `address` under an id akin to it, each once.
+
+    Raises when two of one venue id differ.
+    """
     found: dict[str, WithdrawalStatus] = {}
     for line in entries(answer, "withdrawalHistory"):
-        if line.optional_text("clientId") != client_id:
+        theirs = line.optional_text("clientId")
+        close = address and akin(theirs, client_id) and same_address(line.optional_text("to"), address)
+        if theirs != client_id and not close:
             continue
         status = _withdrawal(line)
         if found.setdefault(status.venue_id, status) != status:

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, cast
 from vault.errors import VenueError
 from vault.model import Bracket, Collateral, CollateralTier, MarginAccount, Position, Reading, VenueRatio
 from vault.money import CONTEXT
+from vault.venues.common.notes import Notes
 from vault.venues.common.reading import ReadingContext
 from vault.venues.line.raw import Fields, rows
 from vault.venues.read_only.common import (
@@ -22,9 +23,9 @@ from vault.venues.read_only.common import (
     ONE,
     ZERO,
     Enveloped,
-    Notes,
     Totals,
     chosen,
+    dollar,
     leaving,
     margin_account,
     mark_flags,
@@ -120,13 +121,13 @@ def classic_account(answers: Answers, context: ReadingContext) -> MarginAccount:
     accounts = opened(answers.account, "mix/account/accounts", GOOD)
     line = _of_coin(accounts, COINS.get(product, ""))
     coin = line.text("marginCoin")
-    price = notes.dollar(coin)
+    price = dollar(coin, notes)
     single = _single(line, notes)
     profit = line.optional_decimal("unrealizedPL")
     if profit is None:
         profit = total(one.profit for one in held)
         notes.derived.append("unrealised_profit")
-    orders = notes.told(line, "locked", "open_order_margin")
+    orders = notes.told(line.optional_decimal("locked"), "open_order_margin")
     if single:
         equity = line.decimal("accountEquity")
         maintenance = total(one.maintenance for one in held)
@@ -141,7 +142,7 @@ def classic_account(answers: Answers, context: ReadingContext) -> MarginAccount:
         balance, available = None, line.optional_decimal("maxTransferOut")
         notes.derived.append("initial_margin")
         held_coins = _union_coins(line, coin, notes)
-    rate = notes.told(line, "crossedRiskRate", "ratio")
+    rate = notes.told(line.optional_decimal("crossedRiskRate"), "ratio")
     totals = Totals(
         equity=equity,
         initial=initial,
@@ -196,7 +197,7 @@ def unified_account(answers: Answers, context: ReadingContext) -> MarginAccount:
     positions = tuple(one.position for one in held)
     assets = opened(answers.account, "v3/account/assets", GOOD)
     line = Fields.of(assets.data, "assets.data")
-    rate = notes.told(line, "mgnRatio", "ratio")
+    rate = notes.told(line.optional_decimal("mgnRatio"), "ratio")
     whole, profit = line.optional_decimal("accountEquity"), line.optional_decimal("unrealisedPnl")
     balance = None if whole is None or profit is None else CONTEXT.subtract(whole, profit)
     if balance is not None:
@@ -236,7 +237,7 @@ def _coin(
         price = quotient(value, equity)
         notes.derived.append(f"price:{coin}")
     elif coin in DOLLARS:
-        price = notes.dollar(coin)
+        price = dollar(coin, notes)
     else:
         price = ZERO
     if price <= 0 or coin not in tiers:
@@ -250,7 +251,7 @@ def _coin(
     if coin not in limits:
         notes.missing.append(f"max_withdraw:{coin}")
     ratio = reached(equity, found)
-    borrowed = notes.told(line, "debt", f"borrowed:{coin}")
+    borrowed = notes.told(line.optional_decimal("debt"), f"borrowed:{coin}")
     return Collateral(coin, balance, price, ratio, limits.get(coin), found, borrowed)
 
 
@@ -321,7 +322,7 @@ def _position(line: Fields, coin: str, tiers: Mapping[str, Any], names: _Names, 
         venue_liquidation_price=line.optional_decimal("liquidationPrice") or None,
         venue_maintenance_margin=None,
         settle=coin,
-        leverage=notes.told(line, "leverage", f"leverage:{symbol}"),
+        leverage=notes.told(line.optional_decimal("leverage"), f"leverage:{symbol}"),
         notional=notional,
         initial_margin=margin,
         isolated_margin=margin if isolated else None,

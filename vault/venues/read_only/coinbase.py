@@ -17,13 +17,13 @@ from typing import Any, Final, Literal, cast
 from vault.errors import VenueError
 from vault.model import Collateral, MarginAccount, Position
 from vault.money import CONTEXT
+from vault.venues.common.notes import Notes
 from vault.venues.common.reading import ReadingContext
 from vault.venues.line.connection import Connection
 from vault.venues.line.outcome import Dialect, Refusal
 from vault.venues.line.raw import Fields, rows
 from vault.venues.read_only.common import (
     ONE,
-    Notes,
     ReadOnlyAccount,
     Totals,
     chosen,

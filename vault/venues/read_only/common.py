@@ -7,7 +7,7 @@ withdrawals leave from; and one account over margins that do not back each other
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal, NoReturn
@@ -20,6 +20,7 @@ from vault.venues.base import (
     WithdrawRequest,
 )
 from vault.venues.common.account import ExchangeAccount
+from vault.venues.common.notes import Notes
 from vault.venues.common.reading import ReadingContext
 from vault.venues.line.outcome import Refusal
 from vault.venues.line.raw import Fields
@@ -67,29 +68,12 @@ class ReadOnlyAccount(ExchangeAccount):
         self._only_read("the history of withdrawals")
 
 
-@dataclass(slots=True)
-class Notes:
-    """What a reading has to say beside its numbers; grows while an account is read."""
-
-    missing: list[str] = field(default_factory=list)
-    derived: list[str] = field(default_factory=list)
-    flags: list[str] = field(default_factory=list)
-
-    def told(self, line: Fields, name: str, what: str) -> Decimal | None:
-        """A number that may be absent; then `what` says so in `missing`."""
-        number = line.optional_decimal(name)
-        if number is None:
-            self.missing.append(what)
-        return number
-
-    def dollar(self, asset: str) -> Decimal:
-        """The price of an asset that the venue counts as a dollar. Raises `VenueError` for any other."""
-        if asset not in DOLLARS:
-            raise VenueError(
-                "unsupported_account", f"expected an account in dollars, found one in {asset[:20]}"
-            )
-        self.derived.append(f"price:{asset}")
-        return ONE
+def dollar(asset: str, notes: Notes) -> Decimal:
+    """The price of an asset that the venue counts as a dollar. Raises `VenueError` for any other."""
+    if asset not in DOLLARS:
+        raise VenueError("unsupported_account", f"expected an account in dollars, found one in {asset[:20]}")
+    notes.derived.append(f"price:{asset}")
+    return ONE
 
 
 @dataclass(frozen=True, slots=True)

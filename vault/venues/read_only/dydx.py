@@ -18,6 +18,7 @@ from vault.clock import from_milliseconds
 from vault.errors import VenueError
 from vault.model import Collateral, MarginAccount, Position, Reading
 from vault.money import CONTEXT
+from vault.venues.common.notes import Notes
 from vault.venues.common.reading import ReadingContext
 from vault.venues.line.connection import Connection
 from vault.venues.line.outcome import Dialect, Refusal
@@ -26,10 +27,10 @@ from vault.venues.read_only.common import (
     ONE,
     PRICE_BOUND,
     ZERO,
-    Notes,
     ReadOnlyAccount,
     Totals,
     chosen,
+    dollar,
     margin_account,
     once,
     table,
@@ -156,7 +157,7 @@ def subaccount(answers: Answers, context: ReadingContext) -> MarginAccount:
         balance=balance,
         mode="cross" if answers.number < PARENTS else "isolated",
     )
-    coins = (Collateral(COIN, balance, notes.dollar(COIN), ONE, max(ZERO, free)),)
+    coins = (Collateral(COIN, balance, dollar(COIN, notes), ONE, max(ZERO, free)),)
     height = Fields.of(answers.height, "height")
     source = Reading("block", "height", _instant(height, "time"))
     return margin_account("dydx", context, totals, coins, tuple(positions), (source,), notes)

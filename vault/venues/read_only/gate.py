@@ -10,16 +10,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from vault.errors import VenueError
 from vault.model import MarginAccount
 from vault.venues.common.reading import ReadingContext
 from vault.venues.line.connection import Connection
 from vault.venues.line.outcome import Dialect, Refusal
-from vault.venues.line.raw import Fields
+from vault.venues.line.raw import Fields, rows
 from vault.venues.read_only import gate_margin as margin
 from vault.venues.read_only.common import ReadOnlyAccount, identity, one_margin
 
 SETTLES: Final = ("usdt", "btc")
 COINS_AT_ONCE: Final = 100  # in one question, the most there are
+PAGE: Final = 100  # positions of one answer
+MAX_PAGES: Final = 10
 _KEY = frozenset(
     {"INVALID_KEY", "INVALID_SIGNATURE", "MISSING_REQUIRED_HEADER", "FORBIDDEN", "IP_FORBIDDEN", "READ_ONLY"}
 )
@@ -72,10 +75,7 @@ class Gate(ReadOnlyAccount):
 
     def account(self, ask: Connection, context: ReadingContext) -> MarginAccount:
         mode = margin.read_mode(ask.get("privateUnifiedGetUnifiedMode"))
-        positions = {
-            settle: ask.get("privateFuturesGetSettlePositions", {"settle": settle, "holding": "true"})
-            for settle in SETTLES
-        }
+        positions = {settle: self._positions(ask, settle) for settle in SETTLES}
         if mode == margin.CLASSIC:
             usual = "btc" if self.settings.contracts[0].endswith("_USD") else "usdt"
             settle = one_margin((name for name, answer in positions.items() if margin.held(answer)), usual)
@@ -90,6 +90,18 @@ class Gate(ReadOnlyAccount):
         answers = replace(self._beside(ask, account, positions, wanted), transferable=limits)
         discounts = ask.get("privateUnifiedGetCurrencyDiscountTiers")
         return margin.unified_account(answers, mode, discounts, context)
+
+    @staticmethod
+    def _positions(ask: Connection, settle: str) -> list[Any]:
+        """All pages. Raises `VenueError` (``venue.incomplete_answer``) where there is no end of them."""
+        found: list[Any] = []
+        asked = {"settle": settle, "holding": "true", "limit": PAGE}
+        for number in range(MAX_PAGES):
+            page = ask.get("privateFuturesGetSettlePositions", {**asked, "offset": number * PAGE})
+            found += [line.data for line in rows(page, f"positions.{settle}")]
+            if len(page) < PAGE:
+                return found
+        raise VenueError("incomplete_answer", f"expected all positions in {settle}, the venue has more")
 
     @staticmethod
     def _beside(ask: Connection, account: Any, positions: dict[str, Any], wanted: set[str]) -> margin.Answers:

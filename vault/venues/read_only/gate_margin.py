@@ -16,15 +16,16 @@ from typing import Any, Final
 from vault.errors import VenueError
 from vault.model import Bracket, Collateral, CollateralTier, MarginAccount, Position, VenueRatio
 from vault.money import CONTEXT
+from vault.venues.common.notes import Notes
 from vault.venues.common.reading import ReadingContext
 from vault.venues.line.raw import Fields, rows
 from vault.venues.read_only.common import (
     DOLLARS,
     ONE,
     ZERO,
-    Notes,
     Totals,
     chosen,
+    dollar,
     leaving,
     margin_account,
     mark_flags,
@@ -112,7 +113,7 @@ def classic_account(answers: Answers, context: ReadingContext) -> MarginAccount:
     said = line.optional_decimal("maintenance_margin")
     maintenance = said or total(one.maintenance for one in found)
     notes.derived += ["equity", "initial_margin", *([] if said else ["maintenance_margin"])]
-    available, bonus = line.optional_decimal("available"), notes.told(line, "bonus", "bonus")
+    available, bonus = line.optional_decimal("available"), notes.told(line.optional_decimal("bonus"), "bonus")
     if available is not None and bonus is not None:
         # A bonus is margin but cannot leave.
         available = max(ZERO, CONTEXT.subtract(available, bonus))
@@ -151,7 +152,7 @@ def unified_account(answers: Answers, mode: str, discounts: Any, context: Readin
     limits = _limits(answers.transferable)
     coins = _coins(line, contracts, profits, (_discounts(discounts), limits), notes)
     balance = without_profit(whole, profits.items(), coins, notes)
-    rate = notes.told(line, "total_maintenance_margin_rate", "ratio")
+    rate = notes.told(line.optional_decimal("total_maintenance_margin_rate"), "ratio")
     if line.data.get("locked") is True:
         notes.flags.append("locked: the venue has locked the account")
     totals = Totals(
@@ -202,7 +203,7 @@ def _contracts(answers: Answers, notes: Notes) -> dict[str, _Contract]:
 def _price(coin: str, contracts: Mapping[str, _Contract], notes: Notes) -> Decimal | None:
     """USD of a coin: the index price of its contract, None where there is none."""
     if coin in DOLLARS:
-        return notes.dollar(coin)
+        return dollar(coin, notes)
     for quote in ("USD", "USDT"):
         if (found := contracts.get(f"{coin}_{quote}")) is not None:
             notes.derived.append(f"price:{coin}")
@@ -254,7 +255,9 @@ def _position(line: Fields, contract: _Contract, tiers: Any, notes: Notes) -> _H
         venue_maintenance_margin=maintenance,
         settle=contract.settle,
         inverse=contract.inverse,
-        leverage=notes.told(line, "leverage" if isolated else "cross_leverage_limit", f"leverage:{symbol}"),
+        leverage=notes.told(
+            line.optional_decimal("leverage" if isolated else "cross_leverage_limit"), f"leverage:{symbol}"
+        ),
         notional=value,
         initial_margin=initial,
         isolated_margin=margin if isolated else None,
@@ -327,7 +330,7 @@ def _coins(
         if coin not in limits:
             notes.missing.append(f"max_withdraw:{coin}")
         ratio = reached(equity, tiers[coin])
-        borrowed = notes.told(line, "borrowed", f"borrowed:{coin}")
+        borrowed = notes.told(line.optional_decimal("borrowed"), f"borrowed:{coin}")
         found.append(Collateral(coin, balance, price, ratio, limits.get(coin), tiers[coin], borrowed))
     return tuple(found)
 

@@ -15,14 +15,15 @@ from typing import Any, Final
 from vault.errors import VenueError
 from vault.model import Bracket, Collateral, MarginAccount, Position, Reading
 from vault.money import CONTEXT
+from vault.venues.common.notes import Notes
 from vault.venues.common.reading import ReadingContext
 from vault.venues.line.raw import Fields, rows
 from vault.venues.read_only.common import (
     ONE,
     ZERO,
-    Notes,
     Totals,
     chosen,
+    dollar,
     margin_account,
     mark_flags,
     once,
@@ -121,7 +122,7 @@ def standard_account(dex: Dex, context: ReadingContext) -> MarginAccount:
         balance=balance,
         mode=STANDARD,
     )
-    coins = (Collateral(COIN, balance, notes.dollar(COIN), ONE, read.withdrawable),)
+    coins = (Collateral(COIN, balance, dollar(COIN, notes), ONE, read.withdrawable),)
     return margin_account("hyperliquid", context, totals, coins, read.positions, (read.source,), notes)
 
 
@@ -149,7 +150,7 @@ def unified_account(
         balance=balance,
         mode=UNIFIED,
     )
-    coins = (Collateral(COIN, balance, notes.dollar(COIN), ONE, available),)
+    coins = (Collateral(COIN, balance, dollar(COIN, notes), ONE, available),)
     positions = tuple(position for read in reads for position in read.positions)
     sources = tuple(read.source for read in reads)
     return margin_account("hyperliquid", context, totals, coins, positions, sources, notes)
@@ -234,7 +235,7 @@ def _position(line: Fields, market: _Market, notes: Notes) -> Position:
         venue_liquidation_price=line.optional_decimal("liquidationPx"),
         venue_maintenance_margin=None,
         settle=COIN,
-        leverage=notes.told(leverage, "value", f"leverage:{coin}"),
+        leverage=notes.told(leverage.optional_decimal("value"), f"leverage:{coin}"),
         notional=value,
         initial_margin=used,
         isolated_margin=CONTEXT.subtract(used, profit) if isolated else None,

@@ -16,15 +16,16 @@ from typing import Any, Final
 from vault.errors import VenueError
 from vault.model import Bracket, Collateral, MarginAccount, Position, Reading, VenueRatio
 from vault.money import CONTEXT
+from vault.venues.common.notes import Notes
 from vault.venues.common.reading import ReadingContext
 from vault.venues.line.raw import Fields, rows
 from vault.venues.read_only.common import (
     DOLLARS,
     ONE,
     ZERO,
-    Notes,
     Totals,
     chosen,
+    dollar,
     margin_account,
     mark_flags,
     once,
@@ -101,9 +102,9 @@ def classic_account(answers: Answers, context: ReadingContext) -> MarginAccount:
             "incomplete_answer", f"expected the price of {coin}, found none", missing=f"price:{coin}"
         )
     equity, balance = line.decimal("accountEquity"), line.decimal("marginBalance")
-    orders = notes.told(line, "orderMargin", "open_order_margin")
+    orders = notes.told(line.optional_decimal("orderMargin"), "open_order_margin")
     available = line.optional_decimal("maxWithdrawAmount")
-    rate = notes.told(line, "riskRatio", "ratio")
+    rate = notes.told(line.optional_decimal("riskRatio"), "ratio")
     initial = CONTEXT.add(line.decimal("positionMargin"), orders or ZERO)
     notes.derived += ["initial_margin", "maintenance_margin"]
 
@@ -145,7 +146,7 @@ def unified_account(
         (one.settle, row.decimal("unrealizedPnL"))
         for one, row in zip(found, lines(answers.positions), strict=True)
     ]
-    rate = notes.told(line, "riskRatio", "ratio")
+    rate = notes.told(line.optional_decimal("riskRatio"), "ratio")
     totals = Totals(
         equity=line.decimal("adjustedEquity"),
         initial=line.decimal("im"),
@@ -202,7 +203,7 @@ def _contracts(answer: Any) -> dict[str, _Contract]:
 def _price(coin: str, contracts: Mapping[str, _Contract], notes: Notes) -> Decimal | None:
     """USD of a coin: the index price of a contract on it, None where there is none."""
     if coin in DOLLARS:
-        return notes.dollar(coin)
+        return dollar(coin, notes)
     found = [one for one in contracts.values() if one.base == coin]
     if not found:
         return None
@@ -254,10 +255,12 @@ def _classic_position(line: Fields, contract: _Contract, tiers: Any, notes: Note
         venue_maintenance_margin=line.decimal("posMaint"),
         settle=contract.settle,
         inverse=contract.inverse,
-        leverage=notes.told(line, "leverage", f"leverage:{symbol}"),
-        notional=_absolute(notes.told(line, "markValue", f"notional:{symbol}")),
-        initial_margin=notes.told(line, "posInit", f"initial_margin:{symbol}"),
-        isolated_margin=notes.told(line, "posMargin", f"isolated_margin:{symbol}") if isolated else None,
+        leverage=notes.told(line.optional_decimal("leverage"), f"leverage:{symbol}"),
+        notional=_absolute(notes.told(line.optional_decimal("markValue"), f"notional:{symbol}")),
+        initial_margin=notes.told(line.optional_decimal("posInit"), f"initial_margin:{symbol}"),
+        isolated_margin=notes.told(line.optional_decimal("posMargin"), f"isolated_margin:{symbol}")
+        if isolated
+        else None,
         adl_rank=_rank(line, symbol, notes),
         observed_at=observed,
     )
@@ -289,9 +292,9 @@ def _unified_position(line: Fields, contract: _Contract, tiers: Any, notes: Note
         venue_maintenance_margin=line.decimal("maintenanceMargin"),
         settle=contract.settle,
         inverse=contract.inverse,
-        leverage=notes.told(line, "leverage", f"leverage:{symbol}"),
-        notional=_absolute(notes.told(line, "positionValue", f"notional:{symbol}")),
-        initial_margin=notes.told(line, "initialMargin", f"initial_margin:{symbol}"),
+        leverage=notes.told(line.optional_decimal("leverage"), f"leverage:{symbol}"),
+        notional=_absolute(notes.told(line.optional_decimal("positionValue"), f"notional:{symbol}")),
+        initial_margin=notes.told(line.optional_decimal("initialMargin"), f"initial_margin:{symbol}"),
     )
 
 
@@ -301,7 +304,7 @@ def _absolute(number: Decimal | None) -> Decimal | None:
 
 def _rank(line: Fields, symbol: str, notes: Notes) -> int | None:
     """The venue's percentile in the queue, as a fifth of it: 5 is deleveraged first."""
-    share = notes.told(line, "delevPercentage", f"adl_rank:{symbol}")
+    share = notes.told(line.optional_decimal("delevPercentage"), f"adl_rank:{symbol}")
     if share is None:
         return None
     if not 0 <= share <= 1:
@@ -314,7 +317,7 @@ def _brackets(line: Fields, rate: str, answer: Any, isolated: bool, notes: Notes
     """Cross margin has no tiers: its rate rises smoothly with size, and the venue says the one of now."""
     symbol = line.text("symbol")
     if not isolated:
-        said = notes.told(line, rate, f"brackets:{symbol}")
+        said = notes.told(line.optional_decimal(rate), f"brackets:{symbol}")
         if said is None:
             return ()
         notes.derived.append(f"brackets:{symbol}")

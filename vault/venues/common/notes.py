@@ -1,4 +1,4 @@
-"""What a reading has to say beside its numbers: what nobody told, and what we computed."""
+"""What a reading says beside its numbers: what nobody told, what we computed, what contradicts itself."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Notes:
-    """Grows while an account is read; each name once, in the order they came up."""
+    """Grows while an account is read."""
 
     missing: list[str] = field(default_factory=list)
     derived: list[str] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
 
     def told(self, value: T | None, name: str) -> T | None:
         """`value`, and where it is None its name among what is missing."""
