@@ -185,8 +185,13 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    # Handlers and not a mask: another thread would take a masked signal, and Python raise it here at once.
+    waiting: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: waiting.append(number)) for each in _STOPPING}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for each, handler in before.items():
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)
+        for number in dict.fromkeys(waiting):
+            signal.raise_signal(number)

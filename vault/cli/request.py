@@ -145,10 +145,18 @@ def _payment(text: str) -> tuple[str, Amount]:
 
     entry, separator, amount = text.partition("=")
     if not entry or not separator:
-        raise PlanError("bad_payment", f"expected ENTRY=AMOUNT, found {text!r}", hint="cold-1=0.25")
+        raise PlanError(
+            "bad_payment",
+            f"expected ENTRY=AMOUNT, found {text!r}",
+            hint="Write entry and amount: cold-1=0.25",
+        )
     parsed = Amount.parse(amount, BTC)
     if not parsed.units:
-        raise PlanError("bad_payment", f"expected an amount above zero, found {text!r}", hint="cold-1=0.25")
+        raise PlanError(
+            "bad_payment",
+            f"expected an amount above zero, found {text!r}",
+            hint="Write entry and amount: cold-1=0.25",
+        )
     return entry, parsed
 
 

@@ -346,7 +346,7 @@ def _spend(  # noqa: PLR0917
         wallet = desk.wallet(decision.source)
         return wallet.build_spend(((script, wanted),), rate, drain=drain, without=(*without, *avoided))
 
-    # What the policy calls for does not wait for a plan that nobody sends; it only leaves its coins if it can.
+    # What the policy calls for does not wait for a plan that nobody sends; it leaves its coins if it can.
     built = build(()) if drain else reserved.apart(desk, build)
     paid = sum(amount.units for target, amount in built.payments if target == script)
     if drain and Amount(decision.amount.asset, paid) + built.fee > decision.amount:

@@ -18,7 +18,6 @@ from vault.treasury import absence, lead_times, lineage
 from vault.treasury.history import stored_plan
 from vault.treasury.settle_spend import final_facts, reorganised, settle_spend
 from vault.treasury.venue_records import CLOCK_SLACK, can_be, require_as_planned
-from vault.venues.traits import traits_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -246,9 +245,7 @@ def _references_of_others(desk: Desk, intent: IntentRow) -> frozenset[str]:
 def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
     from vault.treasury.venue_requests import withdraw_request
 
-    # Where only its details tell, what was recorded before the first attempt is somebody else's.
-    named = traits_of(desk.treasury.venue(transfer.venue_account).exchange).known_by == "client_id"
-    since = _first_submitted(intent) - (LOOK_BACK if named else CLOCK_SLACK)
+    since = _first_submitted(intent) - LOOK_BACK
     request = withdraw_request(desk, transfer, intent)
     try:
         search = desk.venues.search_withdrawal(transfer.venue_account, request, since)

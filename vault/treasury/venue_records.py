@@ -28,14 +28,18 @@ VENUE_ID: Final = "venue_id"
 def can_be(desk: Desk, transfer: Transfer, step: IntentRow, status: WithdrawalStatus) -> bool:
     """Whether a record that only looks like it can be this step's, where no id of ours says so.
 
-    One of another step is not; one that failed says nothing of an attempt that was made after it.
+    One of another step is not, nor one of before the first attempt; one that failed says nothing of an
+    attempt that was made after it.
     """
     if status.venue_id in _ids_of_others(desk, step):
         return False
-    if status.state not in {"refused", "cancelled"} or step.reference == status.venue_id:
+    if step.reference == status.venue_id:
         return True
+    last = step.submitted_at or step.updated_at
+    failed = status.state in {"refused", "cancelled"}
+    since = last if failed else str(step.facts.get("first_submitted_at") or last)
     bound = timedelta(milliseconds=desk.treasury.venue(transfer.venue_account).max_clock_skew_ms)
-    return status.applied_at >= from_iso(step.submitted_at or step.updated_at) - bound - CLOCK_SLACK
+    return status.applied_at >= from_iso(since) - bound - CLOCK_SLACK
 
 
 def _ids_of_others(desk: Desk, step: IntentRow) -> frozenset[str]:

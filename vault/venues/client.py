@@ -15,7 +15,7 @@ import tempfile
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -55,8 +55,9 @@ if TYPE_CHECKING:
     from vault.venues.feeds.reading import FeedReading
 
 START_SECONDS: Final = 60.0  # loading ccxt takes some seconds on a cold disk
-# Beyond its time at the venue a call may wait for an earlier one, for the rate limit and for the keyring.
+# Beyond its time at the venue a call may wait for an earlier one and for the rate limit.
 SLACK_SECONDS: Final = 10.0
+KEYRING_SECONDS: Final = 120.0  # a person may have to unlock it
 STOP_SECONDS: Final = 5.0
 
 
@@ -69,6 +70,8 @@ class _Process:
     ready: Future[None]
     pending: dict[int, Future[dict[str, Any]]]
     reader: threading.Thread | None = None
+    keyed: set[tuple[str, str]] = field(default_factory=set)  # account and role whose key was read
+    keyring: threading.Lock = field(default_factory=threading.Lock)
 
 
 class VenueClient:
@@ -227,7 +230,29 @@ class VenueClient:
             raise VenueError(
                 "unknown_account", f"expected a configured venue account ({known}), found {venue!r}"
             )
-        process, what = self._running(), f"{venue}: {call.name}"
+        process = self._running()
+        if (role := _role_of(call, arguments)) is not None:
+            self._load_keys(process, settings, role)
+        return self._ask(process, settings, call, arguments, call.seconds(settings) + SLACK_SECONDS)
+
+    def _load_keys(self, process: _Process, settings: VenueSettings, role: Role) -> None:
+        """Have the worker read a key before any time runs: an encrypted keyring takes seconds a secret."""
+        with process.keyring:
+            if (settings.name, role) not in process.keyed:
+                self._ask(
+                    process, settings, protocol.LOAD_KEYS, protocol.RoleArguments(role), KEYRING_SECONDS
+                )
+                process.keyed.add((settings.name, role))
+
+    def _ask(
+        self,
+        process: _Process,
+        settings: VenueSettings,
+        call: Call[Arguments, Result],
+        arguments: Arguments,
+        seconds: float,
+    ) -> Result:
+        what = f"{settings.name}: {call.name}"
         future: Future[dict[str, Any]] = Future()
         with self._lock:
             self._number += 1
@@ -242,7 +267,7 @@ class VenueClient:
         }
         try:
             self._write(process, json.dumps(request, separators=(",", ":")).encode() + b"\n")
-            answer = future.result(call.seconds(settings) + SLACK_SECONDS)
+            answer = future.result(seconds)
         except FutureTimeoutError:
             raise _lost(call, what, "the worker did not answer in time") from None
         except (OSError, ValueError):  # ValueError: its input was closed by `close`
@@ -350,6 +375,15 @@ def _last_words(process: _Process) -> str:
     process.stderr.seek(0)
     lines = process.stderr.read(65_536).decode("utf-8", errors="replace").strip().splitlines()
     return lines[-1][:200] if lines else "no message"
+
+
+def _role_of(call: Call[Any, Any], arguments: object) -> Role | None:
+    """Whose key a call needs first, None for those that need none of the keyring's."""
+    if call in {protocol.PUBLIC, protocol.READ_CLOCK, protocol.TRY_KEYS}:
+        return None
+    if isinstance(arguments, protocol.RoleArguments):
+        return arguments.role
+    return "withdraw" if call.sends else "read"
 
 
 def _lost(call: Call[Any, Any], what: str, why: str) -> VaultError:

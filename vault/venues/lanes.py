@@ -93,10 +93,10 @@ class Lanes:
         connection.end_at(time.monotonic() + seconds)
         yield connection
 
-    def keys(self, treasury_id: str, settings: VenueSettings) -> Mapping[str, Secret]:
-        """The read key of an account. Raises `SecretError`."""
-        lane = (treasury_id, settings.model_dump_json(), "read")
-        return self._read_keys(lane, treasury_id, settings, "read")
+    def keys(self, treasury_id: str, settings: VenueSettings, role: Role = "read") -> Mapping[str, Secret]:
+        """A key of an account. Raises `SecretError`."""
+        lane = (treasury_id, settings.model_dump_json(), role)
+        return self._read_keys(lane, treasury_id, settings, role)
 
     def connect(
         self, settings: VenueSettings, keys: Mapping[str, Secret], endpoints: Endpoints

@@ -128,6 +128,13 @@ class Whitelist:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysRead:
+    """How many parts of a key the worker holds now."""
+
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Generic[Arguments, Result]):
     """One thing a worker can be asked: the types of its arguments and result, and whether it sends.
 
@@ -150,6 +157,7 @@ class Call(Generic[Arguments, Result]):
         return 2 * settings.timeout_seconds * self.requests  # connecting and reading have a timeout each
 
 
+LOAD_KEYS: Final = Call("load_keys", RoleArguments, KeysRead)
 READ_ACCOUNT: Final = Call("read_account", NoArguments, MarginAccount)
 READ_CLOCK: Final = Call("read_clock", NoArguments, ClockReading)
 PERMISSIONS: Final = Call("permissions", RoleArguments, KeyPermissions)
@@ -172,6 +180,7 @@ WITHDRAW: Final = Call("withdraw", WithdrawArguments, WithdrawReceipt, requests=
 CALLS: Final[Mapping[str, Call[Any, Any]]] = {
     call.name: call
     for call in (
+        LOAD_KEYS,
         READ_ACCOUNT,
         READ_CLOCK,
         PERMISSIONS,

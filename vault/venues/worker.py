@@ -34,7 +34,17 @@ from vault.venues.common.kinds import account_kind
 from vault.venues.feeds.kept import Feeds
 from vault.venues.lanes import Lanes
 from vault.venues.line.connection import Connection
-from vault.venues.protocol import CALLS, FOLLOW, READY, WRAPPED, Call, TrialArguments, error_object
+from vault.venues.protocol import (
+    CALLS,
+    FOLLOW,
+    LOAD_KEYS,
+    READY,
+    WRAPPED,
+    Call,
+    KeysRead,
+    TrialArguments,
+    error_object,
+)
 
 PARENT_CHECK_SECONDS: Final = 1.0
 MAX_REQUEST: Final = 1_000_000  # bytes; the largest request is some thousand
@@ -76,6 +86,8 @@ class Worker:
         if isinstance(arguments, TrialArguments):
             keys = {name: Secret(text) for name, text in arguments.keys}
             return self._venue(treasury_id, settings, call, keys).permissions(arguments.role)
+        if call is LOAD_KEYS:
+            return KeysRead(len(self._lanes.keys(treasury_id, settings, arguments.role)))
         venue = self._venue(treasury_id, settings, call)
         if call is FOLLOW:
             return self._feeds.latest(treasury_id, settings, venue.read_account)

@@ -41,8 +41,8 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     parse = plans.parse_plan
 
-    def counting(text: str, *, what: str = "plan") -> plans.Plan:
-        plan = parse(text, what=what)
+    def counting(text: str, *, what: str = "plan", older: bool = False) -> plans.Plan:
+        plan = parse(text, what=what, older=older)
         found.append(plan.plan_id)
         return plan
 

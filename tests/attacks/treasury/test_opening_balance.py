@@ -88,7 +88,7 @@ def test_what_arrives_after_another_operator_opened_the_books_is_not_let_in(
 def test_the_coins_of_an_opening_and_its_sum_are_written_together(
     late: CoinDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise StoreError("unwritable", "no space left")
 
     coins.sync(late.desk, "late")

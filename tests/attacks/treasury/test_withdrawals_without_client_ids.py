@@ -318,11 +318,12 @@ def test_a_record_of_an_earlier_plan_never_settles_a_later_one(kraken: Any) -> N
     assert (kraken.states(plan)[-1], kraken.step(plan, 1, "withdraw").reference) == ("unknown", "")
 
 
-def test_a_record_of_before_the_first_attempt_is_not_even_asked_for(kraken: Any) -> None:
-    """Somebody withdrew the same by hand, minutes before, and took it back."""
+@pytest.mark.parametrize("state", ["cancelled", "refused", "processing", "completed"])
+def test_a_record_of_before_the_first_attempt_is_somebody_elses(kraken: Any, state: str) -> None:
+    """Somebody withdrew the same by hand, minutes before."""
     plan = lost(kraken)
     before = kraken.venue.now() - timedelta(minutes=2)
-    record(kraken, plan, "R0", "cancelled", applied_at=before)
+    record(kraken, plan, "R0", state, applied_at=before)
     pass_time(kraken, 0)
     reconcile.reconcile(kraken.desk)
     assert kraken.states(plan)[-1] == "unknown"
@@ -381,3 +382,15 @@ def test_what_was_never_answered_is_waited_for_whatever_became_of_its_plan(krake
     with pytest.raises(DeniedError) as caught:
         preconditions.check_no_rival(kraken.desk, later, later.body.transfers[0])
     assert caught.value.code == "denied.in_flight"
+
+
+def test_a_hop_that_the_venue_made_twice_is_said_and_the_sweep_goes_on_once(bench: Any) -> None:
+    plan = bench.plan(bench.transfer())
+    bench.venue.lost = True
+    bench.venue.answers = [OutcomeUnknownError("no_answer", "lost")]
+    with pytest.raises(OutcomeUnknownError):
+        execute.send(bench.desk, plan)
+    bench.venue.moves.append(replace(bench.venue.moves[0], venue_id="again"))
+    said = [each.note for each in reconcile.reconcile(bench.desk) if each.kind == "to_spot"]
+    assert len(said) == 1 and said[0].startswith("books.moved_twice") and "again" in said[0]
+    assert bench.states(plan) == ["done", "planned"]

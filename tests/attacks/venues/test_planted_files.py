@@ -12,7 +12,7 @@ import pytest
 from vault.clock import ManualClock, to_iso
 from vault.errors import VenueError
 from vault.venues.line.nonce import Nonces
-from vault.venues.line.pace import MAX_HALT, Pacer
+from vault.venues.line.pace import MAX_HALT, MAX_HINT, Pacer
 
 NOW = datetime(2026, 1, 31, 5, 0, tzinfo=UTC)
 MS = int(NOW.timestamp() * 1000)
@@ -105,6 +105,19 @@ def test_a_planted_ban_holds_no_longer_than_the_longest_real_one(tmp_path: Path)
     assert halted(path)  # what a planted file could do is what the venue's own ban does
     plant(path, NOW + MAX_HALT + timedelta(seconds=1))
     assert not halted(path)
+
+
+@pytest.mark.parametrize(
+    ("status", "longest"),
+    [(503, MAX_HINT), (403, MAX_HINT), (500, MAX_HINT), (429, MAX_HALT), (418, MAX_HALT)],
+)
+def test_a_page_that_names_a_day_to_come_back_stops_nothing_for_so_long(
+    tmp_path: Path, status: int, longest: timedelta
+) -> None:
+    pacer = Pacer(path=own(tmp_path) / "pace")
+    halt = pacer.heed(status, str(30 * 86_400), ManualClock(NOW))
+    assert halt is not None
+    assert halt.until == NOW + longest
 
 
 def test_a_pace_file_of_others_is_not_listened_to(tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def withdraw(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> VenueClient:
     pipe = Pipe(answer)
     process = venue_client._Process(cast("Any", pipe), io.BytesIO(), Future(), {})
     process.ready.set_result(None)
+    process.keyed.add((SETTINGS.name, "withdraw"))
     process.reader = threading.Thread(target=venue_client._read, args=(process,))
 
     def write(_self: VenueClient, taken: Any, _line: bytes) -> None:

@@ -90,6 +90,7 @@ timeout_seconds = {venue_timeout}
 history_lag_seconds = {history_lag}
 submit_seconds = 5
 recv_window_ms = 1000
+max_clock_skew_ms = {clock_skew_ms}
 
 [[attester]]
 name = "treasurer"
@@ -289,6 +290,7 @@ def make_treasury(
     venue_timeout: int = 10,
     chain_timeout: int = 10,
     history_lag: int = 0,
+    clock_skew_ms: int = 1000,
     expires_minutes: int = 30,
     collateral: str = "",
     keyring: Path | None = None,
@@ -347,6 +349,7 @@ def make_treasury(
         public_key=public_key,
         venue_timeout=venue_timeout,
         history_lag=history_lag,
+        clock_skew_ms=clock_skew_ms,
         chain_timeout=chain_timeout,
     )
     (folder / "treasury.toml").write_text(config + "".join(wallets), encoding="utf-8")

@@ -25,7 +25,7 @@ from vault.store.database import Store
 from vault.store.records import IntentRow, PlanRow
 from vault.treasury import authority
 from vault.treasury.inspection import outlook
-from vault.treasury.plan import Payment, Plan, PlanBody, Transfer, write_plan
+from vault.treasury.plan import PLAN_SCHEMA, Payment, Plan, PlanBody, Transfer, write_plan
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SIX = Amount.parse("6", BTC)
@@ -47,8 +47,8 @@ def make(shell: Any, state: str, **changes: Any) -> Plan:
     )  # fmt: skip
     digest = authority.read_policy(shell.treasury)[1]
     body = PlanBody(
-        1, "desk-one", "regtest", NOW, NOW + timedelta(hours=1), "default", 1, digest, 1, book.digest(),
-        "1" * 64, "2" * 64, 2, (), (transfer,),
+        PLAN_SCHEMA, "desk-one", "regtest", NOW, NOW + timedelta(hours=1), "default", 1, digest, 1,
+        book.digest(), "1" * 64, "2" * 64, 2, (), (transfer,),
     )  # fmt: skip
     plan = Plan.of(replace(body, **changes))
     times = (to_iso(plan.body.created_at), to_iso(plan.body.expires_at))

@@ -10,6 +10,8 @@ import pytest
 
 from vault.config import VenueSettings
 from vault.errors import KeyRightsError, VenueError
+from vault.secrets import Secret
+from vault.treasury import venue_probe
 from vault.treasury.venue_keys import describe, judge, not_told, require_safe, roles_of
 from vault.venues.base import KeyPermissions
 
@@ -59,6 +61,12 @@ def test_two_plain_keys_are_fine() -> None:
         {"ip_restricted": False, "ip_list": None},
         {"ip_restricted": False, "ip_list": ()},
         {"ip_restricted": True, "ip_list": ("0.0.0.0/0",)},
+        {"ip_restricted": None, "ip_list": ("0.0.0.0/0",)},
+        {"ip_restricted": None, "ip_list": ()},
+        {"ip_restricted": True, "ip_list": ("10.0.0.1", " * ")},
+        {"ip_restricted": True, "ip_list": ("0.0.0.0/1", "128.0.0.0/1")},
+        {"ip_restricted": True, "ip_list": ("::ffff:0.0.0.0/96",)},
+        {"ip_restricted": True, "ip_list": ("::/1", "8000::/1")},
         {"ip_restricted": True, "ip_list": ("203.0.113.7", "::/0")},
         {"ip_restricted": True, "ip_list": ("*",)},
         {"ip_restricted": True, "ip_list": ("0.0.0.0",)},  # noqa: S104
@@ -148,3 +156,21 @@ def test_rights_in_words_name_the_addresses() -> None:
     assert describe(SEND) == "may read and transfer and withdraw, from 203.0.113.7"
     assert describe(READ) == "may read, from any IP address"
     assert describe(replace(READ, ip_restricted=True, ip_list=None)).endswith("listed IP addresses only")
+
+
+@pytest.mark.parametrize(
+    ("read", "send", "codes"),
+    [("one", "one", ["key.same_key"]), ("one", "two", []), (None, "two", []), (None, None, [])],
+)
+def test_one_key_kept_for_both_roles_is_found_however_it_came_there(
+    monkeypatch: pytest.MonkeyPatch, read: str | None, send: str | None, codes: list[str]
+) -> None:
+    kept = {"venue/trading/read/key": read, "venue/trading/withdraw/key": send}
+
+    def find(treasury_id: str, name: str) -> Secret | None:
+        text = kept[name]
+        return None if text is None else Secret(text)
+
+    monkeypatch.setattr("vault.secrets.find_secret", find)
+    found = venue_probe.same_key("ours", account())
+    assert [each.code for each in found] == codes

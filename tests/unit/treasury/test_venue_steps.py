@@ -14,7 +14,7 @@ from vault.errors import PlanError, VenueError
 from vault.money import BTC, Amount
 from vault.store.database import Store
 from vault.store.records import IntentRow
-from vault.treasury.plan import Move, Payment, Plan, PlanBody, Transfer, require_form
+from vault.treasury.plan import PLAN_SCHEMA, Move, Payment, Plan, PlanBody, Transfer, require_form
 from vault.treasury.steps import bound_by_expiry, ensure_intents, stage_of, steps_of
 from vault.treasury.venue_requests import internal_transfer, inward, outward
 
@@ -90,7 +90,7 @@ def test_an_exchange_that_is_only_read_has_no_route() -> None:
 
 def intents(folder: Path, *transfers: Transfer) -> list[IntentRow]:
     body = PlanBody(
-        1, "ours", "regtest", AT, AT.replace(hour=6), "p", 1, "1" * 64, 1, "2" * 64,
+        PLAN_SCHEMA, "ours", "regtest", AT, AT.replace(hour=6), "p", 1, "1" * 64, 1, "2" * 64,
         "3" * 64, "4" * 64, 1, (), transfers,
     )  # fmt: skip
     plan = Plan.of(body)

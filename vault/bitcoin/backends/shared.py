@@ -131,6 +131,6 @@ def broadcast_unknown(txid: str, why: str) -> OutcomeUnknownError:
     return OutcomeUnknownError(
         "broadcast",
         f"transaction {txid} was sent and may be on its way: {why}",
-        hint="Ask for its status; sending the same bytes again is harmless, building another spend is not.",
+        hint="`vault reconcile` asks what became of it. Build no other spend of its coins before that.",
         txid=txid,
     )

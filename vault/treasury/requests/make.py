@@ -30,9 +30,9 @@ def make_plan(
 ) -> Proposal:
     """Observe, build, decide; the plan is recorded and written. Raises `DeniedError`, `PsbtError`.
 
-    A transaction is built from wallets that were just synced, and judged as it was built; out of `wallet` none
-    is while coins that left it by nobody's plan wait for a person (``denied.foreign_spend``). `notes`, read once
-    it is built, become warnings of the plan.
+    A transaction is built from wallets that were just synced, and judged as it was built; out of `wallet`
+    none is while coins that left it by nobody's plan wait for a person (``denied.foreign_spend``). `notes`,
+    read once it is built, become warnings of the plan.
     """
     # Nothing unsigned is followed: said before anything is asked, not after.
     desk.policy()

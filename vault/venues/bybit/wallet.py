@@ -141,7 +141,7 @@ def _deposit_minimum(line: Fields, kind: Asset) -> Amount | None:
 
 
 def withdrawals(pages: Iterable[Any], asset: str, address: str = "") -> tuple[WithdrawalStatus, ...]:
-    """The entries of one coin, without those that go elsewhere than to `address`: they need not be understood.
+    """The entries of one coin, without those that go elsewhere than to `address`: others need no reading.
 
     The venue does not list our request ids: `client_id` is "" in all of them.
     """

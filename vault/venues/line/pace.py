@@ -25,6 +25,7 @@ from vault.venues.line.pace_file import PaceFile, PaceState
 # Pauses after an answer that names none: a breath, and Binance's shortest ban.
 HALTS: Final = {429: timedelta(seconds=10), 418: timedelta(minutes=2)}
 MAX_HALT: Final = timedelta(days=3)  # Binance's longest ban; more is a mistake
+MAX_HINT: Final = timedelta(minutes=10)  # of any other answer, such as a maintenance page: no ban
 MAX_QUEUE_SECONDS: Final = 600.0  # nobody queues so long: the file's clock was another
 RESUME: Final = "The step is unsent: run `vault send PLAN --resume`, which makes a new request."
 
@@ -140,7 +141,7 @@ def _ordered_pause(status: int | None, retry_after: str | None, now: datetime) -
     usual = HALTS.get(status)
     if named is None or named <= timedelta(0):
         return usual
-    return min(named, MAX_HALT)
+    return min(named, MAX_HALT if status in HALTS else MAX_HINT)
 
 
 class Pacers:
