@@ -144,7 +144,7 @@ def test_a_price_without_its_moment_is_no_answer() -> None:
 
 
 def test_dollars_that_the_venue_calls_worthless_make_no_need() -> None:
-    """Nobody is asked for the price of a dollar: the need is measured at one dollar too, and the less counts."""
+    """Nobody is asked for the price of a dollar: at one dollar the need is less, and the less counts."""
     true = world.account()
     cash = tuple(
         replace(each, price=Decimal("0.5")) if each.asset == "USDT" else each for each in true.collateral
