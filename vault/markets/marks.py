@@ -76,6 +76,12 @@ class Mark:
     at: datetime
 
 
+def _milliseconds(value: object) -> int:
+    if not isinstance(value, str):  # every number of the answer is read as its text
+        raise TypeError(value)
+    return int(value)
+
+
 def read_mark(exchange: str, symbol: str, text: str) -> Mark:
     """The mark price in an answer's raw text. Raises `VenueError` (``venue.bad_answer``)."""
     question = QUESTIONS[exchange]
@@ -83,7 +89,7 @@ def read_mark(exchange: str, symbol: str, text: str) -> Mark:
         # Numbers as they stand in the text: a float would round them.
         answer = json.loads(text, parse_float=str, parse_int=str)
         line = question.line(answer)
-        at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(question.at(answer)))
+        at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_milliseconds(question.at(answer)))
         found, price = line[question.symbol], venue_decimal(line[question.price], what="mark price")
     except (ValueError, RecursionError, TypeError, KeyError, IndexError, OverflowError, MoneyError):
         raise VenueError(

@@ -256,7 +256,7 @@ def test_a_broadcast_is_accepted_known_refused_and_known_in_a_block(world: World
     with pytest.raises(ChainError) as refused:
         backend.broadcast(broken.serialise())
     assert refused.value.code == "chain.refused"
-    assert refused.value.details == {"txid": broken.txid}
+    assert refused.value.details == {"txid": broken.txid, "too_cheap": "no"}
     for _ in range(2):
         assert backend.broadcast(spend.serialise()) == spend.txid
     assert backend.transaction_status(spend.txid).found

@@ -76,7 +76,7 @@ def test_a_refusal_is_told_with_its_reason_and_nothing_is_on_its_way(
     with pytest.raises(ChainError) as refused:
         backend.broadcast(broken.serialise())
     assert refused.value.code == "chain.refused"
-    assert refused.value.details == {"txid": broken.txid}
+    assert refused.value.details == {"txid": broken.txid, "too_cheap": "no"}
     assert not backend.transaction_status(broken.txid).found
 
 

@@ -8,19 +8,26 @@ from typing import Any
 
 import pytest
 
+from vault.clock import from_milliseconds
 from vault.errors import VenueError
-from vault.markets.marks import QUESTIONS, read_mark
+from vault.markets.marks import QUESTIONS, Mark, read_mark
 from vault.venues.common.kinds import account_kind
 
 SYMBOLS = {"binance": "BTCUSDT", "bybit": "BTCUSDT", "okx": "BTC-USDT-SWAP", "deribit": "BTC_USDC-PERPETUAL"}
 DIGITS = "89123.4567890123456789"
 
 
-def answer(exchange: str, symbol: str, price: str) -> str:
-    line = f'{{"{QUESTIONS[exchange].symbol}": "{symbol}", "{QUESTIONS[exchange].price}": {price}}}'
+AT = 1_769_860_800_000
+# Each exchange's own name and place for the moment of the price.
+TIMES = {"binance": '"time": %d, ', "bybit": "", "okx": '"ts": "%d", ', "deribit": '"timestamp": %d, '}
+
+
+def answer(exchange: str, symbol: str, price: str, *, at: str = str(AT)) -> str:
+    time = TIMES[exchange].replace("%d", at)
+    line = f'{{{time}"{QUESTIONS[exchange].symbol}": "{symbol}", "{QUESTIONS[exchange].price}": {price}}}'
     around = {
         "binance": "%s",
-        "bybit": '{"retCode": 0, "result": {"list": [%s]}}',
+        "bybit": '{"retCode": 0, "time": ' + at + ', "result": {"list": [%s]}}',
         "okx": '{"code": "0", "data": [%s]}',
         "deribit": '{"jsonrpc": "2.0", "result": %s}',
     }
@@ -31,7 +38,17 @@ def answer(exchange: str, symbol: str, price: str) -> str:
 @pytest.mark.parametrize("quoted", [True, False])
 def test_every_digit_of_a_mark_price_is_kept(exchange: str, quoted: bool) -> None:
     text = answer(exchange, SYMBOLS[exchange], f'"{DIGITS}"' if quoted else DIGITS)
-    assert read_mark(exchange, SYMBOLS[exchange], text) == Decimal(DIGITS)
+    mark = read_mark(exchange, SYMBOLS[exchange], text)
+    assert mark == Mark(Decimal(DIGITS), from_milliseconds(AT))
+
+
+@pytest.mark.parametrize("exchange", QUESTIONS)
+@pytest.mark.parametrize("at", ["null", "true", '"now"', "1e400", "99999999999999999999"])
+def test_a_price_without_a_moment_is_refused(exchange: str, at: str) -> None:
+    text = answer(exchange, SYMBOLS[exchange], DIGITS, at=at).replace('""', '"')
+    with pytest.raises(VenueError) as caught:
+        read_mark(exchange, SYMBOLS[exchange], text)
+    assert caught.value.code == "venue.bad_answer"
 
 
 BAD: list[Any] = ['"0"', '"-1"', '"NaN"', '"1e400"', "null", "true", "[]", '""']
