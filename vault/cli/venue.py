@@ -87,6 +87,11 @@ def add(
     from vault.treasury.add_venue import VenueRequest
     from vault.treasury.venue_keys import roles_of
 
+    for key, value in options.items():
+        if value == "":  # an unset shell variable must not mean "the usual", for a url the real exchange
+            raise click.BadParameter(
+                "expected a value, found an empty one", param_hint=f"--{key.replace('_', '-')}"
+            )
     treasury = call.treasury()
     wanted = VenueRequest(
         name,

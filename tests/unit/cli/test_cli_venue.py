@@ -68,6 +68,12 @@ def test_nobody_at_a_terminal_must_say_exchange_and_uid(shell: Any) -> None:
     shell.fails(2, "usage.refused", *ADD[:3], "--exchange", "mtgox", "--uid", "7")
 
 
+@pytest.mark.parametrize("option", ["--url", "--product", "--custodian"])
+def test_an_unset_shell_variable_is_not_the_usual(shell: Any, option: str) -> None:
+    arguments = ("venue", "add", "trading", "--exchange", "binance", "--uid", "7")
+    shell.fails(2, "usage.refused", *arguments, option, "")
+
+
 def test_an_unsafe_keyring_is_refused_before_a_key_is_read(shell: Any) -> None:
     ran = shell.vault(*ADD, "--write", "--json", stdin="hunter2-hunter2\nhunter3\n")
     assert (ran.status, ran.document["error"]) == (12, "secret.insecure_keyring")
