@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from vault.risk.contract import base_size, bracket_at, notional, position_margin, side_of, unrealised_pnl
 from vault.risk.exact import ONE, ZERO, exact
 from vault.risk.haircut import counted_units
+from vault.risk.pool import cross_positions, prices_of, shared_balance
 
 if TYPE_CHECKING:
     from vault.model import MarginAccount, Position
@@ -42,17 +43,13 @@ def cross_price(account: MarginAccount, position: Position) -> Decimal | None:
     Collateral is what its units count at after haircuts, in the settlement asset at present prices; other
     positions stand at their present marks. The bracket is the present one, as venues show it.
     """
-    prices = {item.asset: item.price for item in account.collateral}
+    prices = prices_of(account)
     price = prices.get(position.settle, ONE)
-    held: dict[str, Decimal] = {}
-    for other in account.positions:
-        if other.isolated and other.isolated_margin is not None:
-            held[other.settle] = held.get(other.settle, ZERO) + other.isolated_margin
     margin = ZERO
     for item in account.collateral:
-        margin += counted_units(item, item.balance - held.get(item.asset, ZERO)) * item.price / price
-    for other in account.positions:
-        if other is not position and not other.isolated:
+        margin += counted_units(item, shared_balance(account, item)) * item.price / price
+    for other in cross_positions(account):
+        if other is not position:
             rate = prices.get(other.settle, ONE) / price
             margin += unrealised_pnl(other, other.mark_price) * rate
             margin -= position_margin(other, other.mark_price) * rate

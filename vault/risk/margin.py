@@ -13,6 +13,7 @@ from vault.risk.contract import base_size, position_margin, profit_line, unreali
 from vault.risk.exact import ONE, ZERO, exact, trimmed
 from vault.risk.haircut import best_ratio, counted_units, tiers_join
 from vault.risk.liquidation import liquidation_price
+from vault.risk.pool import cross_positions, prices_of, shared_balance
 
 if TYPE_CHECKING:
     from vault.model import Collateral, MarginAccount, Position
@@ -103,22 +104,6 @@ def unit_value(item: Collateral, shock: Decimal) -> Decimal:
     return trimmed(item.price * (ONE + shock_of(item.asset, shock)) * best_ratio(item))
 
 
-def cross_positions(account: MarginAccount) -> list[Position]:
-    """The positions that share one margin."""
-    return [position for position in account.positions if not position.isolated]
-
-
-@exact
-def shared_balance(account: MarginAccount, item: Collateral) -> Decimal:
-    """A balance without what isolated positions hold of it."""
-    held = (
-        position.isolated_margin
-        for position in account.positions
-        if position.isolated and position.settle == item.asset and position.isolated_margin is not None
-    )
-    return item.balance - sum(held, ZERO)
-
-
 @exact
 def equity(account: MarginAccount, shock: Decimal) -> Decimal:
     """Shared margin balance in USD after all non-stable prices moved by `shock`, after haircuts.
@@ -127,7 +112,7 @@ def equity(account: MarginAccount, shock: Decimal) -> Decimal:
     its full value or more. Isolated positions and their margin are not part of it.
     """
     profits: dict[str, Decimal] = {}
-    prices = {item.asset: item.price for item in account.collateral}
+    prices = prices_of(account)
     for position in cross_positions(account):
         profit = profit_line(position, prices.get(position.settle, ONE)).at(shock)
         profits[position.settle] = profits.get(position.settle, ZERO) + profit
@@ -146,7 +131,7 @@ def maintenance_margin(account: MarginAccount, shock: Decimal) -> Decimal:
 
 
 def _maintenance(account: MarginAccount, positions: list[Position], shock: Decimal) -> Decimal:
-    prices = {item.asset: item.price for item in account.collateral}
+    prices = prices_of(account)
     total = ZERO
     for position in positions:
         price = prices.get(position.settle, ONE) * (ONE + shock_of(position.settle, shock))
@@ -157,7 +142,7 @@ def _maintenance(account: MarginAccount, positions: list[Position], shock: Decim
 @exact
 def _isolated_equity(account: MarginAccount) -> Decimal:
     """What isolated positions are worth now in USD, their margin included."""
-    prices = {item.asset: item.price for item in account.collateral}
+    prices = prices_of(account)
     total = ZERO
     for position in account.positions:
         if position.isolated and position.isolated_margin is not None:
@@ -178,7 +163,7 @@ def contradictions(account: MarginAccount) -> tuple[str, ...]:
         for position in account.positions
         if position.isolated and position.isolated_margin is None
     ]
-    prices = {item.asset: item.price for item in account.collateral}
+    prices = prices_of(account)
     gross = sum((abs(item.balance) * item.price for item in account.collateral), ZERO)
     for position in account.positions:
         price = prices.get(position.settle, ONE)

@@ -15,14 +15,8 @@ from vault.model import ScenarioResult
 from vault.risk.contract import Line, margin_bends, margin_line, profit_line
 from vault.risk.exact import ONE, ZERO, exact, rounded, trimmed
 from vault.risk.haircut import bend_points, piece
-from vault.risk.margin import (
-    cross_positions,
-    equity,
-    maintenance_margin,
-    shared_balance,
-    shock_of,
-    unit_value,
-)
+from vault.risk.margin import equity, maintenance_margin, shock_of, unit_value
+from vault.risk.pool import cross_positions, prices_of, shared_balance
 
 if TYPE_CHECKING:
     from vault.model import Collateral, MarginAccount
@@ -114,7 +108,7 @@ def _worth(item: Collateral, account: MarginAccount) -> Line:
 def _headroom(account: MarginAccount, near: Decimal) -> Line:
     """Equity minus maintenance margin in USD, valid on the piece around `near`."""
     total = Line(ZERO)
-    prices = {item.asset: item.price for item in account.collateral}
+    prices = prices_of(account)
     for item in account.collateral:
         worth, unit = _worth(item, account), _unit(item)
         constant, ratio = piece(item, worth.at(near) / unit.at(near))
