@@ -109,6 +109,12 @@ class KeyRightsError(VaultError):
     family, exit_status = "key", 23
 
 
+class MarketDataError(VaultError):
+    """Market data or a history that cannot be read, or that is not what its mapping says."""
+
+    family, exit_status = "market", 26
+
+
 class ChainError(VaultError):
     """The chain backend refused or could not be asked."""
 
