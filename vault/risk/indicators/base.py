@@ -13,27 +13,81 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from vault.errors import MarketDataError
-from vault.series import DAY, BoolArray, FloatArray, IntArray, MarketHistory, Series
+from vault.series import DAY, HOUR, BoolArray, FloatArray, IntArray, MarketHistory, Recorded, Series
 
 Statistic = Literal["z", "percentile", "ratio", ""]
 
-# Fewer points of its own past than this are no history, whatever the window.
-MIN_POINTS: Final = 20
-# A window of which less than this was seen says nothing about what is usual.
-MIN_COVERAGE: Final = 0.5
-# Rolling counts are done for so many moments at once that this many numbers are in memory (32 MiB).
-CHUNK: Final = 4_000_000
+# Where the five warnings, five constraints, six steps and four rules come from.
+POST: Final = '"The Brutal Truth Behind $2.6 Billion in Crypto Liquidations"'
+# What the headline takes at least for an indicator that says nothing: half way, neither calm nor alarm.
+DOUBT: Final = 0.5
+# A source without a score for so long no longer counts beside others that have one: longer than an outage
+# that one would leave alone, and a file that ended years ago does not speak for today. It is still named.
+RETIRED: Final = 30 * DAY
+# Where the first moment has no score, its last known one is looked for so far back, and when inputs were last
+# heard; later moments take what the moments before them had.
+LOOK_BACK: Final = (
+    *(HOUR // 4, HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR),
+    *(days * DAY for days in (1, 2, 3, 5, 7, 10, 14, 21, 30)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an indicator is, for a person: `thresholds` are (name, number, reason)."""
+
+    name: str
+    title: str
+    definition: str
+    formula: str
+    window: str
+    calm: str
+    worst: str
+    source: str
+    pitfalls: tuple[str, ...]
+    thresholds: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """One source of an indicator at moments (n,): see `Track`.
+
+    `upper` (n,) is what the score could be for all that is known, where that is more than the score (a market
+    that is shut). `detail` says the last moment in words; `why`, why the last moment has no score.
+    """
+
+    value: FloatArray
+    statistic: FloatArray
+    score: FloatArray
+    age: IntArray
+    coverage: FloatArray
+    detail: str
+    why: str = ""
+    upper: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """One source: the inputs it rests on, and its reading at any moments."""
+
+    label: str
+    inputs: tuple[Series, ...]
+    read: Callable[[IntArray], Reading]
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
     """One indicator at moments `at` (n,). All arrays (n,); NaN where there is nothing.
 
-    `score` is 0 (calm) to 1, one-sided: more of it is worse. `statistic` sets `value` against the indicator's
-    own history; `coverage` is the share of that history's window that was seen; `age` in ms is that of the
-    oldest input the value rests on, -1 where there is none. `absent` names, for the last moment, what was
-    missing and why; `configured` is False when no source of it is known at all. `detail` explains the last
-    moment in words.
+    `score` is 0 (calm) to 1, one-sided: more of it is worse; the highest of the sources that have one.
+    `held` is what the headline counts: the score, but what a source said last stands until it speaks again,
+    and at least `DOUBT` where no source speaks. `upper` is what the score could be: 1 where any source is
+    missing. Both are NaN before the indicator has `started`: before each input of a source had a first value.
+    `statistic` sets `value` against the indicator's own history; `coverage` is the share of that history's
+    window that was seen; `age` in ms is that of the oldest input the value rests on, -1 where there is none.
+    `source`, `detail` and `absent` (what is missing and why) are of the last moment. `faults` were found in
+    what the sources sent, and put right or left out.
     """
 
     name: str
@@ -42,172 +96,187 @@ class Track:
     statistic: FloatArray
     statistic_kind: Statistic
     score: FloatArray
+    held: FloatArray
+    upper: FloatArray
+    started: BoolArray
     age: IntArray
     coverage: FloatArray
     source: str
-    configured: bool
     detail: str
     absent: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        shapes = {item.shape for item in (self.value, self.statistic, self.score, self.age, self.coverage)}
-        if len(shapes) != 1 or self.value.ndim != 1:
+        arrays = (self.value, self.statistic, self.score, self.held, self.upper, self.started, self.age)
+        if len({item.shape for item in (*arrays, self.coverage)}) != 1 or self.value.ndim != 1:
             raise MarketDataError("bad_series", f"{self.name}: expected arrays of one length")
+        shares = (self.score, self.held, self.upper)
         with np.errstate(invalid="ignore"):
-            if bool(np.any((self.score < 0) | (self.score > 1))):
+            if any(bool(np.any((share < 0) | (share > 1))) for share in shares):
                 raise MarketDataError("bad_series", f"{self.name}: expected scores from 0 to 1")
+
+    @property
+    def configured(self) -> bool:
+        """Whether any source of it has spoken by the last moment."""
+        return bool(self.started[-1])
 
 
 Measure: TypeAlias = Callable[[MarketHistory, IntArray, str], Track]
 """(history, moments rising in Unix ms, asset such as "BTC") -> its track. Never looks ahead of a moment."""
 
 
-def nothing(name: str, unit: str, at: IntArray, why: str, *, configured: bool) -> Track:
-    """The track of an indicator that has no input."""
+def gather(
+    about: About,
+    unit: str,
+    kind: Statistic,
+    at: IntArray,
+    sources: list[Source],
+    *,
+    unused: tuple[str, ...] = (),
+) -> Track:
+    """The track of the highest score at each moment over several sources of the same indicator.
+
+    A source without a score neither raises nor lowers the `score` of the others; its last known one stands in
+    `held` for `RETIRED`, so that a dead source lowers no headline. `unused` names what cannot be used.
+    """
+    if not at.size or bool(np.any(at[1:] <= at[:-1])):
+        raise MarketDataError("bad_series", f"{about.name}: expected at least one moment, strictly rising")
+    if not sources:
+        return _nothing(about.name, unit, kind, at, (*unused, "no history of it"))
+    readings = [source.read(at) for source in sources]
+    starts = np.array([_start(source) for source in sources], dtype=np.int64)
+    started = at[None, :] >= starts[:, None]
+    scores = np.where(started, np.stack([one.score for one in readings]), np.nan)
+    missing = started & np.isnan(scores)
+    earlier = [
+        _earlier(source, start, at) if lost else (np.nan, start)
+        for source, start, lost in zip(sources, starts.tolist(), missing[:, 0].tolist(), strict=True)
+    ]
+    last, since = _last_known(scores, at, earlier)
+    missing &= at[None, :] - since <= RETIRED
+    live = ~np.all(np.isnan(scores), axis=0)
+    score = np.fmax.reduce(scores, axis=0)
+    kept = np.fmax.reduce(np.where(missing, last, np.nan), axis=0)
+    any_started = np.any(started, axis=0)
+    held = _held(np.fmax(score, kept), live, any_started)
+    uppers = np.stack([one.score if one.upper is None else one.upper for one in readings])
+    widened = np.fmax.reduce(np.where(np.isnan(scores), np.nan, uppers), axis=0)
+    upper = np.where(live & ~np.any(missing, axis=0), np.fmax(widened, score), 1.0)
+    ranked = np.where(np.isnan(scores), np.where(started, -1.0, -2.0), scores)
+    chosen = np.argmax(ranked, axis=0)[None, :]
+
+    def pick(rows: list[FloatArray]) -> FloatArray:
+        found: FloatArray = np.take_along_axis(np.stack(rows), chosen, axis=0)[0]
+        return found
+
+    ages = np.stack([one.age for one in readings])
+    best = int(chosen[0, -1])
+    lost = np.isnan(scores[:, -1]).tolist()
+    told = [
+        f"{source.label}: {reading.why or 'nothing yet'}"
+        for source, reading, gone in zip(sources, readings, lost, strict=True)
+        if gone
+    ]
+    return Track(
+        name=about.name,
+        unit=unit,
+        value=pick([one.value for one in readings]),
+        statistic=pick([one.statistic for one in readings]),
+        statistic_kind=kind,
+        score=score,
+        held=held,
+        upper=np.where(any_started, upper, np.nan),
+        started=any_started,
+        age=np.take_along_axis(ages, chosen, axis=0)[0],
+        coverage=pick([one.coverage for one in readings]),
+        source=sources[best].label,
+        detail=readings[best].detail or readings[best].why,
+        absent=(*told, *unused),
+        faults=tuple(dict.fromkeys(fault for source in sources for fault in source.faults)),
+    )
+
+
+def _nothing(name: str, unit: str, kind: Statistic, at: IntArray, absent: tuple[str, ...]) -> Track:
     empty = np.full(at.shape, np.nan)
     return Track(
         name=name,
         unit=unit,
         value=empty,
         statistic=empty,
-        statistic_kind="",
+        statistic_kind=kind,
         score=empty,
+        held=empty,
+        upper=empty,
+        started=np.zeros(at.shape, dtype=np.bool_),
         age=np.full(at.shape, -1, dtype=np.int64),
         coverage=np.zeros(at.shape),
         source="",
-        configured=configured,
-        detail=why,
-        absent=(why,),
+        detail=absent[-1],
+        absent=absent,
     )
 
 
-def worst(tracks: tuple[Track, ...]) -> Track:
-    """The track of the highest score at each moment, of several sources of the same indicator.
-
-    A source without a score is named in `absent` and neither raises nor lowers the score of the others. Where
-    none has one, the first source's value and age stand. `source` and `detail` are those of the last moment.
-    """
-    if len(tracks) == 1:
-        return tracks[0]
-    scores = np.stack([track.score for track in tracks])
-    ranked = np.where(np.isnan(scores), -1.0, scores)
-    chosen = np.argmax(ranked, axis=0)
-
-    def pick(name: str) -> FloatArray:
-        rows = np.stack([getattr(track, name) for track in tracks])
-        found: FloatArray = np.take_along_axis(rows, chosen[None, :], axis=0)[0]
-        return found
-
-    last = tracks[int(chosen[-1])] if chosen.size else tracks[0]
-    return Track(
-        name=last.name,
-        unit=last.unit,
-        value=pick("value"),
-        statistic=pick("statistic"),
-        statistic_kind=last.statistic_kind,
-        score=pick("score"),
-        age=pick("age").astype(np.int64),
-        coverage=pick("coverage"),
-        source=last.source,
-        configured=any(track.configured for track in tracks),
-        detail=last.detail,
-        absent=tuple(why for track in tracks for why in track.absent),
-    )
+def _start(source: Source) -> int:
+    """From when each input had a first value; the end of time where one has none."""
+    firsts = [int(one.times[0]) if len(one) else np.iinfo(np.int64).max for one in source.inputs]
+    return max(firsts)
 
 
-def ramp(value: FloatArray, calm: float, worst_at: float) -> FloatArray:
-    """0 at `calm` and beyond, 1 at `worst_at` (another number) and beyond, straight between; NaN stays."""
-    return np.clip((value - calm) / (worst_at - calm), 0.0, 1.0)
+def _earlier(source: Source, start: int, at: IntArray) -> tuple[float, int]:
+    """The last score before the first moment and its time; NaN and the start where none is found."""
+    first = int(at[0])
+    heard = [first - back for back in LOOK_BACK]
+    for one in source.inputs:
+        known = one.times[: int(np.searchsorted(one.times, first, side="right"))]
+        usable = np.flatnonzero(np.isfinite(one.values[: known.size][-64:]))
+        heard += [int(time) for time in known[-64:][usable[-2:]]]
+    times = np.unique(np.array([time for time in heard if start <= time < first], dtype=np.int64))
+    if not times.size:
+        return np.nan, start
+    scores = source.read(times).score
+    found = np.flatnonzero(np.isfinite(scores))
+    return (float(scores[found[-1]]), int(times[found[-1]])) if found.size else (np.nan, start)
 
 
-def window_edges(series: Series, at: IntArray, window: int) -> tuple[IntArray, IntArray]:
-    """The places [first, last) of the points with at - window < time <= at, per moment."""
-    first = np.searchsorted(series.times, at - window, side="right")
-    last = np.searchsorted(series.times, at, side="right")
-    return first.astype(np.int64), last.astype(np.int64)
-
-
-def rolling_mean(series: Series, at: IntArray, window: int) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Mean, standard deviation (n - 1) and number of usable points in the window before each moment.
-
-    NaN where fewer than two. Sums are of differences to the mean of all, so that nothing cancels.
-    """
-    first, last = window_edges(series, at, window)
-    usable = np.isfinite(series.values)
-    centre = float(np.mean(series.values[usable])) if bool(np.any(usable)) else 0.0
-    parts = np.where(usable, series.values - centre, 0.0)
-    count = _sums(usable.astype(np.float64), first, last)
-    total, squares = _sums(parts, first, last), _sums(parts * parts, first, last)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(count >= 2, total / count, np.nan)
-        variance = np.where(count >= 2, (squares - total * mean) / (count - 1), np.nan)
-    return mean + centre, np.sqrt(np.maximum(variance, 0.0)), count.astype(np.int64)
-
-
-def rolling_sum(series: Series, at: IntArray, window: int) -> tuple[FloatArray, IntArray]:
-    """Sum and number of the usable points in the window before each moment; NaN where there is none."""
-    first, last = window_edges(series, at, window)
-    usable = np.isfinite(series.values)
-    count = _sums(usable.astype(np.float64), first, last)
-    total = _sums(np.where(usable, series.values, 0.0), first, last)
-    return np.where(count > 0, total, np.nan), count.astype(np.int64)
-
-
-def _sums(values: FloatArray, first: IntArray, last: IntArray) -> FloatArray:
-    running = np.concatenate([np.zeros(1), np.cumsum(values)])
-    found: FloatArray = running[last] - running[first]
-    return found
-
-
-def rolling_percentile(
-    series: Series, at: IntArray, window: int, value: FloatArray
+def _last_known(
+    scores: FloatArray, at: IntArray, earlier: list[tuple[float, int]]
 ) -> tuple[FloatArray, IntArray]:
-    """Share (0..1) of the usable points of the window before each moment that are at or below `value`.
-
-    Ties count half, so that a constant history makes one half. NaN where `value` is or nothing was seen.
-    """
-    first, last = window_edges(series, at, window)
-    share, count = np.full(at.shape, np.nan), np.zeros(at.shape, dtype=np.int64)
-    longest = int(np.max(last - first, initial=0))
-    if longest == 0:
-        return share, count
-    steps = max(1, CHUNK // longest)
-    places = np.arange(longest)
-    for start in range(0, at.size, steps):
-        part = slice(start, start + steps)
-        index = first[part, None] + places[None, :]
-        inside: BoolArray = index < last[part, None]
-        held = series.values[np.where(inside, index, 0)]
-        inside &= np.isfinite(held)
-        number = np.sum(inside, axis=1)
-        mine = value[part, None]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            below = np.sum(inside & (held < mine), axis=1)
-            same = np.sum(inside & (held == mine), axis=1)
-            found = (below + same / 2) / number
-        count[part] = number
-        share[part] = np.where((number > 0) & np.isfinite(value[part]), found, np.nan)
-    return share, count
+    """Per source and moment the newest score up to it, and when that was; `earlier` before the first."""
+    place = np.where(np.isfinite(scores), np.arange(1, at.size + 1)[None, :], 0)
+    place = np.maximum.accumulate(place, axis=1)
+    values = np.concatenate([np.array([[value] for value, _ in earlier]), scores], axis=1)
+    times = np.concatenate(
+        [np.array([[time] for _, time in earlier], dtype=np.int64), np.tile(at, (len(earlier), 1))], axis=1
+    )
+    return np.take_along_axis(values, place, axis=1), np.take_along_axis(times, place, axis=1)
 
 
-def seen_share(count: IntArray, window: int, step: int) -> FloatArray:
-    """Number of points seen over the number that the window has, at most 1."""
-    expected = max(1.0, window / max(step, 1))
-    return np.minimum(1.0, count / expected)
+def _held(known: FloatArray, live: BoolArray, started: BoolArray) -> FloatArray:
+    """`known` (scores and what missing sources said last) while any source is live, then what that was."""
+    place = np.maximum.accumulate(np.where(live, np.arange(live.size), -1))
+    before = np.where(place >= 0, known[np.maximum(place, 0)], np.fmax(known[0], 0.0))
+    silent = np.fmax(np.fmax(before, known), DOUBT)
+    return np.where(started, np.where(live, known, silent), np.nan)
 
 
-def enough(count: IntArray, coverage: FloatArray) -> BoolArray:
-    """Where a history says what is usual: `MIN_POINTS` and `MIN_COVERAGE` of the window."""
-    found: BoolArray = (count >= MIN_POINTS) & (coverage >= MIN_COVERAGE)
+def faults_of(*items: Recorded) -> tuple[str, ...]:
+    """What was wrong in histories, in words."""
+    return tuple(f"{item.key}: {fault.kind}: {fault.detail}" for item in items for fault in item.faults)
+
+
+def ramp(value: FloatArray, calm: float, worst: float) -> FloatArray:
+    """0 at `calm` and beyond, 1 at `worst` (another number) and beyond, straight between; NaN stays."""
+    found: FloatArray = np.clip((value - calm) / (worst - calm), 0.0, 1.0)
     return found
 
 
-def z_score(value: FloatArray, mean: FloatArray, deviation: FloatArray, least: float) -> FloatArray:
-    """(value - mean) / max(deviation, least): `least` above 0, because quiet feeds make any move enormous."""
-    found: FloatArray = (value - mean) / np.maximum(deviation, least)
-    return found
+def said(value: float, digits: int = 2, unit: str = "") -> str:
+    """A number in words; "no number" for NaN."""
+    return f"{value:.{digits}f}{unit}" if np.isfinite(value) else "no number"
 
 
-def days(window: int) -> float:
-    """Milliseconds as days."""
-    return window / DAY
+def span(milliseconds: float) -> str:
+    """A length of time in words: minutes, hours or days."""
+    if milliseconds < 2 * HOUR:
+        return f"{milliseconds / 60_000:.0f} min"
+    return f"{milliseconds / HOUR:.0f} h" if milliseconds < 3 * DAY else f"{milliseconds / DAY:.0f} days"
