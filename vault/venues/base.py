@@ -43,7 +43,10 @@ class WithdrawNetwork:
 
 @dataclass(frozen=True, slots=True)
 class DepositAddress:
-    """Where the venue says a deposit goes now; a plan compares it with the attested entry."""
+    """Where the venue says a deposit goes now; a plan compares it with the attested entry.
+
+    `wallet` is the one of the account that it is credited to.
+    """
 
     asset: str
     network: str
@@ -51,6 +54,7 @@ class DepositAddress:
     tag: str
     account_uid: str
     observed_at: datetime
+    wallet: VenueWallet
 
 
 @dataclass(frozen=True, slots=True)

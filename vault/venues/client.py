@@ -25,6 +25,7 @@ import vault
 from vault.codec import decode, encode
 from vault.errors import OutcomeUnknownError, VaultError, VenueError
 from vault.venues import protocol
+from vault.venues.line.nesting import too_deep
 from vault.venues.protocol import READY, Arguments, Call, Result, error_of
 
 if TYPE_CHECKING:
@@ -334,7 +335,8 @@ def _read(process: _Process) -> None:
         if not line.endswith(b"\n"):
             break  # longer than any answer, or cut off: what follows is no answer either
         try:
-            answer = json.loads(line)
+            text = line.decode()
+            answer = None if too_deep(text) else json.loads(text)
         except (ValueError, RecursionError):
             continue
         if not isinstance(answer, dict):

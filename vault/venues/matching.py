@@ -12,6 +12,7 @@ from datetime import datetime
 
 from vault.errors import VenueError
 from vault.venues.base import WithdrawalStatus, WithdrawRequest
+from vault.venues.line.raw import Fields
 from vault.venues.registry import same_address
 
 
@@ -57,6 +58,34 @@ def only_one(
 def akin(theirs: str, ours: str) -> bool:
     """Whether an id may be what a venue made of ours: left out, cut, or in another letter case."""
     return ours.casefold().startswith(theirs.casefold())
+
+
+def may_be(
+    line: Fields,
+    request: WithdrawRequest,
+    *,
+    address: str,
+    client_id: str = "",
+    amount: str = "amount",
+    fee: str = "fee",
+) -> bool:
+    """Whether a record of the request's asset can be the request, whatever else it says.
+
+    The others are not read: nothing in them that is not understood stands between us and ours. The names are
+    those of its fields. What it does not say may be ours; an amount may be gross or net.
+    """
+    theirs = line.optional_text(client_id) if client_id and request.client_id else ""
+    if theirs and theirs == request.client_id:
+        return True
+    if theirs and not akin(theirs, request.client_id):
+        return False
+    if line.has(address) and not same_address(line.text(address), request.address):
+        return False
+    if not (line.has(amount) and line.has(fee)):
+        return True
+    listed, gross = line.decimal(amount), request.amount.to_decimal()
+    planned = listed if request.fee is None else listed + request.fee.to_decimal()
+    return gross in {listed, listed + line.decimal(fee), planned}
 
 
 def _same_payment(status: WithdrawalStatus, request: WithdrawRequest) -> bool:

@@ -37,9 +37,18 @@ def outward(exchange: str, product: str = "usdm") -> tuple[Hop, ...]:
     raise VenueError("read_only", f"{exchange} is only read: nothing is moved there")
 
 
-def inward(exchange: str, product: str = "usdm") -> tuple[Hop, ...]:
-    """Hops from where a deposit arrives to margin, in order. Raises `VenueError`."""
-    return tuple(Hop(hop.destination, hop.source) for hop in reversed(outward(exchange, product)))
+def inward(exchange: str, product: str = "usdm", credited: str = "") -> tuple[Hop, ...]:
+    """Hops to margin, in order, from the wallet that a deposit is `credited` to: none where that is margin.
+
+    "": from the wallet that withdrawals leave from. Raises `VenueError` (``venue.unknown_wallet``, …).
+    """
+    way = tuple(Hop(hop.destination, hop.source) for hop in reversed(outward(exchange, product)))
+    stops = wallets(exchange, product)[::-1]
+    if credited and credited not in stops:
+        raise VenueError(
+            "unknown_wallet", f"{exchange}: expected one of {', '.join(stops)}, found {credited[:40]!r}"
+        )
+    return way[stops.index(credited) :] if credited else way
 
 
 def check_hop(exchange: str, product: str, source: str, destination: str) -> Hop:

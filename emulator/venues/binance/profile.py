@@ -9,11 +9,13 @@ from emulator.venues.binance.brackets import BTCUSD_PERP, BTCUSDT, ETHUSDT
 from emulator.venues.binance.margin import PORTFOLIO_CLOSES_AT, CoinMargin, UsdMargin
 from emulator.venues.engine.accounts import Account
 from emulator.venues.engine.book import DepthModel
-from emulator.venues.engine.coins import BITCOIN_ADDRESS, Coin, CoinNetwork
+from emulator.venues.engine.coins import Coin, CoinNetwork
 from emulator.venues.engine.collateral import CollateralRule, with_haircut
 from emulator.venues.engine.exact import ZERO
 from emulator.venues.engine.margin import MarginGroup
 from emulator.venues.engine.market import Market, SymbolMarket
+from emulator.venues.engine.networks import LEAST, USDT_EVM, bitcoin, on_paper
+from emulator.venues.engine.paper_chain import Family
 from emulator.venues.engine.profile import Profile, WalletRoute
 
 SPOT, FUTURES, COIN_FUTURES = "spot", "futures", "coin_futures"
@@ -116,54 +118,31 @@ def default_market() -> Market:
 
 def default_coins() -> dict[str, Coin]:
     """BTC on its own chain; USDT and ETH listed, their chain not connected and so switched off."""
-    btc = CoinNetwork(
-        network="BTC",
-        name="Bitcoin",
-        address_pattern=BITCOIN_ADDRESS,
-        withdraw_fee=Decimal("0.000015"),
-        withdraw_min=Decimal("0.00012"),
-        withdraw_max=Decimal("2350"),
-        deposit_dust=Decimal("0.00001"),
-        is_default=True,
-    )
-    erc20 = CoinNetwork(
-        network="ETH",
-        name="Ethereum (ERC20)",
-        address_pattern=r"^(0x)[0-9A-Fa-f]{40}$",
-        withdraw_fee=Decimal("1"),
-        withdraw_min=Decimal("10"),
-        withdraw_max=Decimal("310000000"),
-        withdraw_step=Decimal("0.000001"),
-        min_confirm=6,
-        unlock_confirm=64,
-        is_default=True,
-        withdraw_enabled=False,
-        deposit_enabled=False,
-        decimals=6,
-        family="evm",
-        contract_url="https://etherscan.io/address/",
-        contract="0xdac17f958d2ee523a2206206994597c13d831ec7",
-    )
-    ether = CoinNetwork(
-        network="ETH",
-        name="Ethereum (ERC20)",
-        address_pattern=r"^(0x)[0-9A-Fa-f]{40}$",
-        withdraw_fee=Decimal("0.0003"),
-        withdraw_min=Decimal("0.001"),
-        withdraw_max=Decimal("10000"),
-        min_confirm=6,
-        unlock_confirm=64,
-        is_default=True,
-        withdraw_enabled=False,
-        deposit_enabled=False,
-        decimals=18,
-        family="evm",
-    )
+    btc = bitcoin("BTC", "0.000015", "0.00012", most="2350", dust="0.00001")
+    tether = _ethereum("1", "10", "310000000", 6)
+    tether.contract_url, tether.contract = "https://etherscan.io/address/", USDT_EVM
     return {
         "BTC": Coin("BTC", "Bitcoin", [btc]),
-        "USDT": Coin("USDT", "TetherUS", [erc20]),
-        "ETH": Coin("ETH", "Ethereum", [ether]),
+        "USDT": Coin("USDT", "TetherUS", [tether]),
+        "ETH": Coin("ETH", "Ethereum", [_ethereum("0.0003", "0.001", "10000", 18)]),
     }
+
+
+def _ethereum(fee: str, least: str, most: str, decimals: int) -> CoinNetwork:
+    found = on_paper(
+        "ETH",
+        Family.EVM,
+        fee,
+        least,
+        decimals=decimals,
+        name="Ethereum (ERC20)",
+        most=most,
+        dust=LEAST,
+        confirmations=(6, 64),
+        connected=False,
+    )
+    found.address_pattern = r"^(0x)[0-9A-Fa-f]{40}$"  # as the exchange writes it
+    return found
 
 
 PROFILE = Profile(

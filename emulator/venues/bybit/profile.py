@@ -10,16 +10,17 @@ from emulator.venues.bybit.margin import ISOLATED, PORTFOLIO, REGULAR, UnifiedMa
 from emulator.venues.engine.accounts import Account
 from emulator.venues.engine.book import DepthModel
 from emulator.venues.engine.brackets import table
-from emulator.venues.engine.coins import BITCOIN_ADDRESS, Coin, CoinNetwork
+from emulator.venues.engine.coins import Coin, CoinNetwork
 from emulator.venues.engine.collateral import CollateralRule, tiered
 from emulator.venues.engine.margin import MarginGroup
 from emulator.venues.engine.market import Market, SymbolMarket
+from emulator.venues.engine.networks import LEAST, USDC_EVM, USDT_EVM, bitcoin, on_paper
+from emulator.venues.engine.paper_chain import Family
 from emulator.venues.engine.profile import Profile, WalletRoute
 from emulator.venues.engine.withdrawals import ClientIds, FeeMode
 
 UNIFIED, FUNDING = "unified", "funding"
 WITHDRAW_SPACING_MS = 10_000  # one withdrawal in ten seconds of a coin on a chain
-EVM_ADDRESS = r"^0x[0-9A-Fa-f]{40}$"
 
 BTC_LIMITS = (
     (100, "2000000", "0.005"),
@@ -119,59 +120,39 @@ def default_market() -> Market:
 
 def default_coins() -> dict[str, Coin]:
     """BTC on its own chain; the others listed, their chains switched off until one is connected."""
-    btc = CoinNetwork(
-        network="BTC",
-        name="Bitcoin",
-        address_pattern=BITCOIN_ADDRESS,
-        withdraw_fee=Decimal("0.000139"),
-        withdraw_min=Decimal("0.00027"),
-        withdraw_max=Decimal("500"),
-        deposit_dust=Decimal("0.00001"),
-        is_default=True,
-    )
-    tether = _evm("1", "10", "0.000001", 6, contract="0xdac17f958d2ee523a2206206994597c13d831ec7")
-    dollar = _evm("1", "10", "0.000001", 6, contract="0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48")
-    ether = _evm("0.0003", "0.0015", "0.00000001", 18)
-    ripple = CoinNetwork(
-        network="XRP",
-        name="XRP Ledger",
-        address_pattern=r"^r[1-9A-HJ-NP-Za-km-z]{24,34}$",
-        withdraw_fee=Decimal("0.2"),
-        withdraw_min=Decimal("2"),
-        withdraw_max=Decimal("1000000"),
-        withdraw_step=Decimal("0.000001"),
-        is_default=True,
-        withdraw_enabled=False,
-        deposit_enabled=False,
+    ripple = on_paper(
+        "XRP",
+        Family.XRP,
+        "0.2",
+        "2",
         decimals=6,
-        tag_pattern=r"[0-9]{1,10}",
-        tag_required=True,
+        name="XRP Ledger",
+        most="1000000",
+        dust=LEAST,
+        connected=False,
     )
-    return {
-        "BTC": Coin("BTC", "BTC", [btc]),
-        "USDT": Coin("USDT", "USDT", [tether]),
-        "USDC": Coin("USDC", "USDC", [dollar]),
-        "ETH": Coin("ETH", "ETH", [ether]),
-        "XRP": Coin("XRP", "XRP", [ripple]),
+    found = {
+        "BTC": bitcoin("BTC", "0.000139", "0.00027", dust="0.00001"),
+        "USDT": _evm("1", "10", 6, USDT_EVM),
+        "USDC": _evm("1", "10", 6, USDC_EVM),
+        "ETH": _evm("0.0003", "0.0015", 18),
+        "XRP": ripple,
     }
+    return {name: Coin(name, name, [network]) for name, network in found.items()}
 
 
-def _evm(fee: str, least: str, step: str, decimals: int, contract: str = "") -> CoinNetwork:
-    return CoinNetwork(
-        network="ETH",
-        name="Ethereum",
-        address_pattern=EVM_ADDRESS,
-        withdraw_fee=Decimal(fee),
-        withdraw_min=Decimal(least),
-        withdraw_max=Decimal("10000000"),
-        withdraw_step=Decimal(step),
-        min_confirm=6,
-        unlock_confirm=64,
-        is_default=True,
-        withdraw_enabled=False,
-        deposit_enabled=False,
+def _evm(fee: str, least: str, decimals: int, contract: str = "") -> CoinNetwork:
+    return on_paper(
+        "ETH",
+        Family.EVM,
+        fee,
+        least,
         decimals=decimals,
+        name="Ethereum",
+        dust=LEAST,
         contract=contract,
+        confirmations=(6, 64),
+        connected=False,
     )
 
 

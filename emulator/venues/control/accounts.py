@@ -25,7 +25,7 @@ KEY_FIELDS = frozenset(
 )
 POSITION_FIELDS = frozenset({"symbol", "quantity", "entry_price", "leverage", "isolated_margin", "side"})
 CREATE_FIELDS = frozenset({"name", "keys", "wallets", "positions", "mode"})
-ACCOUNT_FIELDS = frozenset({"account", "mode", "held_until_ms"})
+ACCOUNT_FIELDS = frozenset({"account", "mode", "held_until_ms", "deposit_wallet"})
 ACCOUNT_POSITION_FIELDS = POSITION_FIELDS | {"account"}
 ACCOUNT_KEY_FIELDS = KEY_FIELDS | {"account"}
 NONCE_FIELDS = frozenset({"key", "last"})
@@ -82,10 +82,14 @@ def create(venue: Venue, fields: Fields) -> Account:
 
 
 def change(venue: Venue, fields: Fields) -> None:
-    """The margin mode, and until when withdrawals are held after a change of security settings."""
+    """The margin mode, the wallet that deposits go to, and until when withdrawals are held."""
     account = venue.account(fields.text("account"))
     if "mode" in fields:
         account.mode = venue.known_mode(fields.text("mode"))
+    if "deposit_wallet" in fields:
+        wallet = fields.text("deposit_wallet")
+        account.wallet(wallet)
+        account.deposit_wallet = wallet
     account.held_until_ms = fields.integer_or("held_until_ms", account.held_until_ms)
 
 

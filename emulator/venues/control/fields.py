@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from enum import StrEnum
+from typing import TypeVar
 
 from emulator.venues.engine.exact import number
+
+E = TypeVar("E", bound=StrEnum)
 
 
 class FieldError(ValueError):
@@ -32,6 +36,13 @@ class Fields:
 
     def text_or(self, name: str, default: str | None = None) -> str | None:
         return self.text(name) if name in self else default
+
+    def choice(self, name: str, kinds: type[E]) -> E:
+        """One of an enumeration's values; raises FieldError that lists them."""
+        value = self.text(name)
+        if value not in {str(each) for each in kinds}:
+            raise FieldError(f"expected one of {', '.join(kinds)} in {name!r}, found {value!r}")
+        return kinds(value)
 
     def number(self, name: str) -> Decimal:
         return number(self._values.get(name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from emulator.venues.control.fields import Fields, moment
+from emulator.venues.engine import tape
 from emulator.venues.engine.collateral import with_haircut
 from emulator.venues.engine.exact import number
 from emulator.venues.engine.market import (
@@ -40,7 +41,9 @@ MARKET_FIELDS = frozenset(
         "haircuts",
     }
 )
-HISTORY_FIELDS = frozenset({"symbol", "funding", "open_interest", "candles", "liquidations"})
+# Candles by the price they are of: spot, the contract's own, the mark.
+CANDLE_FIELDS = ("candles", "perp_candles", "mark_candles")
+HISTORY_FIELDS = frozenset({"symbol", "funding", "open_interest", *CANDLE_FIELDS, "liquidations"})
 FUNDING_FIELDS = frozenset({"symbol", "rate"})
 CLOCK_FIELDS = frozenset({"offset_ms", "announced_skew_ms", "fixed_ms", "run_free"})
 
@@ -82,7 +85,7 @@ def set_market(venue: Venue, fields: Fields) -> None:
             market.peak = market.mark
             market.open_24h = market.high_24h = market.low_24h = market.last
         if fields.flag_or("record_open_interest", False):
-            market.record_open_interest(venue.clock.now_ms())
+            market.record_open_interest(venue.clock.now_ms(), tape.open_interest(venue, market))
     venue.liquidate_failed()
 
 
@@ -96,9 +99,6 @@ def add_history(venue: Venue, fields: Fields) -> None:
         OpenInterestPoint(moment(at), number(contracts), number(value))
         for at, contracts, value in fields.rows("open_interest", 3)
     ]
-    candles = [
-        Candle(moment(at), *(number(price) for price in prices)) for at, *prices in fields.rows("candles", 6)
-    ]
     forced = [
         MarketLiquidation(moment(at), market.symbol, str(side), number(price), number(quantity))
         for at, side, price, quantity in fields.rows("liquidations", 4)
@@ -107,7 +107,11 @@ def add_history(venue: Venue, fields: Fields) -> None:
     market.open_interest_history = sorted(
         [*market.open_interest_history, *interest], key=lambda point: point.time_ms
     )
-    market.candles = sorted([*market.candles, *candles], key=lambda candle: candle.open_ms)
+    for name in CANDLE_FIELDS:
+        told = [
+            Candle(moment(at), *(number(price) for price in prices)) for at, *prices in fields.rows(name, 6)
+        ]
+        setattr(market, name, sorted([*getattr(market, name), *told], key=lambda candle: candle.open_ms))
     venue.market.liquidations.extend(forced)
 
 

@@ -34,11 +34,11 @@ def set_withdrawals(venue: Venue, fields: Fields) -> None:
     """How withdrawals behave from now on."""
     settings = venue.withdrawals.settings
     if "fee_mode" in fields:
-        settings.fee_mode = FeeMode(fields.text("fee_mode"))
+        settings.fee_mode = fields.choice("fee_mode", FeeMode)
     if "client_ids" in fields:
-        settings.client_ids = ClientIds(fields.text("client_ids"))
+        settings.client_ids = fields.choice("client_ids", ClientIds)
     if "hold_at" in fields:
-        hold = Status(fields.text("hold_at"))
+        hold = fields.choice("hold_at", Status)
         if hold not in WAY:
             raise ValueError(f"expected one of {[str(status) for status in WAY]}, found {hold}")
         settings.hold_at = hold
@@ -51,7 +51,8 @@ def set_withdrawals(venue: Venue, fields: Fields) -> None:
 
 def refuse_withdrawal(venue: Venue, fields: Fields) -> None:
     """Cancel, reject or fail one open, unpaid withdrawal by id; the money goes back."""
-    wanted, status = fields.text("id"), Status(fields.text_or("status") or Status.REJECTED)
+    wanted = fields.text("id")
+    status = fields.choice("status", Status) if "status" in fields else Status.REJECTED
     if status not in REFUSED_STATUSES:
         raise ValueError(f"expected cancelled, rejected or failed, found {status}")
     for record in venue.withdrawals.records:

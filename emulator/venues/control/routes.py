@@ -148,7 +148,7 @@ class ControlDesk:
     def _fault(self, fields: Fields) -> Json:
         self._faults.arm(
             Fault(
-                kind=FaultKind(fields.text("kind")),
+                kind=fields.choice("kind", FaultKind),
                 path=fields.text("path"),
                 method=fields.text_or("method"),
                 count=None if fields.flag_or("lasting", False) else fields.integer_or("count", 1),

@@ -118,6 +118,7 @@ class Account:
     whitelist_on: bool = False
     whitelist: list[WhitelistEntry] = field(default_factory=list)
     held_until_ms: int = 0  # no withdrawal before: what follows a change of security settings
+    deposit_wallet: str = ""  # where its deposits are credited; empty: where the exchange usually does
 
     def wallet(self, name: str) -> dict[str, Decimal]:
         """One wallet's balances; raises KeyError for a name the exchange does not have."""

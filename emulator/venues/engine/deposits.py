@@ -40,13 +40,14 @@ class DepositRecord:
     status: DepositStatus = DepositStatus.PENDING
     confirmations: int = 0
     credited_ms: int | None = None
+    wallet: str = ""  # that it was credited to
 
 
 @dataclass(slots=True)
 class DepositDesk:
     """All deposits of a venue. Mutable; guarded by the venue's lock."""
 
-    wallet: str  # the wallet that deposits arrive in
+    wallet: str  # the wallet that deposits arrive in, unless an account says another
     records: dict[tuple[str, str, str, int], DepositRecord] = field(default_factory=dict)
     owners: dict[tuple[str, str, DepositPlace], int] = field(default_factory=dict)  # coin, network -> uid
 
@@ -79,7 +80,8 @@ class DepositDesk:
             if not rules.deposit_enabled:
                 continue
             if record.credited_ms is None and seen.confirmations >= rules.min_confirm:
-                accounts[uid].credit(self.wallet, coin, record.amount, now_ms)
+                record.wallet = self.wallet_of(accounts[uid])
+                accounts[uid].credit(record.wallet, coin, record.amount, now_ms)
                 record.credited_ms = now_ms
                 record.status = DepositStatus.CREDITED_LOCKED
             if record.credited_ms is not None and seen.confirmations >= rules.unlock_confirm:
@@ -116,13 +118,18 @@ class DepositDesk:
         """An account's deposits, newest first."""
         return [r for r in reversed(self.records.values()) if r.uid == uid]
 
-    def locked(self, uid: int, coin: str) -> Decimal:
-        """Credited but not yet withdrawable."""
+    def wallet_of(self, account: Account) -> str:
+        """Where the account's deposits are credited."""
+        return account.deposit_wallet or self.wallet
+
+    def locked(self, uid: int, coin: str, wallet: str = "") -> Decimal:
+        """Credited (to one wallet, or to any) but not yet withdrawable."""
         return sum(
             (
                 r.amount
                 for r in self.records.values()
-                if r.uid == uid and r.coin == coin and r.status is DepositStatus.CREDITED_LOCKED
+                if (r.uid, r.coin, wallet or r.wallet) == (uid, coin, r.wallet)
+                and r.status is DepositStatus.CREDITED_LOCKED
             ),
             ZERO,
         )

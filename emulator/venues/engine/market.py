@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from emulator.venues.engine import book
 from emulator.venues.engine.brackets import BracketTable
-from emulator.venues.engine.exact import ONE, ZERO, exact
+from emulator.venues.engine.exact import ONE, ZERO, exact, nearest
 
 HOUR_MS = 3_600_000
 
@@ -86,7 +86,9 @@ class SymbolMarket:
     update_id: int = 1
     funding_history: list[FundingPoint] = field(default_factory=list)
     open_interest_history: list[OpenInterestPoint] = field(default_factory=list)
-    candles: list[Candle] = field(default_factory=list)
+    candles: list[Candle] = field(default_factory=list)  # of spot, and of a price that has none of its own
+    perp_candles: list[Candle] = field(default_factory=list)
+    mark_candles: list[Candle] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.settle = self.settle or (self.base if self.inverse else self.quote)
@@ -123,11 +125,12 @@ class SymbolMarket:
         )
         self.update_id += 1
 
-    def record_open_interest(self, time_ms: int) -> None:
-        """Append the present open interest to its history."""
-        self.open_interest_history.append(
-            OpenInterestPoint(time_ms, self.open_interest, self.open_interest * self.mark)
-        )
+    @exact
+    def record_open_interest(self, time_ms: int, contracts: Decimal) -> None:
+        """Append an open interest to its history; the value is in coins for an inverse contract."""
+        size = contracts * self.contract_size
+        value = nearest(size / self.mark) if self.inverse else size * self.mark
+        self.open_interest_history.append(OpenInterestPoint(time_ms, contracts, value))
 
 
 @dataclass(slots=True)

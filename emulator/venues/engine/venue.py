@@ -307,12 +307,12 @@ class Venue:
                 now_ms=now,
             )
             wallet = self.profile.withdraw_wallet
-            same = wallet == self.profile.deposit_wallet  # fresh deposits bind the wallet they arrived in
             return self.withdrawals.apply(
                 account,
                 request,
                 network,
-                locked=self.deposits.locked(account.uid, request.coin) if same else ZERO,
+                # Fresh deposits bind the wallet they arrived in.
+                locked=self.deposits.locked(account.uid, request.coin, wallet),
                 free=self.max_withdraw(account, wallet, request.coin),
                 new_id=self._withdrawal_id(self.next_id()),
                 now_ms=now,

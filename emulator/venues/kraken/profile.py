@@ -10,18 +10,17 @@ from decimal import Decimal
 
 from emulator.venues.engine.book import DepthModel
 from emulator.venues.engine.brackets import table
-from emulator.venues.engine.coins import BITCOIN_ADDRESS, Coin, CoinNetwork
+from emulator.venues.engine.coins import Coin
 from emulator.venues.engine.collateral import CollateralRule, with_haircut
 from emulator.venues.engine.exact import ONE
 from emulator.venues.engine.market import Market, SymbolMarket
-from emulator.venues.engine.paper_chain import ADDRESS, Family
+from emulator.venues.engine.networks import USDT_EVM, USDT_TRON, bitcoin, on_paper
+from emulator.venues.engine.paper_chain import Family
 from emulator.venues.engine.profile import Profile, WalletRoute
 from emulator.venues.engine.withdrawals import ClientIds, FeeMode
 from emulator.venues.kraken.margin import CASH, FLEX, SPOT_WALLET, margin_groups
 
 INSIDE, ACROSS = "transfer", "cross-exchange transfer"  # the words of the account log
-USDT_TRON = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
-USDT_EVM = "0xdac17f958d2ee523a2206206994597c13d831ec7"
 # Method of withdrawal (and deposit, where it is another) by asset and network.
 METHODS = {
     ("BTC", "Bitcoin"): ("Bitcoin", "Bitcoin"),
@@ -82,64 +81,20 @@ def _linear(base: str, symbol: str, mark: str, tick: str) -> SymbolMarket:
 
 def coins() -> dict[str, Coin]:
     found = (
-        Coin(
-            "BTC",
-            "Bitcoin",
-            [
-                CoinNetwork(
-                    network="Bitcoin",
-                    name="Bitcoin",
-                    address_pattern=BITCOIN_ADDRESS,
-                    withdraw_fee=Decimal("0.00002"),
-                    withdraw_min=Decimal("0.00000001"),
-                    withdraw_max=Decimal(500),
-                    deposit_dust=Decimal("0.0001"),
-                    is_default=True,
-                )
-            ],
-        ),
-        Coin("ETH", "Ethereum", [_network("Ethereum", Family.EVM, "0.0004", "0.001", decimals=18)]),
+        Coin("BTC", "Bitcoin", [bitcoin("Bitcoin", "0.00002", "0.00000001", dust="0.0001")]),
+        Coin("ETH", "Ethereum", [on_paper("Ethereum", Family.EVM, "0.0004", "0.001", decimals=18)]),
         Coin(
             "USDT",
             "Tether",
             [
-                _network("Tron", Family.TRON, "4", "10", decimals=6, contract=USDT_TRON),
-                _network("Ethereum", Family.EVM, "2", "5", decimals=6, contract=USDT_EVM, default=False),
+                on_paper("Tron", Family.TRON, "4", "10", decimals=6, contract=USDT_TRON),
+                on_paper("Ethereum", Family.EVM, "2", "5", decimals=6, contract=USDT_EVM, default=False),
             ],
         ),
-        Coin("XRP", "Ripple", [_network("Ripple", Family.XRP, "0.02", "2", decimals=6, tag=r"[0-9]{1,10}")]),
+        Coin("XRP", "Ripple", [on_paper("Ripple", Family.XRP, "0.02", "2", decimals=6)]),
         Coin("USD", "US Dollar"),
     )
     return {coin.coin: coin for coin in found}
-
-
-def _network(
-    network: str,
-    family: Family,
-    fee: str,
-    minimum: str,
-    *,
-    decimals: int,
-    default: bool = True,
-    contract: str = "",
-    tag: str = "",
-) -> CoinNetwork:
-    return CoinNetwork(
-        network=network,
-        name=network,
-        address_pattern=f"^{ADDRESS[family].pattern}$",
-        withdraw_fee=Decimal(fee),
-        withdraw_min=Decimal(minimum),
-        withdraw_max=Decimal(10_000_000),
-        withdraw_step=Decimal(1).scaleb(-min(decimals, 8)),
-        deposit_dust=Decimal("0.01"),
-        is_default=default,
-        decimals=decimals,
-        tag_pattern=tag,
-        tag_required=bool(tag),
-        family=family,
-        contract=contract,
-    )
 
 
 def collateral() -> dict[str, CollateralRule]:

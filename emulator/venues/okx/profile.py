@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Any
 
 from emulator.venues.engine.book import DepthModel
 from emulator.venues.engine.brackets import Bracket, BracketTable
-from emulator.venues.engine.coins import BITCOIN_ADDRESS, Coin, CoinNetwork
+from emulator.venues.engine.coins import Coin, CoinNetwork
 from emulator.venues.engine.collateral import CollateralRule, tiered
 from emulator.venues.engine.exact import ONE, ZERO
 from emulator.venues.engine.market import Market, SymbolMarket
-from emulator.venues.engine.paper_chain import ADDRESS, Family
+from emulator.venues.engine.networks import USDT_EVM, USDT_TRON, bitcoin, on_paper
+from emulator.venues.engine.paper_chain import Family
 from emulator.venues.engine.profile import Profile, WalletRoute
 from emulator.venues.engine.withdrawals import ClientIds, FeeMode
 from emulator.venues.okx.margin import FUTURES, MULTI_CURRENCY, SPOT, TRADING, margin_groups
 
 FUNDING = "funding"
-USDT_TRON = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
-USDT_EVM = "0xdac17f958d2ee523a2206206994597c13d831ec7"
 
 
 def tiers(symbol: str, rows: tuple[tuple[int, str, str], ...]) -> BracketTable:
@@ -81,23 +81,13 @@ def _swap(base: str, mark: str, size: str, *, step: str, tick: str) -> SymbolMar
     )
 
 
+def _network(network: str, family: Family, fee: str, least: str, **more: Any) -> CoinNetwork:
+    return on_paper(network, family, fee, least, name=network.partition("-")[2], **more)
+
+
 def coins() -> dict[str, Coin]:
     found = (
-        Coin(
-            "BTC",
-            "Bitcoin",
-            [
-                CoinNetwork(
-                    network="BTC-Bitcoin",
-                    name="Bitcoin",
-                    address_pattern=BITCOIN_ADDRESS,
-                    withdraw_fee=Decimal("0.00002"),
-                    withdraw_min=Decimal("0.00000001"),
-                    withdraw_max=Decimal(500),
-                    is_default=True,
-                )
-            ],
-        ),
+        Coin("BTC", "Bitcoin", [bitcoin("BTC-Bitcoin", "0.00002", "0.00000001")]),
         Coin("ETH", "Ethereum", [_network("ETH-ERC20", Family.EVM, "0.0004", "0.001", decimals=18)]),
         Coin(
             "USDT",
@@ -107,42 +97,9 @@ def coins() -> dict[str, Coin]:
                 _network("USDT-ERC20", Family.EVM, "0.8", "2", decimals=6, contract=USDT_EVM, default=False),
             ],
         ),
-        Coin(
-            "XRP",
-            "Ripple",
-            [_network("XRP-Ripple", Family.XRP, "0.1", "1", decimals=6, tag=r"[0-9]{1,10}")],
-        ),
+        Coin("XRP", "Ripple", [_network("XRP-Ripple", Family.XRP, "0.1", "1", decimals=6)]),
     )
     return {coin.coin: coin for coin in found}
-
-
-def _network(
-    network: str,
-    family: Family,
-    fee: str,
-    minimum: str,
-    *,
-    decimals: int,
-    default: bool = True,
-    contract: str = "",
-    tag: str = "",
-) -> CoinNetwork:
-    return CoinNetwork(
-        network=network,
-        name=network.partition("-")[2],
-        address_pattern=f"^{ADDRESS[family].pattern}$",
-        withdraw_fee=Decimal(fee),
-        withdraw_min=Decimal(minimum),
-        withdraw_max=Decimal(10_000_000),
-        withdraw_step=Decimal(1).scaleb(-min(decimals, 8)),
-        deposit_dust=Decimal("0.01"),
-        is_default=default,
-        decimals=decimals,
-        tag_pattern=tag,
-        tag_required=bool(tag),
-        family=family,
-        contract=contract,
-    )
 
 
 def collateral() -> dict[str, CollateralRule]:

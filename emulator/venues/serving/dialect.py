@@ -13,6 +13,7 @@ from emulator.venues.serving.errors import VenueError
 from emulator.venues.serving.messages import Answer, Incoming
 from emulator.venues.serving.wire import Json
 
+HTML_403 = Answer(403, "<html><body><h1>403 Forbidden</h1></body></html>")
 HTML_504 = Answer(504, "<html><body><h1>504 Gateway Time-out</h1></body></html>")
 
 

@@ -25,7 +25,9 @@ class FaultKind(StrEnum):
     BROKEN_JSON = "broken_json"  # recorded, the answer cut in half
     MAINTENANCE = "maintenance"  # not recorded, the exchange's own maintenance error
     TOO_MANY_REQUESTS = "too_many_requests"  # not recorded, HTTP 429 with Retry-After, if there are `seconds`
+    TOO_MANY_IN_WORDS = "too_many_requests_200"  # not recorded, the same words with HTTP 200
     BANNED = "banned"  # not recorded, HTTP 418, as above
+    FORBIDDEN = "forbidden"  # not recorded, HTTP 403 and a page, from what stands before the exchange
     PARTIAL_ANSWER = "partial_answer"  # a named field, or the last entries of every list, left out
     DUPLICATE_ENTRIES = "duplicate_entries"  # every list entry twice
     CHANGED_PRECISION = "changed_precision"  # decimals of every amount cut or filled up to `digits`

@@ -21,6 +21,7 @@ from emulator.venues.engine.refusals import Reason, Refusal
 from emulator.venues.engine.venue import Venue
 from emulator.venues.serving import exchange as exchanges
 from emulator.venues.serving.damage import damaged
+from emulator.venues.serving.dialect import HTML_403
 from emulator.venues.serving.dispatch import Dispatcher
 from emulator.venues.serving.errors import VenueError
 from emulator.venues.serving.faults import DAMAGE, Fault, FaultBox, FaultKind
@@ -33,7 +34,7 @@ START_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 10
 DROP = {FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER}
 GATEWAY = {FaultKind.TIMEOUT_AFTER_RECORDING, FaultKind.TIMEOUT_BEFORE_RECORDING}
-TOO_OFTEN = {FaultKind.TOO_MANY_REQUESTS: 429, FaultKind.BANNED: 418}
+TOO_OFTEN = {FaultKind.TOO_MANY_REQUESTS: 429, FaultKind.TOO_MANY_IN_WORDS: 200, FaultKind.BANNED: 418}
 BROKEN = {FaultKind.HTTP_500, FaultKind.HTTP_500_AFTER_RECORDING}
 NOT_RECORDED = {
     FaultKind.DROP_BEFORE,
@@ -41,7 +42,9 @@ NOT_RECORDED = {
     FaultKind.HTTP_500,
     FaultKind.MAINTENANCE,
     FaultKind.TOO_MANY_REQUESTS,
+    FaultKind.TOO_MANY_IN_WORDS,
     FaultKind.BANNED,
+    FaultKind.FORBIDDEN,
 }
 
 
@@ -232,6 +235,8 @@ class VenueServer:
             pause = {"Retry-After": f"{fault.seconds:.0f}"} if fault.seconds else {}
             answer = self.dispatcher.refuse(incoming, refusal)
             return replace(answer, status=TOO_OFTEN[kind], headers=pause)
+        if kind is FaultKind.FORBIDDEN:
+            return HTML_403
         if kind is FaultKind.BROKEN_JSON:
             return Answer(answer.status, answer.text[: len(answer.text) // 2])
         if kind in DAMAGE:

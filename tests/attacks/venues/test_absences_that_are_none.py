@@ -120,6 +120,19 @@ def test_another_payment_without_an_id_and_one_with_another_s_id_are_not_ours(ex
 
 
 @pytest.mark.parametrize("exchange", ROW)
+def test_a_state_nobody_knows_counts_only_in_a_record_that_can_be_ours(exchange: str) -> None:
+    row, odd = ROW[exchange], {"status": 9} if exchange == "binance" else {"state": "99"}
+    size = "amount" if exchange == "binance" else "amt"
+    for other in (row("another1", **odd), row(None, **odd, **{size: "0.3"})):
+        assert search(Venue(exchange, other, row(OURS))).found is not None
+        assert search(Venue(exchange, other)).found is None
+    for ours in (row(OURS, **odd), row(None, **odd), row(OURS.upper(), **odd), row("", **odd, fee="0.1")):
+        with pytest.raises(VenueError) as caught:
+            search(Venue(exchange, ours))
+        assert caught.value.code == "venue.unknown_status"
+
+
+@pytest.mark.parametrize("exchange", ROW)
 def test_a_venue_s_clock_that_runs_ahead_proves_no_absence(exchange: str) -> None:
     """Nothing is said of a request that may still be on its way, whatever time the venue announces."""
     late = NOW + timedelta(minutes=1)
@@ -151,11 +164,15 @@ def bybit_rows(*rows: dict[str, Any]) -> list[Any]:
 
 def test_a_record_to_elsewhere_need_not_be_understood_and_one_to_us_must() -> None:
     elsewhere = {"status": "BrandNew", "toAddress": "someone@example.com", "amount": "1e-12"}
-    (found,) = bybit_wallet.withdrawals(bybit_rows(elsewhere, {}), "BTC", COLD)
+    wanted = WithdrawRequest(
+        OURS, "BTC", Amount.parse("0.25", BTC), "BTC", COLD, "", "mainnet", NOW, Amount.parse("0.0001", BTC)
+    )
+    other = {"status": "BrandNew", "amount": "0.3"}
+    (found,) = bybit_wallet.withdrawals(bybit_rows(elsewhere, other, {}), "BTC", wanted)
     assert found.venue_id == "1"
     for odd in ({"status": "BrandNew"}, {"toAddress": ""}, {"createTime": str(MS // 1000)}):
         with pytest.raises(VenueError):
-            bybit_wallet.withdrawals(bybit_rows(odd), "BTC", COLD)
+            bybit_wallet.withdrawals(bybit_rows(odd), "BTC", wanted)
 
 
 @pytest.mark.parametrize("text", ["x" * 1001, "a\x1b[2J", "a\n", "\u202ebc1q", "\x9b", "\x00"])

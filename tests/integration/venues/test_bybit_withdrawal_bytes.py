@@ -170,6 +170,21 @@ def test_what_the_venue_would_have_taken_is_refused_before_the_send(
     assert bybit.sent(CREATE) == []
 
 
+def test_a_fee_that_changed_since_the_plan_is_seen_in_the_last_moment(bybit: BybitWorld) -> None:
+    bybit.at_once()
+    before = bybit.client.network_info(ACCOUNT, "BTC", "BTC").fee
+    planned = bybit.request(fee=before)
+    for fee in ("0.001", "0.00000001"):  # with a lower one more would arrive than the plan says
+        bybit.control.network("BTC", withdraw_fee=fee)
+        with pytest.raises(VaultError) as caught:
+            bybit.client.withdraw(ACCOUNT, planned)
+        assert caught.value.code == "venue.fee_changed"
+        assert bybit.sent(CREATE) == []
+    bybit.control.network("BTC", withdraw_fee=before.number)
+    bybit.client.withdraw(ACCOUNT, planned)
+    assert len(bybit.recorded()) == 1
+
+
 @pytest.mark.parametrize(
     ("network", "code"),
     [

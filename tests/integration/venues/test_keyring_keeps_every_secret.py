@@ -137,11 +137,10 @@ def set_up(diary: Diary, world: WorldProcess, account: OpenedAccount) -> None:
 
 def provoke(diary: Diary, world: WorldProcess) -> None:
     """Every kind of trouble a venue can make, and a keyring that does not open."""
-    diary.ok("venue", "keys", "trading")
-    for kind in ("broken_json", "drop_connection_after"):
-        world.venue.fault(kind, "/fapi/v3/account", lasting=True)
-        diary.fails(1, "venue", "test", "trading")
-        world.venue.clear_faults()
+    world.venue.fault("broken_json", "/fapi/v3/account", lasting=True)
+    world.venue.fault("drop_connection_after", "capital/config/getall", lasting=True)
+    diary.fails(1, "venue", "test", "trading")
+    world.venue.clear_faults()
     diary.fails(20, "venue", "keys", "trading", "--set", "read", stdin=f"{WRONG[0]}\n{WRONG[1]}\n")
     diary.fails(12, "secret", "check", KEYRING_CRYPTFILE_PASSWORD="not this one")
 

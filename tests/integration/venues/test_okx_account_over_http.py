@@ -148,6 +148,19 @@ def test_a_deposit_goes_through_its_states(world: OkxWorld) -> None:
     assert world.client.spot_balance(ACCOUNT, "BTC").free == Amount.parse("100.5", BTC)
 
 
+def test_a_deposit_that_credits_trading_is_margin_at_once(world: OkxWorld) -> None:
+    usual = world.client.deposit_address(ACCOUNT, "BTC", NETWORK)
+    world.control.call("account", account="main", deposit_wallet="trading")
+    place = world.client.deposit_address(ACCOUNT, "BTC", NETWORK)
+    assert (usual.wallet, place.wallet, place.address) == ("funding", "trading", usual.address)
+    before = world.control.state("main")["wallets"]
+    world.bitcoin.receive(place.address, 50_000_000, 1)
+    world.control.tick()
+    after = world.control.state("main")["wallets"]
+    assert Decimal(after["trading"]["BTC"]) - Decimal(before["trading"]["BTC"]) == Decimal("0.5")
+    assert after["funding"] == before["funding"]
+
+
 def test_money_moves_from_margin_to_funding_and_back_and_is_found_by_its_id(world: OkxWorld) -> None:
     for back in (False, True):
         transfer = world.transfer(back=back)

@@ -11,7 +11,7 @@ import pytest
 
 from emulator.venues.engine.chain_port import Deposit
 from vault.errors import GuardError, SecretError, VaultError, VenueError
-from vault.markets.binance import read_market
+from vault.markets.feeds.venue.present import read_market
 from vault.money import BTC, USDT, Amount
 from vault.venues.base import InternalTransfer
 
@@ -194,11 +194,11 @@ def test_the_market_is_read_through_the_same_worker(world: Any) -> None:
         candles=[[hour - k * HOUR_MS, "1", "1", "1", "1", "1250"] for k in range(1, 25)],
     )
     ask = lambda endpoint, parameters: world.client.public(ACCOUNT, endpoint, parameters)  # noqa: E731
-    reading = read_market(ask, ACCOUNT, "BTCUSDT", now())
+    reading = read_market(ask, "binance", ACCOUNT, "BTCUSDT", now())
     assert reading.mark_price == Decimal(80000)
     assert reading.funding_history == (Decimal("0.0003"), Decimal("-0.00012345"))
     assert reading.funding_interval_hours == 8
-    assert reading.open_interest == Decimal(90000)
+    assert reading.open_interest == Decimal(90003)  # 90,000 and what the account holds
     assert (reading.spot_volume_24h, reading.perp_volume_24h) == (Decimal(30000), Decimal(180000))
     assert reading.oi_spot_history == (Decimal(3),)
     assert reading.depth_bid_10bp is not None

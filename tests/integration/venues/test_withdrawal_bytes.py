@@ -91,6 +91,20 @@ def test_what_the_venue_would_have_taken_is_refused_before_the_send(
     assert world.control.requests(method="POST") == []
 
 
+def test_a_fee_that_changed_since_the_plan_is_seen_in_the_last_moment(world: Any) -> None:
+    before = world.client.network_info(ACCOUNT, "BTC", "BTC").fee
+    planned = world.request(fee=before)
+    for fee in ("0.001", "0.00000001"):  # with a lower one more would arrive than the plan says
+        world.control.network("BTC", withdraw_fee=fee)
+        with pytest.raises(VaultError) as caught:
+            world.client.withdraw(ACCOUNT, planned)
+        assert caught.value.code == "venue.fee_changed"
+        assert world.control.requests(method="POST") == []
+    world.control.network("BTC", withdraw_fee=before.number)
+    world.client.withdraw(ACCOUNT, planned)
+    assert len(world.withdrawals()) == 1
+
+
 def test_a_negative_amount_does_not_even_reach_the_worker_s_venue(world: Any) -> None:
     request = world.request(amount=Amount(BTC, -5))
     with pytest.raises(VaultError) as caught:

@@ -163,7 +163,7 @@ def test_the_pauses_between_requests_are_kept_everywhere_but_on_this_machine(
 
 def test_the_client_loads_no_ccxt(repo_root: Path) -> None:
     check = (
-        "import sys, vault.venues.client, vault.markets.binance\n"
+        "import sys, vault.venues.client, vault.markets.feeds.venue.present\n"
         "print([m for m in ('ccxt', 'requests') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -224,7 +224,7 @@ def test_ccxt_reads_the_market(stock: Any, control: VenueControl) -> None:
     control.funding("BTC-PERPETUAL", "0.0003")
     (rate,) = stock.fetch_funding_rate_history("BTC/USD:BTC", params={"start_timestamp": 0})
     assert rate["fundingRate"] in {0.0003, 0.0000375}
-    assert stock.fetch_open_interest("BTC/USD:BTC")["openInterestValue"] == 900_000_000
+    assert stock.fetch_open_interest("BTC/USD:BTC")["openInterestValue"] == 900_050_000
     assert stock.fetch_status()["status"] == "ok"
 
 

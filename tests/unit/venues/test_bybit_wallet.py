@@ -345,7 +345,9 @@ def evidence(code: object, status: int = 200) -> Evidence:
     )
 
 
-@pytest.mark.parametrize("code", [10001, 10002, 10005, 10006, 131093, 131096, 131097, 131212, "131089"])
+@pytest.mark.parametrize(
+    "code", [10001, 10002, 10005, 10006, 131074, 131085, 131093, 131096, 131097, 131212, "131089"]
+)
 def test_a_listed_code_with_http_200_is_a_refusal(code: object) -> None:
     error = send_failure(RuntimeError(), evidence(code), "withdraw", DIALECT)
     assert (type(error), error.details["venue_code"]) == (VenueError, str(code))
@@ -355,6 +357,7 @@ def test_a_listed_code_with_http_200_is_a_refusal(code: object) -> None:
     "found",
     [
         *(evidence(int(code)) for code in sorted(DIALECT.uncertain)),
+        *(evidence(code) for code in (131067, 131070, 131073, 131080, 131082)),
         evidence(999999),
         evidence(131096, status=500),
         evidence(0),

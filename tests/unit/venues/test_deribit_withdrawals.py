@@ -130,6 +130,36 @@ def test_a_record_of_another_time_is_not_ours(seconds: int) -> None:
     assert found([record(created_timestamp=moment)]) is None
 
 
+ODD = {"id": 302, "state": "shelved"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"nonce": "intent-0002"}, {"amount": Decimal("0.26")}, {"address": "2N" + "1" * 33}]
+)
+def test_a_status_of_a_record_that_cannot_be_ours_is_not_read(changes: dict[str, Any]) -> None:
+    assert found([record(**ODD, **changes), record()]).venue_id == "301"
+    assert found([record(**ODD, **changes)]) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"nonce": "intent-0001"},
+        {"nonce": "intent-0001", "address": "2N" + "1" * 33},
+        {"amount": Decimal("0.25001229")},
+        {"fee": Decimal("0.00002")},
+        {"address": None},
+        {"amount": None},
+        {"fee": None},
+    ],
+)
+def test_a_status_of_a_record_that_may_be_ours_must_be_known(changes: dict[str, Any]) -> None:
+    with pytest.raises(VenueError) as caught:
+        found([record(**ODD, **changes), record(id=303, amount=Decimal("0.26"))])
+    assert caught.value.code == "venue.unknown_status"
+
+
 def test_the_same_record_twice_is_one() -> None:
     assert found([record(), record()], count=1).venue_id == "301"
 

@@ -47,8 +47,9 @@ def test_real_spot_margin_positions_are_named_and_never_taken_for_none(recording
 def test_a_real_withdrawal_reads_as_its_strings(recording: Recordings) -> None:
     raw = recording("kraken").answer("fetchWithdrawals")
     (line,) = raw["result"]
+    gross = Amount.from_decimal(Decimal(line["amount"]) + Decimal(line["fee"]), USDT)
     wanted = WithdrawRequest(
-        "", "USDT", Amount(USDT, 1), "Tron", "T", "", "mainnet", CONTEXT.server_time, None
+        "", "USDT", gross, "Tron", line["info"], "", "mainnet", CONTEXT.server_time, None
     )
     (found,) = wallet.withdrawals(spot_rows(raw, "w"), WAYS, (), wanted)
     assert (found.venue_id, found.txid, found.address) == (line["refid"], line["txid"], line["info"])

@@ -228,6 +228,34 @@ def test_a_status_nobody_knows_is_neither_done_nor_failed(change: dict[str, Any]
     assert code(lambda: listed(withdrawal(COLD, **change))) == "venue.unknown_status"
 
 
+ODD = {"status": "Done"}
+
+
+@pytest.mark.parametrize(
+    "other", [(OTHER, {"key": "other"}), (COLD, {"amount": "0.24"}), (OTHER, {"amount": "0.24"})]
+)
+def test_a_status_of_a_record_that_cannot_be_ours_is_not_read(other: tuple[str, dict[str, Any]]) -> None:
+    address, changes = other
+    (found,) = listed(withdrawal(address, refid="theirs", **changes, **ODD), withdrawal(COLD))
+    assert found.venue_id == "FTQcuak-V6Za8qrWnhzTx67yYHz8Tg"
+    assert listed(withdrawal(address, **changes, **ODD)) == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "other"},  # our address under another name
+        {"amount": "0.25000000"},  # gross, where the fee was taken out of it elsewhere
+        {"fee": "0.00005"},  # net as planned, the fee has changed
+        {"fee": None},
+        {"info": None},
+        {"amount": None},
+    ],
+)
+def test_a_status_of_a_record_that_may_be_ours_must_be_known(change: dict[str, Any]) -> None:
+    assert code(lambda: listed({**withdrawal(COLD, **ODD), **change})) == "venue.unknown_status"
+
+
 def test_every_field_of_a_record_is_needed_or_not_read() -> None:
     record = withdrawal(COLD)
     for name in record:
@@ -277,7 +305,7 @@ def test_one_record_listed_twice_is_one() -> None:
 @pytest.mark.parametrize("info", ["bc1qar0s....f5mdq", OTHER])
 def test_a_record_under_our_name_with_another_address_is_not_overlooked(info: str) -> None:
     assert code(lambda: listed(withdrawal(info))) == "venue.bad_answer"
-    assert len(listed(withdrawal(info, amount="0.30000000"))) == 1
+    assert listed(withdrawal(info, amount="0.30000000")) == ()
 
 
 def test_a_record_that_shows_no_tag_has_that_of_its_name() -> None:

@@ -108,7 +108,7 @@ def test_every_question_stands_in_a_table_and_is_an_endpoint_of_the_library() ->
     okx().account(cast("Connection", script), CONTEXT)
     assert {method for method, _ in script.asked} <= Okx.READS | Okx.PUBLIC
     known = ccxt.okx()
-    for method in Okx.READS | Okx.SENDS | Okx.PUBLIC:
+    for method in (Okx.READS | Okx.SENDS | Okx.PUBLIC) - set(Okx.UNNAMED):
         assert hasattr(known, method), method
     assert all("Post" in method for method in Okx.SENDS)
     assert not Okx.SENDS & (Okx.READS | Okx.PUBLIC)

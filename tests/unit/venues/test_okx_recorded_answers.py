@@ -11,7 +11,7 @@ import pytest
 from tests.recorded.fixtures import Recording
 from tests.recorded.okx import instruments as contracts
 from tests.recorded.okx import read
-from tests.support.okx_answers import NOW, envelope
+from tests.support.okx_answers import NOW
 from vault.errors import VenueError
 from vault.money import Amount, asset_of
 from vault.venues.okx import wallet
@@ -137,15 +137,11 @@ def test_every_real_chain_of_a_known_asset_reads_as_its_strings(recorded: Record
     ("number", "asset", "network"),
     [(0, "USDT", "USDT-TRC20"), (1, "ETH", "ETH-ERC20"), (0, "USDT", "USDT-TON")],
 )
-def test_real_deposit_addresses_go_to_the_trading_account_and_are_refused(
+def test_real_deposit_addresses_credit_the_trading_account(
     recorded: Recording, number: int, asset: str, network: str
 ) -> None:
     raw = recorded.answer("fetchDepositAddress", number)
-    with pytest.raises(VenueError) as caught:
-        wallet.deposit_place(raw, asset, network)
-    assert caught.value.code == "venue.deposits_elsewhere"
-    moved = envelope(*({**line, "to": "6"} for line in raw["data"]))
     selected = [line for line in raw["data"] if line["chain"] == network and line["selected"]]
-    found = wallet.deposit_place(moved, asset, network)
-    assert found.address == selected[0]["addr"]
+    found = wallet.deposit_place(raw, asset, network)
+    assert (found.address, found.wallet) == (selected[0]["addr"], "trading")
     assert found.tag == selected[0].get("addrEx", {}).get("comment", "")

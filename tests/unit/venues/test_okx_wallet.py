@@ -130,6 +130,11 @@ def test_only_the_selected_address_of_the_chain_counts() -> None:
     assert wallet.deposit_place(answer, "BTC", "BTC-Bitcoin").address == ADDRESS
 
 
+@pytest.mark.parametrize(("number", "name"), [("6", "funding"), ("18", "trading")])
+def test_an_address_credits_the_account_that_the_venue_names(number: str, name: str) -> None:
+    assert wallet.deposit_place(envelope(place(to=number)), "BTC", "BTC-Bitcoin").wallet == name
+
+
 @pytest.mark.parametrize("field", ["tag", "memo", "pmtId"])
 def test_the_tag_stands_under_three_names(field: str) -> None:
     assert wallet.deposit_place(envelope(place(**{field: "77"})), "BTC", "BTC-Bitcoin").tag == "77"
@@ -144,7 +149,8 @@ def test_an_address_that_cannot_be_meant_is_refused() -> None:
     arguments = ("BTC", "BTC-Bitcoin")
     caught("no_deposit_address", wallet.deposit_place, envelope(place(selected=False)), *arguments)
     caught("ambiguous_address", wallet.deposit_place, envelope(place(), place(addr="b")), *arguments)
-    caught("deposits_elsewhere", wallet.deposit_place, envelope(place(to="18")), *arguments)
+    caught("deposits_elsewhere", wallet.deposit_place, envelope(place(to="1")), *arguments)
+    caught("ambiguous_address", wallet.deposit_place, envelope(place(), place(to="18")), *arguments)
     caught("bad_answer", wallet.deposit_place, envelope(place(tag="1", memo="2")), *arguments)
 
 

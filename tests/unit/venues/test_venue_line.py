@@ -6,18 +6,19 @@ import json
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import requests
 
 from vault.clock import ManualClock
 from vault.config import VenueSettings
+from vault.config_values import Exchange
 from vault.errors import OutcomeUnknownError, VenueError
 from vault.secrets import Secret
 from vault.venues.binance.account import Binance
 from vault.venues.binance.dialect import DIALECT as BINANCE
-from vault.venues.common.kinds import KINDS
+from vault.venues.common.kinds import KINDS, account_kind
 from vault.venues.line.connection import Connection
 from vault.venues.line.endpoints import Endpoints, verb
 from vault.venues.line.nonce import Nonces
@@ -30,39 +31,82 @@ NOW = datetime(2026, 1, 31, 5, 0, tzinfo=UTC)
 BASE = "http://127.0.0.1:9"
 
 
-def connection(**changes: Any) -> Connection:
-    settings = VenueSettings(name="a", exchange="binance", account_uid="1", url=BASE, timeout_seconds=1)
-    given: dict[str, Any] = {"keys": {"key": Secret("k"), "secret": Secret("s")}, **changes}
-    return Connection(settings, given["keys"], ManualClock(NOW), given.get("endpoints", Binance.endpoints()))
+def tables() -> tuple[tuple[str, Endpoints], ...]:
+    """Every ccxt class of every exchange, with what may be called of it."""
+    kinds = {exchange: account_kind(exchange) for exchange in KINDS}
+    own = [(exchange, kind.endpoints()) for exchange, kind in kinds.items()]
+    return (
+        *own,
+        *((exchange, beside) for exchange, kind in kinds.items() for beside in kind.BESIDE.values()),
+    )
 
 
-@pytest.mark.parametrize(
-    "method", ["privatePostOrder", "sapiPostSubAccountTransfer", "__class__", "withdraw", ""]
-)
-def test_an_endpoint_in_no_table_is_not_called(method: str) -> None:
-    ask = connection()
-    with pytest.raises(VenueError) as read:
-        ask.get(method)
-    with pytest.raises(VenueError) as sent:
-        ask.send(method, {}, SendPermit(NOW), str)
-    assert (read.value.code, sent.value.code) == ("venue.not_listed", "venue.not_listed")
+TABLES = tables()
+EVERY = pytest.mark.parametrize(("exchange", "endpoints"), TABLES, ids=[each.ccxt for _, each in TABLES])
 
 
-def test_what_sends_is_not_called_as_a_read_and_the_reverse() -> None:
-    ask = connection()
-    with pytest.raises(VenueError) as caught:
-        ask.get("sapiPostCapitalWithdrawApply")
-    assert caught.value.code == "venue.no_permit"
-    with pytest.raises(VenueError) as caught:
-        ask.send("privateGetAccount", {}, SendPermit(NOW), str)
-    assert caught.value.code == "venue.not_listed"
+def connection(exchange: str = "binance", endpoints: Endpoints | None = None) -> Connection:
+    settings = VenueSettings(name="a", exchange=exchange, account_uid="1", url=BASE, timeout_seconds=1)
+    keys = {part: Secret(part) for part in TRAITS[exchange].secrets}
+    return Connection(settings, keys, ManualClock(NOW), endpoints or account_kind(exchange).endpoints())
 
 
-def test_no_endpoint_both_reads_and_sends() -> None:
-    endpoints = Binance.endpoints()
-    assert not endpoints.sends & (endpoints.reads | endpoints.public)
+@EVERY
+def test_an_endpoint_in_no_table_is_not_called(exchange: str, endpoints: Endpoints) -> None:
+    ask = connection(exchange, endpoints)
+    for method in ("privatePostOrder", "sapiPostSubAccountTransfer", "__class__", "withdraw", ""):
+        with pytest.raises(VenueError) as read:
+            ask.get(method)
+        with pytest.raises(VenueError) as sent:
+            ask.send(method, {}, SendPermit(NOW), str)
+        assert (read.value.code, sent.value.code) == ("venue.not_listed", "venue.not_listed")
+
+
+@EVERY
+def test_what_sends_is_not_called_as_a_read_and_the_reverse(exchange: str, endpoints: Endpoints) -> None:
+    ask = connection(exchange, endpoints)
+    for method in endpoints.sends:
+        with pytest.raises(VenueError) as caught:
+            ask.get(method)
+        assert caught.value.code == "venue.no_permit"
     for method in endpoints.reads | endpoints.public:
-        assert verb(method) == "GET"
+        with pytest.raises(VenueError) as caught:
+            ask.send(method, {}, SendPermit(NOW), str)
+        assert caught.value.code == "venue.not_listed"
+    assert not ask.evidence.left
+
+
+@EVERY
+def test_no_endpoint_both_reads_and_sends_and_each_is_one_that_the_library_has(
+    exchange: str, endpoints: Endpoints
+) -> None:
+    library = connection(exchange, endpoints)._exchange
+    assert not endpoints.sends & (endpoints.reads | endpoints.public)
+    assert bool(endpoints.sends) == (TRAITS[exchange].ships == "full")
+    for method in endpoints.sends | endpoints.reads | endpoints.public:
+        assert verb(method) in {"GET", "POST"}
+        assert hasattr(library, method), method
+
+
+@EVERY
+def test_the_parts_of_a_key_are_those_that_the_keyring_keeps(exchange: str, endpoints: Endpoints) -> None:
+    kept, ccxt_names = set(TRAITS[exchange].secrets), set(endpoints.credentials.values())
+    if kept:
+        assert set(endpoints.credentials) <= kept
+        assert {"apiKey", "secret"} <= ccxt_names
+    every = {part for name, each in TABLES if name == exchange for part in each.credentials}
+    assert kept in ({*every}, set())
+
+
+@EVERY
+def test_the_codes_of_a_dialect_fit_together(exchange: str, endpoints: Endpoints) -> None:
+    said = endpoints.dialect
+    assert said.key | said.clock | said.pace <= said.passing
+    assert not said.uncertain & (said.definite or said.passing)
+    if said.definite is not None:
+        assert said.passing <= said.definite
+    # Without a list of what is a refusal nothing may be sent.
+    assert (said.definite is not None) == (TRAITS[exchange].ships == "full")
 
 
 def test_another_ccxt_class_of_the_account_must_be_named() -> None:
@@ -252,7 +296,7 @@ def test_an_error_in_an_envelope_is_a_refusal_only_with_a_code_that_is_known(
 
 @pytest.mark.parametrize("body", [None, "", "[]", "{}", "null", "5", '{"retCode":', '"x"'])
 def test_a_body_the_dialect_cannot_read_carries_no_refusal(body: str | None) -> None:
-    for dialect in (ENVELOPE, BINANCE):
+    for dialect in (ENVELOPE, *(endpoints.dialect for _, endpoints in TABLES)):
         assert dialect.refusal(Evidence(left=True, status=200, body=body)) is None
 
 
@@ -266,8 +310,12 @@ def test_a_refusal_that_passes_says_so() -> None:
 
 
 def test_every_exchange_has_traits_and_a_class() -> None:
-    assert set(TRAITS) == set(KINDS)
-    assert {name for name, traits in TRAITS.items() if traits.rising_nonces} == {"kraken"}
+    assert set(TRAITS) == set(KINDS) == set(get_args(Exchange))
+    for exchange, endpoints in TABLES:
+        kind = account_kind(exchange)
+        assert (kind.EXCHANGE, TRAITS[exchange].exchange) == (exchange, exchange)
+        if endpoints.ccxt not in kind.BESIDE:
+            assert endpoints.rising_nonces == TRAITS[exchange].rising_nonces
 
 
 def test_an_endpoint_s_name_says_its_verb() -> None:

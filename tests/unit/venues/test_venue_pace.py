@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from vault.clock import ManualClock
 from vault.errors import VenueError
+from vault.venues.line.outcome import TOO_MANY, Halting
 from vault.venues.line.pace import HALTS, MAX_HALT, Pacer, Pacers
 from vault.venues.line.pace_file import PaceFile
 
@@ -86,6 +87,20 @@ def test_the_venue_s_own_time_to_come_back_is_kept(
     halt = pacer(Time()).heed(status, retry_after, ManualClock(NOW))
     assert halt is not None
     assert (halt.until, halt.why) == (NOW + pause, f"HTTP {status}")
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 503])
+def test_words_halt_with_any_status_and_never_for_less_than_a_ban(status: int) -> None:
+    clock, words = ManualClock(NOW), Halting("10006", TOO_MANY)
+    halt = pacer(Time()).heed(status, None, clock, words)
+    assert halt is not None
+    assert (halt.until, halt.why) == (NOW + TOO_MANY, "10006")
+    named = pacer(Time()).heed(status, "120", clock, words)
+    assert named is not None
+    assert named.until == NOW + timedelta(minutes=2)
+    banned = pacer(Time()).heed(418, None, clock, words)
+    assert banned is not None
+    assert (banned.until, banned.why) == (NOW + HALTS[418], "HTTP 418")
 
 
 @pytest.mark.parametrize(("status", "retry_after"), [(200, "30"), (None, "30"), (400, None), (503, None)])

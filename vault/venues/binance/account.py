@@ -40,9 +40,22 @@ PUBLIC_ENDPOINTS: Final = frozenset(
         "fapiDataGetOpenInterestHist",
         "fapiPublicGetTicker24hr",
         "fapiPublicGetDepth",
+        "fapiPublicGetKlines",
+        "fapiPublicGetMarkPriceKlines",
+        "fapiPublicGetAssetIndex",
         "fapiPublicGetTime",
+        "dapiPublicGetPremiumIndex",
+        "dapiPublicGetFundingRate",
+        "dapiPublicGetFundingInfo",
+        "dapiPublicGetOpenInterest",
+        "dapiDataGetOpenInterestHist",
+        "dapiPublicGetTicker24hr",
+        "dapiPublicGetDepth",
+        "dapiPublicGetKlines",
+        "dapiPublicGetMarkPriceKlines",
         "publicGetTicker24hr",
         "publicGetKlines",
+        "sapiGetSystemStatus",
     }
 )
 READ_ENDPOINTS: Final = frozenset(
@@ -175,5 +188,5 @@ class Binance(ExchangeAccount):
             if found := wallet.withdrawals(answer, request.client_id):
                 return History(found, len(answer) < HISTORY_LIMIT)
         answer = ask.get(method, wanted)
-        found = wallet.withdrawals(answer, request.client_id, request.address)
+        found = wallet.withdrawals(answer, request.client_id, request)
         return History(found, len(answer) < HISTORY_LIMIT)

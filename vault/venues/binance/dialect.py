@@ -46,5 +46,6 @@ DIALECT: Final = Dialect(
     key=_KEY - {"-1099"},
     clock=_CLOCK,
     passing=_KEY | _CLOCK | _PACE,
+    pace=frozenset({"-1003"}),
     definite=_KEY | _CLOCK | _PACE | _FORM | _WITHDRAWAL | _TRANSFER,
 )

@@ -25,10 +25,10 @@ from vault.venues.base import (
     WithdrawalState,
     WithdrawalStatus,
     WithdrawNetwork,
+    WithdrawRequest,
 )
 from vault.venues.line.raw import Fields, rows
-from vault.venues.matching import akin
-from vault.venues.registry import same_address
+from vault.venues.matching import may_be
 
 TRANSFER_TYPES: Final[dict[tuple[VenueWallet, VenueWallet], str]] = {
     ("futures", "spot"): "UMFUTURE_MAIN",
@@ -111,13 +111,16 @@ def _step(line: Fields, asset: str) -> Amount:
     return step or Amount(asset_of(asset), 1)
 
 
-def withdrawals(answer: Any, client_id: str, address: str = "") -> tuple[WithdrawalStatus, ...]:
-    """The entries of the history that carry this client id, or go to `address` under an id akin to it."""
+def withdrawals(
+    answer: Any, client_id: str, request: WithdrawRequest | None = None
+) -> tuple[WithdrawalStatus, ...]:
+    """The entries of the history that carry this client id, or can be `request` under an id akin to it."""
+    names = {"address": "address", "client_id": "withdrawOrderId", "fee": "transactionFee"}
     return tuple(
         _withdrawal(line)
         for line in rows(answer, "withdrawHistory")
-        if (theirs := line.optional_text("withdrawOrderId")) == client_id
-        or (address and akin(theirs, client_id) and same_address(line.optional_text("address"), address))
+        if line.optional_text("withdrawOrderId") == client_id
+        or (request is not None and may_be(line, request, **names))
     )
 
 

@@ -94,6 +94,8 @@ class Bybit(ExchangeAccount):
             "publicGetV5MarketOpenInterest",
             "publicGetV5MarketOrderbook",
             "publicGetV5MarketKline",
+            "publicGetV5MarketMarkPriceKline",
+            "publicGetV5SystemStatus",
             "publicGetV5SpotMarginTradeCollateral",
         }
     )
@@ -256,7 +258,7 @@ class Bybit(ExchangeAccount):
             raise self._incomplete("withdrawals", since)
         listed = tuple(
             wallet.as_netted(status, request)
-            for status in wallet.withdrawals(history.pages, request.asset, request.address)
+            for status in wallet.withdrawals(history.pages, request.asset, request)
         )
         late = request.not_after + self._accept_window() + self._skew()
         found = matching.only_one(listed, replace(request, client_id=""), since, late)

@@ -1,12 +1,15 @@
 """How Bybit says no: HTTP 200 with a ``retCode`` other than 0.
 
 Of a send only the codes listed here are the venue's word that nothing was accepted: that a request is a
-repetition (10014, 131082, 131214), that it timed out (10000) or that something broke (10016, 131001, 131003,
-131200, 131201, 131206) may all follow one that took effect. Source: Bybit V5 "Error Codes".
+repetition (10014, 131082, 131214), that it timed out (10000), that something broke (10016, 131001, 131003,
+131200, 131201, 131206), that no try is left (131080), that another exchange was asked for its receiver and
+said no (131067 to 131073) or that a hot wallet can cancel it (131099) may all follow one that took effect.
+HTTP 403 is a ban of our address for ten minutes. Sources: Bybit V5 "Error Codes", "Rate Limit Rules".
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
 
 from vault.venues.line.outcome import Dialect, Refusal, holds
@@ -21,6 +24,8 @@ UNCERTAIN_CODES: Final = frozenset(
         "10016",
         "131001",
         "131003",
+        *(str(code) for code in range(131067, 131074)),
+        "131080",
         "131082",
         "131099",
         "131200",
@@ -53,6 +58,8 @@ DIALECT: Final = Dialect(
     key=KEY_CODES,
     clock=CLOCK_CODES,
     passing=KEY_CODES | CLOCK_CODES | RATE_CODES,
+    pace=RATE_CODES,
+    bans={403: timedelta(minutes=10)},
     http_200=True,
     definite=frozenset(_DEFINITE) - UNCERTAIN_CODES | KEY_CODES | CLOCK_CODES | RATE_CODES,
 )

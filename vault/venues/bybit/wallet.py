@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 from vault.errors import VenueError
 from vault.money import Amount, Asset, asset_of
+from vault.venues import matching
 from vault.venues.base import (
     DepositStatus,
     InternalTransfer,
@@ -30,7 +31,7 @@ from vault.venues.base import (
 from vault.venues.bybit.envelope import opened
 from vault.venues.common.reading import DepositPlace
 from vault.venues.line.raw import Fields
-from vault.venues.registry import same_address, same_txid
+from vault.venues.registry import same_txid
 
 WALLETS: Final = {"unified": "UNIFIED", "funding": "FUND"}
 # BlockchainConfirmed comes before success; Unknown is the venue's own word, and says neither done nor failed.
@@ -140,8 +141,10 @@ def _deposit_minimum(line: Fields, kind: Asset) -> Amount | None:
     return least if least.to_decimal() == number else least + Amount(kind, 1)
 
 
-def withdrawals(pages: Iterable[Any], asset: str, address: str = "") -> tuple[WithdrawalStatus, ...]:
-    """The entries of one coin, without those that go elsewhere than to `address`: others need no reading.
+def withdrawals(
+    pages: Iterable[Any], asset: str, request: WithdrawRequest | None = None
+) -> tuple[WithdrawalStatus, ...]:
+    """The entries of one coin, of them those that can be `request`: others need no reading.
 
     The venue does not list our request ids: `client_id` is "" in all of them.
     """
@@ -150,7 +153,7 @@ def withdrawals(pages: Iterable[Any], asset: str, address: str = "") -> tuple[Wi
         for page in pages
         for line in opened(page, "withdrawals").result.rows("rows")
         if line.text("coin") == asset
-        and not (address and line.has("toAddress") and not same_address(line.text("toAddress"), address))
+        and (request is None or matching.may_be(line, request, address="toAddress", fee="withdrawFee"))
     )
 
 

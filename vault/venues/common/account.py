@@ -48,7 +48,7 @@ from vault.venues.line.endpoints import KEY, Endpoints
 from vault.venues.line.outcome import Dialect
 from vault.venues.line.transport import SendPermit
 from vault.venues.registry import asset_network, check_client_id, check_destination
-from vault.venues.routes import check_hop
+from vault.venues.routes import check_hop, wallets
 from vault.venues.traits import Traits, traits_of
 
 CLOCK_SLACK: Final = timedelta(seconds=1)
@@ -71,6 +71,8 @@ class ExchangeAccount(Venue):
     """The ccxt class, where it is not named like the exchange."""
     BESIDE: ClassVar[Mapping[str, Endpoints]] = {}
     """Other ccxt classes of the same account, for `Connection.other`."""
+    UNNAMED: ClassVar[Mapping[str, str]] = {}
+    """Public paths that ccxt has no method for, by the name that they get here."""
 
     def __init__(self, settings: VenueSettings, connections: Connections, clock: Clock) -> None:
         self.settings = settings
@@ -88,6 +90,7 @@ class ExchangeAccount(Venue):
             dialect=cls.DIALECT,
             credentials=cls.CREDENTIALS,
             rising_nonces=traits_of(cls.EXCHANGE).rising_nonces,
+            unnamed=cls.UNNAMED,
         )
 
     @property
@@ -145,6 +148,7 @@ class ExchangeAccount(Venue):
             tag=place.tag,
             account_uid=self.settings.account_uid,
             observed_at=self._clock.now(),
+            wallet=place.wallet or wallets(self.EXCHANGE, self.settings.product)[-1],
         )
 
     def find_deposit(
@@ -165,7 +169,9 @@ class ExchangeAccount(Venue):
         return found[0] if found else None
 
     def public(self, endpoint: str, parameters: tuple[tuple[str, str], ...]) -> RawAnswer:
-        if endpoint not in self.PUBLIC:
+        beside, _, method = endpoint.rpartition(".")
+        listed = self.PUBLIC if not beside else self.BESIDE[beside].public if beside in self.BESIDE else ()
+        if method not in listed:
             raise VenueError(
                 "not_public", f"expected an allow-listed public endpoint, found {endpoint[:60]!r}"
             )
@@ -173,7 +179,8 @@ class ExchangeAccount(Venue):
             raise VenueError("bad_request", "limit: expected digits")
         with self._connections(None) as ask:
             typed = {name: int(value) if name in NUMBERS else value for name, value in parameters}
-            return RawAnswer(ask.text(endpoint, typed), self._clock.now())
+            line = ask.other(beside) if beside else ask
+            return RawAnswer(line.text(method, typed), self._clock.now())
 
     # What is sent, each at most once
 

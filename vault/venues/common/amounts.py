@@ -34,8 +34,11 @@ def check_amount(amount: Amount, network: WithdrawNetwork, *, fee_included: bool
 
 
 def check_included_fee(request: WithdrawRequest, network: WithdrawNetwork) -> Amount:
-    """What to ask for where the venue takes its fee out of it. Raises `VenueError` if less would arrive."""
-    if request.fee is not None and network.fee > request.fee:
+    """What to ask for where the venue takes its fee out of it.
+
+    Raises `VenueError` unless the fee is as planned: with another one another amount would arrive.
+    """
+    if request.fee is not None and network.fee != request.fee:
         raise _fee_changed(request, network)
     return request.amount
 

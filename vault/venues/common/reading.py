@@ -38,10 +38,14 @@ class History(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class DepositPlace:
-    """A deposit address as the venue says it; `tag` is "" where the chain has none."""
+    """A deposit address as the venue says it; `tag` is "" where the chain has none.
+
+    `wallet` is named where the venue says which one is credited; else it is the one withdrawals leave from.
+    """
 
     address: str
     tag: str = ""
+    wallet: str = ""
 
 
 @dataclass(frozen=True, slots=True)

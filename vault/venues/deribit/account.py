@@ -73,6 +73,8 @@ class Deribit(ExchangeAccount):
             "publicGetGetFundingRateHistory",
             "publicGetGetBookSummaryByInstrument",
             "publicGetGetTradingviewChartData",
+            "publicGetGetLastTradesByInstrumentAndTime",
+            "publicGetStatus",
         }
     )
 
@@ -180,7 +182,14 @@ class Deribit(ExchangeAccount):
             ask,
             "privateGetGetWithdrawals",
             request.asset,
-            lambda lines: wallet.withdrawals(lines, request.asset),
+            lambda lines: wallet.withdrawals(
+                (
+                    line
+                    for line in lines
+                    if matching.may_be(line, request, address="address", client_id="nonce")
+                ),
+                request.asset,
+            ),
         )
         if not listed.complete:
             raise self._incomplete("withdrawals", since)

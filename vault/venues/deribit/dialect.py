@@ -45,5 +45,6 @@ DIALECT: Final = Dialect(
     key=KEY_CODES,
     clock=frozenset(),  # an old timestamp is answered like a wrong secret, with 13004
     passing=KEY_CODES | RATE_CODES,
+    pace=RATE_CODES,
     definite=_REFUSED | KEY_CODES | RATE_CODES,
 )

@@ -67,13 +67,31 @@ class Kraken(ExchangeAccount):
         }
     )
     SENDS = frozenset({"privatePostWithdraw", "privatePostWalletTransfer"})
-    PUBLIC = frozenset({"publicGetTime", "publicGetAssets", "publicGetTicker", "publicGetDepth"})
+    PUBLIC = frozenset(
+        {
+            "publicGetTime",
+            "publicGetAssets",
+            "publicGetTicker",
+            "publicGetDepth",
+            "publicGetOHLC",
+            "publicGetSystemStatus",
+        }
+    )
     BESIDE: ClassVar[Mapping[str, Endpoints]] = {
         FUTURES_SIDE: Endpoints(
             ccxt=FUTURES_SIDE,
             reads=frozenset({"privateGetAccounts", "privateGetOpenpositions", LOG}),
             sends=frozenset({"privatePostTransfer", "privatePostWithdrawal"}),
-            public=frozenset({"publicGetInstruments", "publicGetTickersSymbol"}),
+            public=frozenset(
+                {
+                    "publicGetInstruments",
+                    "publicGetTickersSymbol",
+                    "publicGetHistoricalfundingrates",
+                    "publicGetHistory",
+                    "publicGetOrderbook",
+                    "chartsGetPriceTypeSymbolInterval",
+                }
+            ),
             dialect=FUTURES,
             credentials={"futures_key": KEY["key"], "futures_secret": KEY["secret"]},
         )
@@ -228,7 +246,7 @@ class Kraken(ExchangeAccount):
         listed = ask.get("privatePostWithdrawStatus", {**asked, "start": _second(since), "limit": PAGE})
         lines = spot_rows(listed, "withdrawStatus")
         found = wallet.withdrawals(lines, ways, keys, request)
-        known = {status.venue_id for status in found}
+        known = {line.optional_text("refid") for line in lines}
         booked = {
             line.text("refid")
             for line in ledger.found[0].values()

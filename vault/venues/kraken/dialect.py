@@ -84,6 +84,7 @@ SPOT: Final = Dialect(
     key=_SPOT_KEY,
     clock=_SPOT_NONCE,
     passing=_SPOT_KEY | _SPOT_NONCE | _SPOT_PACE,
+    pace=_SPOT_PACE,
     http_200=True,
     definite=_SPOT_DEFINITE,
 )
@@ -93,6 +94,7 @@ FUTURES: Final = Dialect(
     key=_FUTURES_KEY,
     clock=_FUTURES_NONCE,
     passing=_FUTURES_KEY | _FUTURES_NONCE | _FUTURES_PACE,
+    pace=_FUTURES_PACE,
     http_200=True,
     definite=_FUTURES_REFUSED | _FUTURES_KEY | _FUTURES_NONCE | _FUTURES_PACE,
 )

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from vault.errors import VenueError
 from vault.money import Amount, asset_of
+from vault.venues import matching
 from vault.venues.base import (
     DepositStatus,
     SpotBalance,
@@ -322,14 +323,23 @@ def _deposit(line: Fields, asset: str, network: str) -> DepositStatus:
 def withdrawals(
     lines: tuple[Fields, ...], ways: Any, keys: tuple[WhitelistEntry, ...], request: WithdrawRequest
 ) -> tuple[WithdrawalStatus, ...]:
-    """The records of an asset, with the network and the tag that its method and its name stand for."""
-    of_method = methods(ways, request.asset)
+    """The records that can be `request`, with the network and tag that their method and name stand for."""
+    of_method, ours = methods(ways, request.asset), _names(keys, request)
     found = []
     for line in lines:
-        if names.ours(line.text("asset")) != request.asset:
-            continue
-        found.append(_withdrawal(line, of_method, keys, request))
+        # Under our name it is ours to look at, whatever address it shows.
+        shown = "" if line.optional_text("key") in ours else "info"
+        mine = names.ours(line.text("asset")) == request.asset
+        if mine and matching.may_be(line, request, address=shown):
+            found.append(_withdrawal(line, of_method, keys, request))
     return tuple(dict.fromkeys(found))
+
+
+def _names(keys: tuple[WhitelistEntry, ...], request: WithdrawRequest) -> set[str]:
+    """Under which our address is registered."""
+    return {
+        each.name for each in keys if same_address(each.address, request.address) and each.tag == request.tag
+    }
 
 
 def _withdrawal(
@@ -380,11 +390,8 @@ def _check_place(
     line: Fields, found: WithdrawalStatus, keys: tuple[WhitelistEntry, ...], request: WithdrawRequest
 ) -> None:
     """A record of our asset and amount under our name must show our address: nothing is overlooked."""
-    ours = {
-        each.name for each in keys if same_address(each.address, request.address) and each.tag == request.tag
-    }
     amounts = {found.gross, found.amount + (request.fee or Amount.zero(found.amount.asset))}
-    if line.optional_text("key") not in ours or request.amount not in amounts:
+    if line.optional_text("key") not in _names(keys, request) or request.amount not in amounts:
         return
     place = (found.network, found.tag) == (request.network, request.tag)
     if not place or not same_address(found.address, request.address):

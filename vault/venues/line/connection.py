@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -63,6 +64,8 @@ class Connection:
             if keys is not None and ours in keys
         }
         self._exchange = getattr(ccxt, endpoints.ccxt)(_options(settings, host) | credentials)
+        for name, path in endpoints.unnamed.items():
+            setattr(self._exchange, name, partial(self._exchange.request, path, ["public"], "GET"))
         self._exchange.urls = redirected(self._exchange.urls, base_url)
         self._pacer: Pacer = self._pacers.of(endpoints.ccxt, place.netloc)
         self._exchange.throttle = self._pause
@@ -183,7 +186,10 @@ class Connection:
     def _heeded(self, error: VaultError) -> VaultError:
         """The error, with the pause that the venue ordered; from now on nothing is sent before its end."""
         evidence = self.evidence
-        halt = self._pacer.heed(evidence.status, evidence.retry_after, self._clock) if evidence.left else None
+        if not evidence.left:
+            return error
+        said = self._endpoints.dialect.halt(evidence)
+        halt = self._pacer.heed(evidence.status, evidence.retry_after, self._clock, said)
         if halt is None:
             return error
         told = f"{error.message}; no request goes to it until {to_iso(halt.until)} ({halt.why})"

@@ -26,7 +26,8 @@ class Endpoints:
     """One ccxt class of an account: what only reads, what moves something, what needs no key.
 
     `credentials` maps names of our secrets to ccxt's. With `rising_nonces` each request of a key must carry
-    a higher number than the last one the venue has seen, whichever process sent it.
+    a higher number than the last one the venue has seen, whichever process sent it. `unnamed` are public
+    paths that ccxt has no method for, by the method's name that they get.
     """
 
     ccxt: str
@@ -36,6 +37,7 @@ class Endpoints:
     dialect: Dialect
     credentials: Mapping[str, str] = field(default_factory=lambda: KEY)
     rising_nonces: bool = False
+    unnamed: Mapping[str, str] = field(default_factory=dict)
 
     def kind(self, method: str) -> Literal["read", "send"]:
         """What a call of that name does. Raises `VenueError` (``venue.not_listed``)."""

@@ -7,14 +7,17 @@ that its `Dialect` can read, and unreachable only when no connection was made. A
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Final, NamedTuple, Protocol
 
 from vault.errors import OutcomeUnknownError, VaultError, VenueError
+from vault.venues.line.nesting import too_deep
 
 MAX_MESSAGE: Final = 200  # of a venue's text in an error of ours
 MAX_CODE: Final = 80
+TOO_MANY: Final = timedelta(seconds=10)  # a breath, where a venue names no time to come back
 
 
 class RequestEvidence(Protocol):
@@ -39,6 +42,13 @@ class Refusal:
     beside_result: bool = False
 
 
+class Halting(NamedTuple):
+    """For how long a venue wants no request, unless it names a time itself; and what it said."""
+
+    why: str
+    pause: timedelta
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How a venue says no.
@@ -46,7 +56,8 @@ class Dialect:
     `find` gets the parsed body and returns the venue's error, None where the body carries none. Codes in
     `uncertain` say that the venue does not know, or that an earlier request took effect. With `definite`
     only those codes are a refusal of a send, every other is unknown. `passing` codes say nothing about the
-    request itself (clock, key, too many requests). `http_200`: errors come with status 200 too.
+    request itself (clock, key, too many requests). `http_200`: errors come with status 200 too. `pace` are
+    the codes for too many requests, with whatever status; `bans` are statuses that ban us for a while.
     """
 
     find: Callable[[Any], Refusal | None]
@@ -56,9 +67,13 @@ class Dialect:
     passing: frozenset[str]
     http_200: bool = False
     definite: frozenset[str] | None = None
+    pace: frozenset[str] = frozenset()
+    bans: Mapping[int, timedelta] = field(default_factory=dict)
 
     def refusal(self, evidence: RequestEvidence) -> Refusal | None:
         """The venue's error in the answer, None when the answer carries none that can be read."""
+        if too_deep(evidence.body or ""):
+            return None
         try:
             # A body that names a field twice says two things: it is not read as either of them.
             answer = json.loads(evidence.body or "", object_pairs_hook=_once)
@@ -77,6 +92,15 @@ class Dialect:
         if not (400 <= status < 500 or (status == 200 and self.http_200)):
             return False
         return self.definite is None or refusal.code in self.definite
+
+    def halt(self, evidence: RequestEvidence) -> Halting | None:
+        """The venue's word that it wants no request for a while, where the status alone does not say it."""
+        if evidence.status is not None and evidence.status in self.bans:
+            return Halting(f"HTTP {evidence.status}", self.bans[evidence.status])
+        refusal = self.refusal(evidence) if self.pace else None
+        if refusal is None or refusal.code not in self.pace:
+            return None
+        return Halting(refusal.code, TOO_MANY)
 
 
 def holds(result: Any) -> bool:

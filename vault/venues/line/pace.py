@@ -2,7 +2,8 @@
 
 ccxt counts the cost of each endpoint but keeps a clock of its own in every instance: several accounts, or
 several connections of one, would together ask many times too often. A venue that answers "too many requests"
-(429), bans (418) or names a time to come back gets no request before it. Refuses to wait past a deadline.
+(429, or a code of its own), bans (418) or names a time to come back gets no request before it. Refuses to
+wait past a deadline.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from typing import Final
 from vault.clock import Clock, to_iso
 from vault.errors import VenueError
 from vault.venues.line.nonce import nonce_folder
+from vault.venues.line.outcome import TOO_MANY, Halting
 from vault.venues.line.pace_file import PaceFile, PaceState
 
 # Pauses after an answer that names none: a breath, and Binance's shortest ban.
-HALTS: Final = {429: timedelta(seconds=10), 418: timedelta(minutes=2)}
+HALTS: Final = {429: TOO_MANY, 418: timedelta(minutes=2)}
 MAX_HALT: Final = timedelta(days=3)  # Binance's longest ban; more is a mistake
 MAX_HINT: Final = timedelta(minutes=10)  # of any other answer, such as a maintenance page: no ban
 MAX_QUEUE_SECONDS: Final = 600.0  # nobody queues so long: the file's clock was another
@@ -32,7 +34,7 @@ RESUME: Final = "The step is unsent: run `vault send PLAN --resume`, which makes
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """A venue's word that it wants no request until then; `why` is the status that said so."""
+    """A venue's word that it wants no request until then; `why` is the status or code that said so."""
 
     until: datetime
     why: str
@@ -92,14 +94,18 @@ class Pacer:
             self._sleep(pause)
             self.check(clock)  # another connection may have been told to stop meanwhile
 
-    def heed(self, status: int | None, retry_after: str | None, clock: Clock) -> Halt | None:
-        """Take note of an answer; the halt it orders, None for most answers."""
-        pause = _ordered_pause(status, retry_after, clock.now())
+    def heed(
+        self, status: int | None, retry_after: str | None, clock: Clock, said: Halting | None = None
+    ) -> Halt | None:
+        """Take note of an answer; the halt it orders, None for most. `said`: in the exchange's own words."""
+        if status in HALTS:  # a ban says the same words as a mere "too many"
+            said = Halting(f"HTTP {status}", HALTS[status])
+        pause = _ordered_pause(status, retry_after, clock.now(), said)
         if pause is None:
             return None
-        until = clock.now() + pause
+        until, why = clock.now() + pause, f"HTTP {status}" if said is None else said.why
         with self._lock:
-            state = self._file.change(lambda state: _halted(state, until, f"HTTP {status}"))
+            state = self._file.change(lambda state: _halted(state, until, why))
         assert state.halted_until is not None  # noqa: S101  just set
         return Halt(state.halted_until, state.why)
 
@@ -124,9 +130,11 @@ def _halted(state: PaceState, until: datetime, why: str) -> PaceState:
     return replace(state, halted_until=until, why=why)
 
 
-def _ordered_pause(status: int | None, retry_after: str | None, now: datetime) -> timedelta | None:
+def _ordered_pause(
+    status: int | None, retry_after: str | None, now: datetime, said: Halting | None
+) -> timedelta | None:
     """How long an answer tells us to stay away; Retry-After is seconds or a date (RFC 9110, 10.2.3)."""
-    if status is None or status < 400:
+    if said is None and (status is None or status < 400):
         return None
     text = (retry_after or "").strip()
     named: timedelta | None = None
@@ -138,10 +146,9 @@ def _ordered_pause(status: int | None, retry_after: str | None, now: datetime) -
             named = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
         except (ValueError, TypeError, OverflowError):
             named = None
-    usual = HALTS.get(status)
     if named is None or named <= timedelta(0):
-        return usual
-    return min(named, MAX_HALT if status in HALTS else MAX_HINT)
+        return None if said is None else said.pause
+    return min(named, MAX_HINT if said is None else MAX_HALT)
 
 
 class Pacers:

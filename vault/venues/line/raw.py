@@ -1,6 +1,7 @@
 """Reading a venue's raw answer: every number exactly as its text says, every absence named.
 
-Refuses floats, NaN, duplicate keys and missing fields; ``""`` counts as missing. Nothing has a default.
+Refuses floats, NaN, duplicate keys, deep nesting and missing fields; ``""`` counts as missing. Nothing has a
+default.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from vault.clock import from_milliseconds
 from vault.errors import MoneyError, VenueError
 from vault.money import Amount, Asset, venue_decimal
+from vault.venues.line.nesting import MAX_DEPTH, too_deep
 
 # From 2001 to 2286: what lies outside is a mistake in the unit.
 MIN_MILLISECONDS = 10**12
@@ -32,6 +34,10 @@ def parse(text: str, *, what: str) -> Any:
             raise VenueError("bad_answer", f"{what}: an object of the answer names a field twice")
         return result
 
+    if too_deep(text):
+        raise VenueError(
+            "bad_answer", f"{what}: expected at most {MAX_DEPTH} levels of nesting, found more", nesting="yes"
+        )
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=pairs)
     except (ValueError, RecursionError, ArithmeticError):

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from vault.clock import Clock, to_iso
 from vault.errors import VenueError
+from vault.venues.line.nesting import too_deep
 from vault.venues.line.watchdog import Watchdog
 
 MAX_ANSWER_BYTES: Final = 16_000_000  # the largest real answer (all coins and networks) is about 1 MB
@@ -114,7 +115,10 @@ class GuardedAdapter(HTTPAdapter):
             raise
         finally:
             self._dog.stop()
-        self.evidence.body = body.decode("utf-8", errors="replace")
+        text = body.decode("utf-8", errors="replace")
+        if too_deep(text):  # before ccxt parses it
+            raise requests.exceptions.ContentDecodingError("the answer is nested too deep")
+        self.evidence.body = text
         return response
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:

@@ -8,8 +8,9 @@ OKX adds its fee to the amount we ask for: the address receives exactly ``amt``.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from vault.clock import to_iso
 from vault.errors import VenueError
@@ -36,6 +37,7 @@ from vault.venues.okx.answers import entries, entry
 from vault.venues.okx.dialect import DIALECT, NO_SUCH_TRANSFER
 from vault.venues.registry import asset_network
 
+LIQUIDATIONS: Final = "publicGetPublicLiquidationOrders"
 BILLS: Final = timedelta(days=27)  # the funding account's bills reach back a month
 FEW: Final = 4  # contracts that are asked for one by one
 FAMILIES: Final = 5  # in one question for tiers, the most there are
@@ -78,8 +80,15 @@ class Okx(ExchangeAccount):
             "publicGetMarketTicker",
             "publicGetMarketBooks",
             "publicGetMarketCandles",
+            "publicGetMarketHistoryCandles",
+            "publicGetMarketHistoryMarkPriceCandles",
+            "publicGetMarketBooksFull",
+            "publicGetRubikStatContractsOpenInterestHistory",
+            "publicGetSystemStatus",
+            LIQUIDATIONS,
         }
     )
+    UNNAMED: ClassVar[Mapping[str, str]] = {LIQUIDATIONS: "public/liquidation-orders"}
 
     def uid(self, ask: Connection) -> str:
         return entry(ask.get("privateGetAccountConfig"), "config").text("uid")
@@ -208,9 +217,9 @@ class Okx(ExchangeAccount):
             "before": _before(since),
             "limit": PAGE,
         }
-        for more, address in (({"clientId": request.client_id}, ""), ({}, request.address)):
+        for more, like in (({"clientId": request.client_id}, None), ({}, request)):
             answer = ask.get("privateGetAssetWithdrawalHistory", wanted | more)
-            if found := wallet.withdrawals(answer, request.client_id, address):
+            if found := wallet.withdrawals(answer, request.client_id, like):
                 break
         return History(found, len(entries(answer, "withdrawalHistory")) < PAGE)
 

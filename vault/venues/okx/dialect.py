@@ -62,6 +62,7 @@ DIALECT: Final = Dialect(
     key=_KEY,
     clock=_CLOCK,
     passing=_KEY | _CLOCK | _TOO_MANY,
+    pace=_TOO_MANY,
     http_200=True,
     definite=_KEY | _CLOCK | _TOO_MANY | _FORM | _TRANSFER | _WITHDRAWAL,
 )

@@ -25,15 +25,17 @@ from vault.venues.base import (
     WithdrawalState,
     WithdrawalStatus,
     WithdrawNetwork,
+    WithdrawRequest,
 )
 from vault.venues.common.reading import DepositPlace
 from vault.venues.line.raw import Fields
-from vault.venues.matching import akin
+from vault.venues.matching import may_be
 from vault.venues.okx.answers import entries, entry, once
 from vault.venues.registry import AssetNetwork, same_address, same_txid
 
 FUNDING: Final = "6"
 ACCOUNTS: Final = {"funding": FUNDING, "trading": "18"}
+_WALLETS: Final = {number: name for name, number in ACCOUNTS.items()}
 # Bills of the funding account: from and to the trading account.
 MOVED_IN: Final = "130"
 MOVED_OUT: Final = "131"
@@ -151,7 +153,7 @@ def funding_balance(answer: Any, asset: str, at: datetime) -> SpotBalance:
 
 
 def deposit_place(answer: Any, asset: str, network: str) -> DepositPlace:
-    """The one selected address of a chain; it must credit the funding account.
+    """The one selected address of a chain, with the account that it credits: funding or trading.
 
     Old addresses stay listed: only the selected one counts. Raises ``venue.ambiguous_address``,
     ``venue.no_deposit_address``, ``venue.deposits_elsewhere``.
@@ -172,13 +174,13 @@ def deposit_place(answer: Any, asset: str, network: str) -> DepositPlace:
             f"expected one selected deposit address for {asset} on {network}, found {len(found)}",
         )
     address, tag, account = found.pop()
-    if account != FUNDING:
+    if account not in _WALLETS:
         raise VenueError(
             "deposits_elsewhere",
-            f"expected deposits of {asset} to go to the funding account, found account {account[:8]}",
-            hint="Set the deposit account to funding at the venue: a top-up is moved from there.",
+            f"expected deposits of {asset} to go to the funding or trading account, found {account[:8]!r}",
+            hint="Set the deposit account to trading or funding at the venue.",
         )
-    return DepositPlace(address, tag)
+    return DepositPlace(address, tag, _WALLETS[account])
 
 
 def _tag(line: Fields) -> str:
@@ -223,16 +225,19 @@ def _deposit(line: Fields, required: int) -> DepositStatus:
     )
 
 
-def withdrawals(answer: Any, client_id: str, address: str = "") -> tuple[WithdrawalStatus, ...]:
-    """The entries of the history with this client id, or to `address` under an id akin to it, each once.
+def withdrawals(
+    answer: Any, client_id: str, request: WithdrawRequest | None = None
+) -> tuple[WithdrawalStatus, ...]:
+    """The entries of the history with this client id, or that can be `request` under one akin to it, once.
 
     Raises when two of one venue id differ.
     """
     found: dict[str, WithdrawalStatus] = {}
     for line in entries(answer, "withdrawalHistory"):
-        theirs = line.optional_text("clientId")
-        close = address and akin(theirs, client_id) and same_address(line.optional_text("to"), address)
-        if theirs != client_id and not close:
+        close = request is not None and may_be(
+            line, request, address="to", client_id="clientId", amount="amt"
+        )
+        if line.optional_text("clientId") != client_id and not close:
             continue
         status = _withdrawal(line)
         if found.setdefault(status.venue_id, status) != status:
