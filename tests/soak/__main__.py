@@ -111,9 +111,14 @@ def _venues(state: dict[str, Any], path: Path, count: int, slots: int) -> None:
         print(  # noqa: T201
             f"seed {state['seed']}: {record['done']} of {count} days at venues, {record['failed']} failed, "
             f"{counts.get('killed', 0)} killed, withdrawn twice {record['withdrawn_twice']}, "
-            f"left unknown {record['left_unknown']}",
+            f"left unknown {record['left_unknown']}, undecidable {_undecidable(counts)}",
             flush=True,
         )
+
+
+def _undecidable(counts: dict[str, int]) -> int:
+    """Cases in which nobody could say which of an exchange's records is ours: left to a person, by name."""
+    return sum(count for what, count in counts.items() if what.startswith("undecidable "))
 
 
 def _psbts(state: dict[str, Any], path: Path, count: int) -> None:

@@ -10,7 +10,7 @@ from vault.errors import VaultError
 if TYPE_CHECKING:
     from vault.cli.page import Page
     from vault.config import Treasury
-    from vault.treasury.overview import Overview, PlanView
+    from vault.treasury.overview import Overview, PlanView, RecordedDecision
 
 
 @command("status")
@@ -33,7 +33,12 @@ def status(call: Call) -> Answer:
         "observed_at": to_iso(found.taken_at) if found.taken_at else None,
         "age_seconds": found.age_seconds,
         "accounts": [
-            {"state": view.state, "age_seconds": found.age_of(view), **encode(view.risk)}
+            {
+                "state": view.state,
+                "age_seconds": found.age_of(view),
+                "before_transfer": view.before or None,
+                **encode(view.risk),
+            }
             for view in found.accounts
         ],
         "wallets": encode(found.wallets),
@@ -43,7 +48,11 @@ def status(call: Call) -> Answer:
         "fragility_upper": encode(assessment.fragility_upper) if assessment else None,
         "coverage": encode(assessment.coverage) if assessment else None,
         "missing": list(assessment.missing) if assessment else [],
-        "decisions": [{"digest": each.digest, **encode(each.decision)} for each in found.decisions],
+        "decisions": [
+            {"digest": each.digest, "before_transfer": each.before or None, **encode(each.decision)}
+            for each in found.decisions
+        ],
+        "unsigned": list(found.unsigned),
         "idle": encode(found.idle),
         "stuck": list(found.stuck),
         "unsolicited": encode(found.unsolicited),
@@ -53,6 +62,7 @@ def status(call: Call) -> Answer:
         "permitted": refused is None,
         "refused": refused.as_json() if refused else None,
         "unknown_steps": [step.client_id for step in found.unknown_steps],
+        "disputed_steps": [step.client_id for step in found.disputed_steps],
         "journal": {"rows": found.journal.seq, "head": found.journal.hash},
     }
     return Answer(document, lambda page: _render(page, treasury, found, refused, unusable))
@@ -151,6 +161,11 @@ def _render_observation(page: Page, found: Overview) -> None:
             for view in found.accounts
         ]
         page.columns(("account", "state", "equity", "maintenance", "stress excess", "distance", "age"), rows)
+        page.lines(
+            f"WARNING: {view.risk.account}: as of before transfer {view.before}; run `vault check`"
+            for view in found.accounts
+            if view.before
+        )
         page.line()
     if found.wallets:
         rows2 = [(w.name, w.role, str(w.confirmed), str(w.pending), str(w.tip_height)) for w in found.wallets]
@@ -171,13 +186,18 @@ def _render_observation(page: Page, found: Overview) -> None:
             f"at most {share(part.fragility_upper)}"
         )
         page.lines((f"missing: {what}" for what in part.missing), "  ")
-    for each in found.decisions:
-        decision = each.decision
-        amount = f" {decision.amount}" if decision.amount else ""
-        page.line(
-            f"{decision.action.replace('_', '-')} {decision.subject}: {decision.outcome}{amount} "
-            f"({decision.decided_by}) {each.digest[:12]}"
-        )
+    page.lines(f"WARNING: not signed as it stands, nothing is decided: {what}" for what in found.unsigned)
+    page.lines(_decision_line(each) for each in found.decisions)
+
+
+def _decision_line(each: RecordedDecision) -> str:
+    """A decision of before a transfer that touched its account or wallet is not shown as due."""
+    decision = each.decision
+    what = f"{decision.action.replace('_', '-')} {decision.subject}"
+    if each.before and decision.outcome != "none":
+        return f"{what}: decided before transfer {each.before}; run `vault check` {each.digest[:12]}"
+    amount = f" {decision.amount}" if decision.amount else ""
+    return f"{what}: {decision.outcome}{amount} ({decision.decided_by}) {each.digest[:12]}"
 
 
 def _render_plans(page: Page, found: Overview) -> None:
@@ -202,3 +222,9 @@ def _render_plans(page: Page, found: Overview) -> None:
         )
     if found.unknown_steps:
         page.line("Something was sent and never answered: run `vault reconcile`.")
+    for step in found.disputed_steps:
+        place = f"{step.plan_id}/{step.transfer}.{step.step}"
+        page.line(
+            f"DISPUTED: {place} is not what was planned. Ask the venue, then: "
+            f"`vault reconcile --close {place} --reason TEXT`"
+        )

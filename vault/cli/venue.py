@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from vault.config import Treasury
     from vault.secrets import Secret
+    from vault.store.venues import VenueFreeze
     from vault.treasury.add_venue import Intake
     from vault.venues.base import Role
 
@@ -105,7 +106,7 @@ def add(
     if not write:
         return added(new, treasury, (), written=False)
     _unlock(treasury)
-    tried = add_venue.enrol(treasury, new, roles, _intake(call, name))
+    tried = add_venue.enrol(treasury, new, roles, _intake(call, name, roles, new.settings.exchange))
     return added(new, treasury, tried, written=True)
 
 
@@ -124,16 +125,23 @@ def _unlock(treasury: Treasury) -> None:
     find_secret(treasury.config.treasury_id, "venue")
 
 
-def _intake(call: Call, name: str) -> Intake:
-    """Each prompt says which part of which key is asked for."""
+def _intake(call: Call, name: str, roles: tuple[Role, ...] = (), exchange: str = "") -> Intake:
+    """Each prompt says which part of which key is asked for.
+
+    From a pipe all parts of these roles are read at once: a line too few is found before the venue is asked.
+    """
     from vault.cli.hidden import read_secret_line
     from vault.clock import SystemClock
     from vault.treasury.add_venue import Intake
+    from vault.venues.traits import traits_of
 
     def secret(role: Role, part: str) -> Secret:
         return read_secret_line(f"{name}: {part.replace('_', ' ')} of the {role} key")
 
-    return Intake(secret, SystemClock(), call.progress)
+    if sys.stdin.isatty() or not roles:
+        return Intake(secret, SystemClock(), call.progress)
+    given = {(role, part): secret(role, part) for role in roles for part in traits_of(exchange).secrets}
+    return Intake(lambda role, part: given[role, part], SystemClock(), call.progress)
 
 
 @command("test")
@@ -145,18 +153,14 @@ def test(call: Call, name: str) -> Answer:
     what the venue does not say.
     """
     from vault.cli.venue_answers import tested
-    from vault.errors import VaultError
-    from vault.treasury.venue_probe import probe
+    from vault.treasury.venue_probe import book_to_compare, probe
 
     with call.desk() as desk:
         settings = desk.treasury.venue(name)
         call.progress(f"asking {name}")
-        try:
-            book, unread = desk.book().book.entries, None
-        except VaultError as error:
-            book, unread = (), error
+        book, unread = book_to_compare(desk)
         findings = tuple(probe(desk.venues, settings, desk.clock.now(), book))
-    return tested(settings, findings, unread, FAILED_STATUS)
+    return tested(settings, book, findings, unread, FAILED_STATUS)
 
 
 @command("keys", interrupted="A key is replaced whole or not at all.")
@@ -206,13 +210,42 @@ def show(call: Call, name: str) -> Answer:
 @command("unfreeze", interrupted="It is free unless `vault venue show` says otherwise.")
 @_name
 @click.option("--reason", required=True, metavar="TEXT", help="Kept in the journal.")
-def unfreeze(call: Call, name: str, reason: str) -> Answer:
-    """Let top-ups go to an account again, after you have asked the venue by another channel what happened."""
+@click.option(
+    "--yes", "code", metavar="CODE", help="The code it is frozen by, where nobody is at a terminal."
+)
+def unfreeze(call: Call, name: str, reason: str, code: str | None) -> Answer:
+    """Let top-ups go to an account again, after you have asked the venue by another channel what happened.
+
+    What was expected and what was found is shown, and the account's name is to be typed; or give the code
+    that it is frozen by (`vault venue show NAME`) with --yes.
+    """
     from vault.cli.venue_answers import unfrozen
+    from vault.treasury.venue_overview import freeze_of
     from vault.treasury.venue_overview import unfreeze as work
 
     with call.store() as (treasury, store):
-        return unfrozen(work(store, treasury.venue(name), reason))
+        settings = treasury.venue(name)
+        found = freeze_of(store, settings)
+        if code is None:
+            _require_compared(found)
+        return unfrozen(work(store, settings, reason, found.code if code is None else code))
+
+
+def _require_compared(found: VenueFreeze) -> None:
+    """Old and new are shown, and a person types the account's name. Raises `DeniedError`."""
+    from vault.cli.edge import clean
+    from vault.cli.venue_answers import frozen_lines
+    from vault.errors import DeniedError
+
+    if not sys.stdin.isatty():
+        raise click.UsageError("--yes CODE is needed where nobody is at a terminal")
+    for line in frozen_lines(found):
+        click.echo(clean(line), err=True)
+    typed = str(click.prompt("Compared with the venue's own word? Type the account's name", err=True))
+    if typed != found.name:
+        raise DeniedError(
+            "not_confirmed", f"expected {found.name}, found {typed[:80]!r}; {found.name} stays frozen"
+        )
 
 
 @command("networks")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vault.treasury.add_venue import NewVenue, TriedKey
     from vault.treasury.findings import Finding
     from vault.treasury.venue_overview import Remembered, VenueView
-    from vault.treasury.venue_probe import KeysReport
+    from vault.treasury.venue_probe import ComparedBook, KeysReport
     from vault.treasury.venue_whitelist import Compared
     from vault.venues.base import KeyPermissions
     from vault.venues.registry import AssetNetwork
@@ -82,15 +82,20 @@ def _tried_json(tried: TriedKey) -> dict[str, Any]:
 
 
 def tested(
-    settings: VenueSettings, findings: Sequence[Finding], unread: VaultError | None, failed_status: int
+    settings: VenueSettings,
+    book: ComparedBook,
+    findings: Sequence[Finding],
+    unread: VaultError | None,
+    failed_status: int,
 ) -> Answer:
-    """`unread`: why the address book could not be compared with."""
+    """`unread`: why the address book as it stands could not be compared with; `book` is what was instead."""
     failed = any_failed(findings)
 
     def render(page: Page) -> None:
         page.title(f"{settings.name}: {settings.exchange} account {settings.account_uid}")
         if unread is not None:
-            page.line(f"without the address book: {unread.code}: {unread.message}")
+            page.line(f"not the address book as it stands: {unread.code}: {unread.message}")
+            page.line(f"compared with {book.called}" if book.version else "no version was ever signed")
         show_findings(page, findings)
 
     document = {
@@ -99,6 +104,7 @@ def tested(
         "account_uid": settings.account_uid,
         "ok": not failed,
         "book_error": None if unread is None else unread.code,
+        "book_version": book.version or None,
         "findings": [finding_json(each) for each in findings],
     }
     return Answer(document, render, failed_status if failed else 0)
@@ -226,9 +232,17 @@ def shown(view: VenueView, kept: Remembered) -> Answer:
     return Answer({**encode(view), **encode(kept)}, render)
 
 
+def frozen_lines(freeze: VenueFreeze) -> list[str]:
+    """What was expected and what was found, under each other: a person compares them."""
+    return [
+        f"{freeze.name} is FROZEN since {freeze.at} by {freeze.code}:",
+        *(f"  {part}" for part in freeze.reason.split(", ", 1)),
+    ]
+
+
 def _frozen(freeze: VenueFreeze) -> list[str]:
     return [
-        f"FROZEN since {freeze.at}: {freeze.code}: {freeze.reason}",
+        *frozen_lines(freeze),
         f"after asking the venue by another channel: vault venue unfreeze {freeze.name} --reason TEXT",
     ]
 

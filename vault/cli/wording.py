@@ -100,10 +100,13 @@ def step_json(step: IntentRow) -> dict[str, Any]:
 
 def step_line(step: IntentRow) -> str:
     """A step in one line."""
+    from vault.treasury.steps import disputed
+
     reference = f" {step.reference}" if step.reference else ""
     if by := step.facts.get("replaced_by" if step.state == "replaced" else "displaced_by"):
         reference += f" by {by}" if step.state in {"replaced", "displaced"} else ""
-    return f"{step.transfer}.{step.step} {STEP_NAMES.get(step.kind, step.kind)}: {step.state}{reference}"
+    said = f"{step.transfer}.{step.step} {STEP_NAMES.get(step.kind, step.kind)}: {step.state}{reference}"
+    return f"{said} DISPUTED: {dispute}" if (dispute := disputed(step)) else said
 
 
 def show_steps(page: Page, steps: Sequence[IntentRow]) -> None:

@@ -19,6 +19,7 @@ from vault.store import records
 from vault.treasury import books, lineage, observe, reconcile
 from vault.treasury.execute import require_recorded
 from vault.treasury.settle_spend import spenders
+from vault.treasury.settle_withdrawal import LOOK_BACK
 
 if TYPE_CHECKING:
     from vault.store.records import IntentRow
@@ -95,7 +96,7 @@ def _credited(desk: Desk, plan: Plan, transfer: Transfer) -> str:
         transfer.venue_network,
         spend.reference,
         transfer.payment.address,
-        from_iso(first) - reconcile.LOOK_BACK,
+        from_iso(first) - LOOK_BACK,
     )
     if deposit is None or deposit.state == "pending":
         raise BooksError("not_contradicted", f"{transfer.venue_account}: the credit is not final any more")

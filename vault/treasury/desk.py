@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # The transactions of one plan are built at the same rates; those of the next ask again.
 FEES_SECONDS: Final = 30
+# How old an account's numbers may be while no signed policy says it: as in the default policy.
+UNSIGNED_MAX_AGE_SECONDS: Final = 120
 
 
 def _quiet(_line: str) -> None:
@@ -108,6 +110,13 @@ class Desk:
         return RiskParameters(
             risk.joint_shock, risk.maintenance_multiple, self.policy().policy.freshness.max_age_seconds
         )
+
+    def unsigned_parameters(self) -> RiskParameters:
+        """The same while no signed policy says how old a number may be."""
+        from vault.risk.assess import RiskParameters
+
+        risk = self.treasury.config.risk
+        return RiskParameters(risk.joint_shock, risk.maintenance_multiple, UNSIGNED_MAX_AGE_SECONDS)
 
     @property
     def venues(self) -> VenueClient:

@@ -211,14 +211,11 @@ def _device(desk: Desk, settings: DeviceSettings) -> str:
 
 def _venues(desk: Desk) -> Iterator[Finding]:
     """What `vault venue test` looks at, and what `vault venue keys` compares."""
-    from vault.treasury.venue_probe import examine_addresses, probe
+    from vault.treasury.venue_probe import book_to_compare, examine_addresses, probe
 
     if not desk.treasury.config.venue:
         yield Finding("venues", "SKIP", "none is configured")
-    try:
-        book = desk.book().book.entries
-    except VaultError:
-        book = ()  # a finding of its own
+    book, _ = book_to_compare(desk)  # that it is not in force is a finding of its own
     for settings in desk.treasury.config.venue:
         desk.progress(f"asking venue {settings.name}")
         reachable = True
@@ -226,7 +223,7 @@ def _venues(desk: Desk) -> Iterator[Finding]:
             reachable = reachable and not (finding.what == "clock" and finding.verdict == "FAIL")
             yield _of(settings.name, finding)
         if reachable:
-            _, _, findings = examine_addresses(desk, settings, ())
+            _, findings = examine_addresses(desk, settings, ())
             yield from (_of(settings.name, finding) for finding in findings)
 
 

@@ -20,6 +20,7 @@ from vault.treasury.steps import (
     INTERNAL,
     MOVING,
     bound_by_expiry,
+    disputed,
     ensure_intents,
     next_step,
     under_way,
@@ -149,6 +150,12 @@ def _advance(desk: Desk, plan: Plan, transfer: Transfer, *, checked: bool) -> No
             step = next_step(records.intents(connection, plan.plan_id), transfer.number)
         if step is None or step.kind == "credit":
             return
+        if said := disputed(step):
+            raise OutcomeUnknownError(
+                "disputed",
+                f"step {step.step} of transfer {step.transfer} ({step.kind}) is not what was planned: {said}",
+                hint="Ask the venue, then close the step: `vault reconcile --close PLAN/TRANSFER.STEP`.",
+            )
         if step.state in {"accepted", "sent"}:
             if step.kind not in INTERNAL or not _confirmed(desk, plan, step):
                 return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from vault.store import records
 from vault.treasury import execute, reconcile
-from vault.treasury.steps import ENDED, next_step, settled
+from vault.treasury.steps import ENDED, disputed, next_step, settled
 
 if TYPE_CHECKING:
     from vault.store.records import IntentRow
@@ -62,7 +62,7 @@ def _steps(desk: Desk, plan: Plan) -> list[IntentRow]:
 
 def _goes_on(steps: list[IntentRow], plan: Plan) -> bool:
     """A step that was never begun is next, and nothing is unsettled or came out unsent."""
-    if any(step.state in {"submitting", "unknown", "unsent", *ENDED} for step in steps):
+    if any(step.state in {"submitting", "unknown", "unsent", *ENDED} or disputed(step) for step in steps):
         return False
     waiting = [next_step(steps, transfer.number) for transfer in plan.body.transfers]
     return any(step is not None and step.state == "planned" and step.kind != "credit" for step in waiting)

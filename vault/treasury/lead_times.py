@@ -39,8 +39,6 @@ HOUR: Final = 3600
 INCIDENT: Final = 24 * HOUR
 # By which a venue's time of credit may be ahead of ours.
 CLOCKS_APART: Final = timedelta(minutes=1)
-# A lead time never makes a move of more than the whole price out of the speed.
-GREATEST_MOVE: Final = Decimal("0.99")
 
 
 def percentile(seconds: list[int], share: int) -> int:
@@ -129,7 +127,7 @@ def operating_float(
     account: MarginAccount, wait: Expected, parameters: RiskParameters, speed_per_hour: Decimal
 ) -> OperatingFloat:
     """The float of one account over the p95 of its deposits."""
-    from vault.risk.stress import Scenario, joint_scenarios, run_scenario
+    from vault.risk.stress import GREATEST_MOVE, Scenario, joint_scenarios, run_scenario
 
     multiple = parameters.maintenance_multiple
     now = run_scenario(account, Scenario("now", Decimal(0)), multiple).excess

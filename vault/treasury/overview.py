@@ -27,8 +27,11 @@ from vault.model import (
 )
 from vault.money import BTC, Amount
 from vault.store import foreign_spends, journal, records, schema
+from vault.treasury.steps import disputed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.engine import Connection
 
@@ -47,16 +50,19 @@ _PLAN_COLUMNS: Final = select(
     schema.plan.c.expires_at,
     schema.plan.c.body,
 )
+# States of a step that was begun and has moved nothing.
+_NOTHING_MOVED: Final = ("planned", "unsent", "refused", "cancelled", "replaced")
 # Plans that are not over, whatever their age; a proposed one only until it expires.
 _UNFINISHED: Final = ("approved", "sending", "frozen")
 
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """A venue account as it was last assessed."""
+    """A venue account as it was last assessed; `before` names a transfer that has touched it since."""
 
     state: State
     risk: AccountRisk
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +79,11 @@ class PlanView:
 
 @dataclass(frozen=True, slots=True)
 class RecordedDecision:
-    """A decision under the digest it is kept by."""
+    """A decision under the digest it is kept by; `before` as of an account: it is not due any more."""
 
     digest: str
     decision: Decision
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,7 @@ class Overview:
     plans that are over, newest first. `stuck`: transactions that did not get on when it was last looked.
     `unsolicited`: coins in quarantine that nobody has looked at. `foreign`: transactions of nobody's plan
     that spent our coins, which no person has closed. `failures`: what the last observation could not read.
+    `unsigned`: documents because of which the last round decided nothing.
     """
 
     at: datetime
@@ -103,6 +111,7 @@ class Overview:
     unsolicited: tuple[UnsolicitedCoin, ...] = ()
     foreign: tuple[ForeignSpend, ...] = ()
     failures: tuple[SourceFailure, ...] = ()
+    unsigned: tuple[str, ...] = ()
 
     @property
     def age_seconds(self) -> int | None:
@@ -118,6 +127,11 @@ class Overview:
         """Steps that were sent and never answered."""
         return tuple(s for plan in self.plans for s in plan.steps if s.state in {"submitting", "unknown"})
 
+    @property
+    def disputed_steps(self) -> tuple[IntentRow, ...]:
+        """Steps that left otherwise than planned, and that no person has closed."""
+        return tuple(s for plan in self.plans for s in plan.steps if disputed(s))
+
 
 def overview(store: Store, at: datetime) -> Overview:
     """Read it all in one consistent view. Raises `StoreError`, `DocumentError`."""
@@ -127,17 +141,16 @@ def overview(store: Store, at: datetime) -> Overview:
         snapshot = records.latest_document(connection, "snapshot")
         found = records.latest_document(connection, "assessment")
         assessment = decode(found[2], Assessment) if found else None
+        decided = records.latest_document(connection, "round")
         return Overview(
             at=at,
             taken_at=from_iso(snapshot[2]["taken_at"]) if snapshot else None,
             assessment=assessment,
-            accounts=tuple(
-                AccountView(account_state(risk), risk) for risk in (assessment.accounts if assessment else ())
-            ),
+            accounts=_accounts(connection, assessment, account_state),
             wallets=tuple(
                 decode(item, WalletBalance) for item in (snapshot[2]["wallets"] if snapshot else ())
             ),
-            decisions=_last_round(connection),
+            decisions=_last_round(connection, decided),
             plans=_open_plans(connection, at),
             journal=journal.head(connection),
             idle=_idle(connection, snapshot[2] if snapshot else {}, at),
@@ -151,7 +164,57 @@ def overview(store: Store, at: datetime) -> Overview:
             failures=tuple(
                 decode(item, SourceFailure) for item in (snapshot[2].get("failures", ()) if snapshot else ())
             ),
+            unsigned=tuple(
+                f"{item['file']}: {item['code']}: `{item['command']}`"
+                for item in (decided[2].get("unsigned", ()) if decided else ())
+            ),
         )
+
+
+def _accounts(
+    connection: Connection, assessment: Assessment | None, state: Callable[[AccountRisk], State]
+) -> tuple[AccountView, ...]:
+    if assessment is None:
+        return ()
+    seen = {risk.account: min(risk.observed_at, assessment.taken_at) for risk in assessment.accounts}
+    touched = _touched_since(connection, min(seen.values())) if seen else []
+    return tuple(
+        AccountView(state(risk), risk, _before(touched, {risk.account}, seen[risk.account]))
+        for risk in assessment.accounts
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Touch:
+    """A step that moved something: which transfer's, what it moved from or to, and when."""
+
+    transfer: str
+    names: frozenset[str]
+    at: datetime
+
+
+def _touched_since(connection: Connection, since: datetime) -> list[_Touch]:
+    """What left, came or was moved by steps that began since then, or by a credit that came since then."""
+    step, plan = schema.intent.c, schema.plan.c
+    begun = (step.submitted_at > to_iso(since)) & ~step.state.in_(_NOTHING_MOVED)
+    credited = (step.kind == "credit") & (step.state == "done") & (step.updated_at > to_iso(since))
+    query = (
+        select(step.plan_id, step.transfer, step.kind, step.submitted_at, step.updated_at, plan.body)
+        .join_from(schema.intent, schema.plan)
+        .where(begun | credited)
+        .order_by(step.updated_at.desc())
+    )
+    found = []
+    for row in connection.execute(query):
+        transfer = next(each for each in read_json(row.body)["transfers"] if each["number"] == row.transfer)
+        names = frozenset({str(transfer["source"]), str(transfer["venue_account"])} - {""})
+        moment = row.updated_at if row.kind == "credit" else row.submitted_at
+        found.append(_Touch(f"{row.plan_id}/{row.transfer}", names, from_iso(moment)))
+    return found
+
+
+def _before(touched: list[_Touch], names: set[str], seen: datetime) -> str:
+    return next((each.transfer for each in touched if each.names & names and each.at > seen), "")
 
 
 def _idle(connection: Connection, snapshot: dict[str, Any], at: datetime) -> tuple[SpotHolding, ...]:
@@ -243,8 +306,14 @@ def last_decisions(store: Store) -> tuple[RecordedDecision, ...]:
         newest = max((each for each in known if each is not None), key=lambda each: each[1], default=None)
         found = _decisions_of(connection, newest[2]) if newest else ()
     if not found:
+        unsigned = newest[2].get("unsigned", ()) if newest else ()
+        files = " and ".join(str(each["file"]) for each in unsigned)
         raise StoreError(
-            "no_decisions", "nothing has been decided yet", hint="Run `vault check` or `vault plan`."
+            "no_decisions",
+            f"nothing was decided in the last round: {files} not signed"
+            if files
+            else "nothing has been decided yet",
+            hint="Run `vault check` or `vault plan`.",
         )
     return found
 
@@ -290,9 +359,16 @@ def _recorded(connection: Connection, name: str) -> RecordedDecision:
     return RecordedDecision(name, decode(records.document(connection, name), Decision))
 
 
-def _last_round(connection: Connection) -> tuple[RecordedDecision, ...]:
-    found = records.latest_document(connection, "round")
-    return () if found is None else _decisions_of(connection, found[2])
+def _last_round(connection: Connection, found: tuple[str, str, Any] | None) -> tuple[RecordedDecision, ...]:
+    """What was decided last, each with the transfer that has touched its account or wallet since."""
+    if found is None:
+        return ()
+    at = from_iso(found[2]["at"])
+    touched = _touched_since(connection, at)
+    return tuple(
+        replace(each, before=_before(touched, {each.decision.subject, each.decision.source}, at))
+        for each in _decisions_of(connection, found[2])
+    )
 
 
 def _decisions_of(connection: Connection, body: dict[str, Any]) -> tuple[RecordedDecision, ...]:

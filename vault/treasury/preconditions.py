@@ -17,7 +17,7 @@ from vault.treasury import coins, foreign_spends, history, precautions, second_p
 from vault.treasury.lineage import Lineage
 from vault.treasury.plan import require_form, require_format
 from vault.treasury.spending import verify_transfer
-from vault.treasury.venue_requests import inward, outward
+from vault.treasury.venue_requests import after_credit, inward, outward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -177,14 +177,19 @@ def check_route(desk: Desk, transfer: Transfer) -> None:
     settings = desk.treasury.venue(transfer.venue_account)
     precautions.movable(settings)
     wanted = outward(settings) if transfer.action == "sweep" else inward(settings)
-    # What a return brings back may wait at any stop on the way.
-    stops = [wanted[number:] for number in range(len(wanted))] if transfer.kind == "venue_move" else [wanted]
+    # A return may begin at any stop on the way, a top-up where the venue credits it (`check_deposit`).
+    tails = [wanted[number:] for number in range(len(wanted))]
+    stops = {"venue_move": tails, "bitcoin_spend": [*tails, ()]}.get(transfer.kind, [wanted])
     if transfer.moves not in stops:
-        raise PlanError(
-            "route_differs",
-            f"transfer {transfer.number}: expected the moves of {settings.exchange}, found {transfer.moves}",
-            hint="Make a new plan.",
-        )
+        raise _route_differs(transfer, f"the moves of {settings.exchange}")
+
+
+def _route_differs(transfer: Transfer, expected: str) -> PlanError:
+    return PlanError(
+        "route_differs",
+        f"transfer {transfer.number}: expected {expected}, found {transfer.moves}",
+        hint="Make a new plan.",
+    )
 
 
 def check_withdrawal(desk: Desk, transfer: Transfer, said: tuple[str, ...] | None = None) -> None:
@@ -225,6 +230,9 @@ def check_deposit(desk: Desk, transfer: Transfer, said: tuple[str, ...] | None =
     check_deposit_minimum(desk.venues.network_info(name, symbol, transfer.venue_network), transfer)
     place = _place(desk, transfer)
     precautions.required(desk, precautions.of_top_up(desk, place, None), said)
+    # What takes the place of a transaction that is out goes on as that one was planned.
+    if not transfer.replaces and transfer.moves != after_credit(desk, name, symbol, transfer.venue_network):
+        raise _route_differs(transfer, f"the moves from the wallet that {name} credits now")
     account, risk = look_at_account(desk, name)
     independent = second_price.compare(desk, account)
     precautions.required(

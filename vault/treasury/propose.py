@@ -31,7 +31,7 @@ from vault.treasury.plan import (
     write_plan,
 )
 from vault.treasury.spending import coins_of, returned_by, verify_transfer
-from vault.treasury.venue_requests import inward, outward
+from vault.treasury.venue_requests import after_credit, outward
 from vault.venues.traits import traits_of
 
 if TYPE_CHECKING:
@@ -60,10 +60,22 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class UnsignedDocument:
+    """A policy or address book that is not in force as it stands, why, and the command that signs it."""
+
+    kind: authority.DocumentKind
+    file: str
+    code: str
+    message: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """One round of the pipeline up to the plan; `plan` is None when nothing is to be done.
 
     `notes` are what a person is to know of a plan that was asked for; they are warnings of the plan.
+    `unsigned`: why nothing was decided at all.
     """
 
     snapshot: Snapshot
@@ -76,6 +88,7 @@ class Proposal:
     stuck: tuple[Stuck, ...] = ()
     standings: Standings = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    unsigned: tuple[UnsignedDocument, ...] = ()
 
 
 def look(desk: Desk) -> Proposal:
@@ -366,7 +379,7 @@ def _spend(  # noqa: PLR0917
         psbt=base64.b64encode(built.psbt).decode(),
         coins=tuple(str(coin) for coin in built.inputs),
         returned=returned_by(built),
-        moves=inward(desk.treasury.venue(account)) if account else (),
+        moves=after_credit(desk, account, decision.amount.asset.symbol, band.venue_network) if band else (),
         expected=_credit(desk, account, decision.amount.asset.symbol, band) if band else None,
     )
 

@@ -11,29 +11,30 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vault.clock import from_iso, to_iso
-from vault.errors import BooksError, PlanError, VaultError, VenueError
+from vault.errors import BooksError, PlanError, VaultError
 from vault.store import records
 from vault.store.venues import Way
-from vault.treasury import absence, lead_times, lineage
+from vault.treasury import lead_times, lineage
 from vault.treasury.history import stored_plan
-from vault.treasury.settle_spend import final_facts, reorganised, settle_spend
-from vault.treasury.venue_records import CLOCK_SLACK, can_be, require_as_planned
+from vault.treasury.settle_spend import reorganised, settle_spend
+from vault.treasury.settle_withdrawal import (
+    LOOK_BACK,
+    appeared,
+    first_submitted,
+    move,
+    settle_withdrawal,
+    tell_dispute,
+)
+from vault.treasury.venue_records import CLOCK_SLACK
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Plan, Transfer
-    from vault.venues.base import InternalTransferReceipt, WithdrawalSearch, WithdrawalStatus
+    from vault.venues.base import InternalTransferReceipt
 
-# How far back in a venue's history an intent is looked for, before the moment it was submitted:
-# covers the difference between the two clocks.
-LOOK_BACK = timedelta(minutes=5)
 # How long a transaction that was sent may be found nowhere: one server's index or mempool may lag behind.
 PATIENCE = timedelta(minutes=5)
-# Two records that both fit stay unknown: a person looks, and closes the step.
-AMBIGUOUS = "venue.ambiguous_withdrawal"
 _OPEN = frozenset({"submitting", "unknown", "unsent", "accepted", "sent", "displaced"})
 
 
@@ -128,6 +129,8 @@ def settle_plan(desk: Desk, plan: Plan) -> list[Settlement]:
             _SETTLERS[intent.kind](desk, plan, plan.transfer(intent.transfer), intent)
         except VaultError as error:
             note = f"{error.code}: {error.message}"
+        if intent.kind == "withdraw":
+            tell_dispute(desk, intent.client_id, note)
         with desk.store.read() as connection:
             intents = records.intents(connection, plan.plan_id)
         after = intents[number]  # what is recorded now, also when finding out more failed half way
@@ -155,13 +158,6 @@ def close_plan(desk: Desk, plan: Plan) -> list[IntentRow]:
         return records.intents(writer.connection, plan.plan_id)
 
 
-def _move(desk: Desk, intent: IntentRow, state: str, reference: str | None = None, **facts: str) -> IntentRow:
-    if state == intent.state:
-        return intent
-    with desk.store.write() as writer:
-        return records.move_intent(writer, intent, state, reference=reference, **facts)
-
-
 # -- moves inside the venue --------------------------------------------------------------------------
 
 
@@ -170,19 +166,19 @@ def _settle_internal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentR
 
     request = internal_transfer(intent)
     search = desk.venues.find_internal_transfer(
-        transfer.venue_account, request, _first_submitted(intent) - LOOK_BACK
+        transfer.venue_account, request, first_submitted(intent) - LOOK_BACK
     )
     ours = _receipts(desk, transfer, intent, search.found)
     if ours:
         state = {"confirmed": "done", "pending": "accepted", "failed": "refused"}[ours[0].state]
-        settled = _move(desk, _appeared(desk, intent, ours[0].venue_id), state, ours[0].venue_id)
+        settled = move(desk, appeared(desk, intent, ours[0].venue_id), state, ours[0].venue_id)
         _require_once(ours)
         return settled
     if intent.state == "accepted":
         return intent  # the venue gave a receipt: a history that does not show it yet proves nothing
     if request.not_after < search.covers_until:
-        return _move(desk, intent, "unsent", proved_absent_at=to_iso(search.answered_at))
-    return _move(desk, intent, "unknown") if intent.state == "submitting" else intent
+        return move(desk, intent, "unsent", proved_absent_at=to_iso(search.answered_at))
+    return move(desk, intent, "unknown") if intent.state == "submitting" else intent
 
 
 def _require_once(found: list[InternalTransferReceipt]) -> None:
@@ -197,11 +193,6 @@ def _require_once(found: list[InternalTransferReceipt]) -> None:
         )
 
 
-def _first_submitted(intent: IntentRow) -> datetime:
-    """When the first attempt was journaled: what it caused may show only after a later one."""
-    return from_iso(intent.facts.get("first_submitted_at") or intent.submitted_at or intent.updated_at)
-
-
 def _receipts(
     desk: Desk, transfer: Transfer, intent: IntentRow, found: tuple[InternalTransferReceipt, ...]
 ) -> list[InternalTransferReceipt]:
@@ -212,7 +203,7 @@ def _receipts(
     if intent.reference:
         return [receipt for receipt in found if receipt.venue_id == intent.reference]
     bound = timedelta(milliseconds=desk.treasury.venue(transfer.venue_account).max_clock_skew_ms)
-    since = _first_submitted(intent) - bound - CLOCK_SLACK
+    since = first_submitted(intent) - bound - CLOCK_SLACK
     last = from_iso(intent.submitted_at or intent.updated_at) - bound - CLOCK_SLACK
     taken = _references_of_others(desk, intent)
     return [
@@ -222,13 +213,6 @@ def _receipts(
     ]
 
 
-def _appeared(desk: Desk, intent: IntentRow, reference: str) -> IntentRow:
-    """A step the venue has after all is never sent again, even if nothing more can be found out now."""
-    if intent.state == "unsent":
-        return _move(desk, intent, "accepted", reference)
-    return intent
-
-
 def _references_of_others(desk: Desk, intent: IntentRow) -> frozenset[str]:
     """Venue ids that already belong to other intents: one record never settles two."""
     with desk.store.read() as connection:
@@ -236,120 +220,6 @@ def _references_of_others(desk: Desk, intent: IntentRow) -> frozenset[str]:
             other.reference
             for other in records.intents(connection)
             if other.reference and other.client_id != intent.client_id
-        )
-
-
-# -- withdrawals -------------------------------------------------------------------------------------
-
-
-def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
-    from vault.treasury.venue_requests import withdraw_request
-
-    since = _first_submitted(intent) - LOOK_BACK
-    request = withdraw_request(desk, transfer, intent)
-    try:
-        search = desk.venues.search_withdrawal(transfer.venue_account, request, since)
-    except VenueError as error:
-        if error.code == AMBIGUOUS and intent.state == "submitting":
-            _move(desk, intent, "unknown")
-        raise
-    status = search.found
-    if status is not None and search.matched_by == "details" and not can_be(desk, transfer, intent, status):
-        search, status = replace(search, found=None), None
-    if status is None:
-        return _not_listed(desk, transfer, intent, search)
-    require_as_planned(transfer, status)
-    intent = _appeared(desk, intent, status.venue_id)
-    if status.state in {"refused", "cancelled"} and status.txid is None:
-        return _move(desk, intent, status.state, status.venue_id, venue_status=status.raw_status)
-    intent = _as_listed(desk, intent, status)
-    if status.txid is None:
-        return intent
-    return _follow_payment(desk, transfer, intent, status.txid)
-
-
-def _not_listed(desk: Desk, transfer: Transfer, intent: IntentRow, search: WithdrawalSearch) -> IntentRow:
-    """The history has nothing of it: unsent once that proves something, else unknown.
-
-    Matched by details alone a history proves nothing: the chain must have nothing either. Raises `BooksError`
-    (``books.payment_found``), also for a step that was believed unsent.
-    """
-    if intent.state not in {"submitting", "unknown", "unsent"}:
-        return intent
-    if intent.state == "submitting":
-        intent = _move(desk, intent, "unknown")
-    absent = search.matched_by == "client_id" or absence.proven_on_chain(desk, transfer, intent)
-    if intent.state == "unsent" or not absent:
-        return intent
-    if search.proves_absence(from_iso(intent.facts["not_after"])):
-        return _move(desk, intent, "unsent", proved_absent_at=to_iso(search.answered_at))
-    return intent
-
-
-def _as_listed(desk: Desk, intent: IntentRow, status: WithdrawalStatus) -> IntentRow:
-    """The venue's history shows it: accepted, with how far the venue says it is."""
-    if intent.state not in {"submitting", "unknown", "accepted"}:
-        return intent
-    facts = {"venue_state": status.state, "venue_txid": status.txid or "", "venue_id": status.venue_id}
-    if intent.state == "accepted" and facts.items() <= intent.facts.items():
-        return intent
-    with desk.store.write() as writer:
-        return records.move_intent(writer, intent, "accepted", reference=status.venue_id, **facts)
-
-
-def _arrived(
-    desk: Desk, transfer: Transfer, intent: IntentRow, txid: str, facts: dict[str, str]
-) -> IntentRow:
-    """Done, with how long it took since its first attempt."""
-    asset = transfer.amount.asset.symbol
-    way = Way(transfer.venue_account, asset, transfer.venue_network, "withdraw")
-    with desk.store.write() as writer:
-        lead_times.record(writer, way, intent, desk.clock.now())
-        return records.move_intent(writer, intent, "done", reference=txid, **facts)
-
-
-def _follow_payment(desk: Desk, transfer: Transfer, intent: IntentRow, txid: str) -> IntentRow:
-    """Check on chain that the transaction pays what was planned, and wait until it is deep enough."""
-    from vault.address import network_of, script_pubkey
-    from vault.bitcoin.transaction import Transaction
-
-    backend = desk.backend()
-    status = backend.transaction_status(txid)
-    if not status.found:
-        return _move(desk, intent, "accepted") if intent.state in {"submitting", "unknown"} else intent
-    address = transfer.payment.address
-    script = script_pubkey(address, network_of(desk.treasury.config.bitcoin.network))
-    raw = backend.raw_transaction(txid)
-    if raw is None:
-        return intent
-    transaction = Transaction.parse(raw)
-    paid = [out.value for out in transaction.outputs if out.script == script]
-    claimed = _claims(desk, intent, txid)
-    if transaction.txid != txid or paid.count(transfer.amount.units) <= claimed:
-        raise BooksError(
-            "payment_differs",
-            f"expected {transfer.amount} to {address} in {txid}, found {paid} satoshi",
-            hint="The chain says something else than the plan. Nothing was closed.",
-        )
-    if intent.state == "sent" and intent.reference != txid:
-        # The venue replaced its transaction: what arrives is known by the id of the new one.
-        intent = _move(desk, intent, "accepted", txid)
-    if status.confirmations < desk.treasury.config.bitcoin.confirmations:
-        return _move(desk, intent, "sent", txid)
-    intent = _move(desk, intent, "sent", txid)
-    facts = final_facts(desk, intent, txid)
-    return intent if facts is None else _arrived(desk, transfer, intent, txid, facts)
-
-
-def _claims(desk: Desk, intent: IntentRow, txid: str) -> int:
-    """How many other withdrawals of the same amount that transaction already paid (venues batch)."""
-    with desk.store.read() as connection:
-        return sum(
-            other.reference == txid
-            and other.kind == "withdraw"
-            and other.client_id != intent.client_id
-            and other.facts["payments"] == intent.facts["payments"]
-            for other in records.intents(connection)
         )
 
 
@@ -367,7 +237,7 @@ def _settle_credit(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow
             for other in records.intents(connection, plan.plan_id)
             if other.transfer == transfer.number and other.kind == "spend"
         )
-    since = _first_submitted(spend) - LOOK_BACK
+    since = first_submitted(spend) - LOOK_BACK
     deposit = desk.venues.find_deposit(
         transfer.venue_account,
         transfer.amount.asset.symbol,
@@ -388,6 +258,10 @@ def _settle_credit(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow
     with desk.store.write() as writer:
         lead_times.record(writer, way, spend, deposit.credited_at or desk.clock.now())
         return records.move_intent(writer, intent, "done", reference=spend.reference)
+
+
+def _settle_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
+    return settle_withdrawal(desk, transfer, intent)
 
 
 _SETTLERS = {

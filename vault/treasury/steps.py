@@ -132,6 +132,15 @@ def stage_of(step: IntentRow) -> str:
     return _STAGES.get((step.kind, step.state), step.state)
 
 
+# The fact that says what contradicts a step that left: its code and message, "" when nothing does any more.
+DISPUTED: Final = "disputed"
+
+
+def disputed(step: IntentRow) -> str:
+    """What venue or chain said of a step that is open and not what was planned; "" of every other."""
+    return str(step.facts.get(DISPUTED, "")) if step.state == "accepted" else ""
+
+
 # States of a step whose result is not final: nothing of its plan is given up meanwhile.
 MOVING: Final = frozenset({"submitting", "unknown", "accepted", "sent", "displaced"})
 # States of a step after which its transfer goes no further.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from vault.clock import to_iso
 from vault.errors import KeyRightsError, VaultError, VenueError
-from vault.treasury import venue_keys, venue_whitelist
+from vault.treasury import authority, venue_keys, venue_whitelist
 from vault.treasury.findings import Finding, ask, failure, skipped
 from vault.venues.traits import traits_of
 
@@ -42,10 +42,35 @@ class KeysReport:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ComparedBook:
+    """The address book that the venue's answers are compared with; `version` 0: none was ever signed."""
+
+    entries: tuple[Entry, ...] = ()
+    version: int = 0
+    in_force: bool = False
+
+    @property
+    def called(self) -> str:
+        if not self.version:
+            return "no signed address book"
+        return "the address book" if self.in_force else f"version {self.version}, the last that was signed"
+
+
+def book_to_compare(desk: Desk) -> tuple[ComparedBook, VaultError | None]:
+    """The book in force, else the last that was; and why it is not the one in force."""
+    try:
+        book = desk.book().book
+    except VaultError as error:
+        last = authority.last_signed_book(desk.store)
+        return ComparedBook() if last is None else ComparedBook(last.entries, last.version), error
+    return ComparedBook(book.entries, book.version, in_force=True), None
+
+
 def probe(
-    client: VenueClient, settings: VenueSettings, at: datetime, book: tuple[Entry, ...]
+    client: VenueClient, settings: VenueSettings, at: datetime, book: ComparedBook
 ) -> Iterator[Finding]:
-    """Clock, keys with their account and rights, the margin account, networks and deposit address."""
+    """Clock, keys with their account and rights, the margin account, a hold, networks and deposit address."""
     clock = ask("clock", lambda: _clock(client, settings))
     yield clock
     roles = venue_keys.roles_of(settings)
@@ -65,6 +90,8 @@ def probe(
     if not readable:
         return
     yield _account(client, settings)
+    if "withdraw" in roles:
+        yield _hold(client, settings)[1]
     yield from _networks(client, settings, book)
 
 
@@ -97,8 +124,13 @@ def examine_keys(desk: Desk, name: str) -> KeysReport:
     findings += same_key(desk.treasury.config.treasury_id, settings)
     if not venue_keys.roles_of(settings):
         findings.append(Finding("keys", "SKIP", f"{settings.exchange} is read without a key"))
-    rows, hold, judged = examine_addresses(desk, settings, tuple(keys))
-    return KeysReport(name, tuple(keys), rows, hold, (*findings, *judged))
+    rows, judged = examine_addresses(desk, settings, tuple(keys))
+    findings += judged
+    hold: HoldStatus | None = None
+    if "withdraw" in venue_keys.roles_of(settings):
+        hold, held = _hold(desk.venues, settings)
+        findings.append(held)
+    return KeysReport(name, tuple(keys), rows, hold, tuple(findings))
 
 
 def same_key(treasury_id: str, settings: VenueSettings) -> tuple[Finding, ...]:
@@ -126,14 +158,12 @@ def same_key(treasury_id: str, settings: VenueSettings) -> tuple[Finding, ...]:
 
 def examine_addresses(
     desk: Desk, settings: VenueSettings, keys: tuple[KeyPermissions, ...]
-) -> tuple[tuple[Compared, ...] | None, HoldStatus | None, tuple[Finding, ...]]:
-    """Where the venue lets withdrawals go, and whether it lets them; nothing where nothing is withdrawn."""
+) -> tuple[tuple[Compared, ...] | None, tuple[Finding, ...]]:
+    """Where the venue lets withdrawals go, against the address book; nothing where nothing is withdrawn."""
     if "withdraw" not in venue_keys.roles_of(settings):
-        return None, None, ()
+        return None, ()
     desk.progress(f"asking {settings.name} for its list of addresses")
-    rows, findings = _whitelist(desk, settings, keys)
-    hold, held = _hold(desk, settings)
-    return rows, hold, (*findings, held)
+    return _whitelist(desk, settings, keys)
 
 
 def _whitelist(
@@ -157,11 +187,11 @@ def _whitelist(
     return rows, venue_whitelist.judge(what, rows, enforced=enforced)
 
 
-def _hold(desk: Desk, settings: VenueSettings) -> tuple[HoldStatus | None, Finding]:
+def _hold(client: VenueClient, settings: VenueSettings) -> tuple[HoldStatus | None, Finding]:
     """Withdrawals held back after a change of security settings."""
     what = "hold"
     try:
-        hold = desk.venues.holds(settings.name)
+        hold = client.holds(settings.name)
     except VaultError as error:
         return None, failure(what, error)
     if hold.held is None:
@@ -198,12 +228,12 @@ def _account(client: VenueClient, settings: VenueSettings) -> Finding:
     return Finding("account", "OK", detail)
 
 
-def _networks(client: VenueClient, settings: VenueSettings, book: tuple[Entry, ...]) -> Iterator[Finding]:
+def _networks(client: VenueClient, settings: VenueSettings, book: ComparedBook) -> Iterator[Finding]:
     """Flags, fee and deposit address of every network that the treasury can use."""
     if traits_of(settings.exchange).ships == "read_only":
         yield Finding("networks", "SKIP", f"{settings.exchange} is only read here: nothing is moved")
         return
-    for entry in usable_networks(settings.exchange, book):
+    for entry in usable_networks(settings.exchange, book.entries):
         place = f"{entry.asset} on {entry.network}"
         yield _network(client, settings, entry, place)
         if settings.custody == "venue":
@@ -227,7 +257,8 @@ def _network(client: VenueClient, settings: VenueSettings, entry: AssetNetwork, 
     added = traits_of(settings.exchange).fee == "added"
     detail = (
         f"fee {found.fee} ({'on top' if added else 'taken out'}), minimum {found.minimum}, "
-        f"step {found.step}, a deposit takes {found.confirmations} confirmations"
+        f"step {found.step}, a deposit takes {found.confirmations} "
+        f"confirmation{'s' if found.confirmations != 1 else ''}"
     )
     closed = [
         word for word, on in (("withdrawals", found.enabled), ("deposits", found.deposit_enabled)) if not on
@@ -239,7 +270,7 @@ def _network(client: VenueClient, settings: VenueSettings, entry: AssetNetwork, 
 
 
 def _deposit(
-    client: VenueClient, settings: VenueSettings, entry: AssetNetwork, book: tuple[Entry, ...], place: str
+    client: VenueClient, settings: VenueSettings, entry: AssetNetwork, book: ComparedBook, place: str
 ) -> Finding:
     """The venue's present deposit address must be the one that was signed into the address book."""
     what = f"deposit address {place}"
@@ -250,18 +281,22 @@ def _deposit(
     shown = found.address + (f" tag {found.tag}" if found.tag else "")
     signed = [
         each
-        for each in book
+        for each in book.entries
         if each.venue == settings.name and each.asset == entry.asset and each.retired_at is None
     ]
     if not signed:
-        return Finding(what, "OK", f"{shown}, in no signed address book: nothing is sent there")
+        return Finding(what, "OK", f"{shown}, {_absent(book)}: nothing is sent there")
     if any((each.address, each.memo or "") == (found.address, found.tag) for each in signed):
-        return Finding(what, "OK", f"{shown}, as in the address book")
+        return Finding(what, "OK", f"{shown}, as in {book.called}")
     return failure(
         what,
         VenueError(
             "deposit_address_changed",
-            f"expected {signed[0].address} ({signed[0].id} in the address book), the venue says {shown}",
+            f"expected {signed[0].address} ({signed[0].id} in {book.called}), the venue says {shown}",
             hint="Send nothing there. Ask the venue by another channel which address is right.",
         ),
     )
+
+
+def _absent(book: ComparedBook) -> str:
+    return f"not in {book.called}" if book.version else f"in {book.called}"

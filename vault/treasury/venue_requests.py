@@ -23,9 +23,17 @@ def outward(settings: VenueSettings) -> tuple[Move, ...]:
     return tuple(Move(*hop) for hop in routes.outward(settings.exchange, settings.product))
 
 
-def inward(settings: VenueSettings) -> tuple[Move, ...]:
-    """From where a deposit arrives to margin. Raises `VenueError` (``venue.read_only``)."""
-    return tuple(Move(*hop) for hop in routes.inward(settings.exchange, settings.product))
+def inward(settings: VenueSettings, credited: str = "") -> tuple[Move, ...]:
+    """To margin, from the wallet that a deposit is credited to. Raises `VenueError` (``venue.read_only``)."""
+    return tuple(Move(*hop) for hop in routes.inward(settings.exchange, settings.product, credited))
+
+
+def after_credit(desk: Desk, account: str, asset: str, network: str) -> tuple[Move, ...]:
+    """What remains to be moved when the venue has credited a deposit, as it says now. Raises `VenueError`."""
+    settings = desk.treasury.venue(account)
+    if not inward(settings):
+        return ()
+    return inward(settings, desk.venues.deposit_address(account, asset, network).wallet)
 
 
 def internal_transfer(step: IntentRow) -> InternalTransfer:

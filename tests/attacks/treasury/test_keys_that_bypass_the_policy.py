@@ -118,7 +118,7 @@ def hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hand]:
     clock, said = ManualClock(NOW), Venues()
     btc = Amount(BTC, 1_000)
     said.network = WithdrawNetwork("BTC", "BTC", True, True, btc, btc, None, Amount(BTC, 1), 2, NOW)
-    said.deposit = DepositAddress("BTC", "BTC", DEPOSIT.address, "", "77", NOW)
+    said.deposit = DepositAddress("BTC", "BTC", DEPOSIT.address, "", "77", NOW, "spot")
     policy, _ = world.policy()
     with Store.open(f"sqlite:///{tmp_path / 'v.db'}", "ours", clock, create=True) as store:
         found: dict[str, Any] = {"main": settings()}
@@ -276,7 +276,11 @@ def test_any_change_of_the_deposit_address_freezes_the_account_until_a_person_li
     assert found is not None and found.code == "denied.deposit_address_changed"
     hand.said.deposit = right
     assert codes(hand.top_up()) == ["denied.venue_frozen"], "the old answer again does not lift it"
-    unfreeze(hand.desk.store, hand.desk.treasury.venue("main"), "called the venue: a lie of its proxy")
+    main, reason = hand.desk.treasury.venue("main"), "called the venue: a lie of its proxy"
+    with pytest.raises(DeniedError) as caught:
+        unfreeze(hand.desk.store, main, reason, "denied.account_changed")
+    assert caught.value.code == "denied.other_freeze" and hand.frozen() == found
+    unfreeze(hand.desk.store, main, reason, found.code)
     assert codes(hand.top_up()) == []
     with hand.desk.store.read() as connection:
         kinds = [row.kind for row in journal.rows(connection)]

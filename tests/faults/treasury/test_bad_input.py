@@ -324,7 +324,7 @@ def test_a_deposit_address_that_the_venue_changed_stops_a_top_up_until_a_person_
 
 
 def _lift(case: Case, reason: str) -> None:
-    unfreeze(case.desk.store, case.desk.treasury.venue("trading"), reason)
+    unfreeze(case.desk.store, case.desk.treasury.venue("trading"), reason, "denied.deposit_address_changed")
 
 
 def _shows_another_address(case: Case) -> None:

@@ -22,7 +22,7 @@ from vault.errors import (
     VenueError,
 )
 from vault.store import records
-from vault.treasury import books, execute, reconcile
+from vault.treasury import books, execute, reconcile, settle_withdrawal
 
 Make = Callable[..., Case]
 APPLY, MOVE = "withdraw/apply", "asset/transfer"
@@ -252,7 +252,7 @@ def test_a_payment_of_another_amount_is_not_taken_for_ours(make: Make) -> None:
     step = line.intents(case.desk, case.plan)[1]
     foreign = case.scene.chain.fund(case.staged.address("cold", False, 6), 12_345)
     with pytest.raises(BooksError) as caught:
-        reconcile._follow_payment(case.desk, case.plan.body.transfers[0], step, foreign)
+        settle_withdrawal.follow_payment(case.desk, case.plan.body.transfers[0], step, foreign)
     assert caught.value.code == "books.payment_differs"
     line.follow(case.desk, case.scene, case.plan)
 

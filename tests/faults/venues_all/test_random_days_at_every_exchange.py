@@ -19,7 +19,8 @@ if ROOT not in sys.path:
     # In front: a dependency installs a package called `tests` of its own.
     sys.path.insert(0, ROOT)
 
-from tests.soak.venues.days import EXCHANGES, Day  # noqa: E402
+from tests.faults.treasury.stage import Market  # noqa: E402
+from tests.soak.venues.days import EXCHANGES, Day, VenueFault  # noqa: E402
 from tests.soak.venues.slot import Slot  # noqa: E402
 
 SEED = 6
@@ -63,6 +64,28 @@ def test_nothing_is_withdrawn_twice_and_nothing_stays_unknown(
     tell(f"random days {part + 1} of {PARTS}: {PART} cases, {counts['killed']} killed, ended {ended}")
     assert sum(ended.values()) == PART
     assert ended["done"] > PART // 2
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(
+    ("exchange", "mode", "path"),
+    [
+        ("binance", "added", "withdraw/apply"),
+        ("okx", "netted", "asset/withdrawal"),
+        ("deribit", "netted", "private/withdraw"),
+        ("kraken", "added", "private/Withdraw$"),
+    ],
+)
+def test_a_withdrawal_recorded_otherwise_is_disputed_and_not_left_unknown(
+    exchange: str, mode: str, path: str, slot: Slot
+) -> None:
+    """The exchange takes its fee the other way round than it says, and its answer is lost."""
+    lost = VenueFault("504_after_recording", path, 0)
+    number = 1000 + EXCHANGES.index(exchange)
+    day = Day(number, Market(exchange), "withdrawal", ("", ""), (lost,), (("fee_mode", mode),), "")
+    counts = slot.play(day)
+    assert (counts["ended disputed"], counts["withdrawals recorded"]) == (1, 1)
+    assert not [what for what in counts if what.startswith("undecidable ")]
 
 
 def test_the_sample_goes_to_every_exchange_and_breaks_most_of_what_can_break() -> None:

@@ -129,10 +129,10 @@ class Hand:
                 break
             met += self._try(desk, plan, LAST_ROUNDS, errors)
             if judge.is_disputed(desk, self.scene, staged, plan):
-                judge.check_disputed(desk, self.scene, staged, plan)
+                undecided = judge.check_disputed(desk, self.scene, staged, plan)
                 moved = judge.check_never_twice(self.scene, staged, plan)
-                states = line.states(desk, plan)
-                moved["unknown in a dispute"] = sum(state in line.LOST for state in states)
+                if undecided:
+                    moved[f"undecidable {undecided}"] = 1
                 return {"errors": errors, "met": sorted(set(met)), "state": "disputed", "moved": moved}
         state = line.plan_row(desk, plan).state
         notes = [each.note for each in reconcile.reconcile(desk)]

@@ -11,10 +11,11 @@ from vault.store.records import IntentRow
 from vault.treasury import books, reconcile
 from vault.treasury.desk import Desk
 from vault.treasury.plan import Plan, Transfer
+from vault.treasury.steps import disputed
 
-DISPUTES: Final = frozenset(
-    {"books.withdrawal_differs", "books.payment_differs", "books.payment_found", "venue.ambiguous_withdrawal"}
-)
+DISPUTES: Final = frozenset({"books.withdrawal_differs", "books.payment_differs"})
+# Of two records that both fit nobody can say which is ours, nor of a payment that no record explains.
+UNDECIDABLE: Final = frozenset({"venue.ambiguous_withdrawal", "books.payment_found"})
 REFUSED: Final = frozenset({"cancelled", "rejected", "failed"})
 UNTOUCHED: Final = frozenset({"planned", "signing", "signed", "unsent", "cancelled"})
 
@@ -65,8 +66,11 @@ def is_disputed(desk: Desk, scene: Scene, staged: Staged, plan: Plan) -> bool:
     return any(wanted.get(sat(each["gross"])) != sat(each["amount"]) for each in found)
 
 
-def check_disputed(desk: Desk, scene: Scene, staged: Staged, plan: Plan) -> None:
-    """It left once, to our address, and whoever asks is told that it is not what was planned."""
+def check_disputed(desk: Desk, scene: Scene, staged: Staged, plan: Plan) -> str:
+    """It left once, to our address, and whoever asks is told that it is not what was planned.
+
+    Nothing stays unknown, unless that cannot be decided: then the code that says why is returned.
+    """
     check_never_twice(scene, staged, plan)
     (found,) = scene.exchange.state(staged.account)["withdrawals"]
     (transfer,) = [each for each in plan.body.transfers if each.action == "sweep"]
@@ -74,8 +78,16 @@ def check_disputed(desk: Desk, scene: Scene, staged: Staged, plan: Plan) -> None
     held = truth(scene, staged)
     left = staged.futures_sat + staged.idle_sat - held.venue
     assert left == sat(found["amount"]) + sat(found["fee"]), (found, held)
-    codes = {each.note.partition(":")[0] for each in reconcile.reconcile(desk) if each.note}
-    assert codes & DISPUTES, (codes, found)
+    notes = {each.kind: each.note for each in reconcile.reconcile(desk) if each.note}
+    code = notes.get("withdraw", "").partition(":")[0]
+    (step,) = [each for each in line.intents(desk, plan) if each.kind == "withdraw"]
+    if code in UNDECIDABLE:
+        assert step.state in line.LOST, step
+        return code
+    assert code in DISPUTES, (notes, found)
+    assert not line.LOST & set(line.states(desk, plan)), ("left unknown", line.states(desk, plan), notes)
+    assert step.state == "accepted" and disputed(step).startswith(code), step
+    return ""
 
 
 def _check_withdrawal(

@@ -236,7 +236,7 @@ def test_check_without_keys_is_unknown_and_not_critical(locked: Any) -> None:
     ran = locked.vault("check")
     assert ran.status == 3
     assert ran.out.startswith("VAULT UNKNOWN - ")
-    assert "top-up trading could not be judged" in ran.out
+    assert ran.out.count("trading") == 1
 
 
 def test_reconcile_without_keys_does_not_cry_loss(locked: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from vault.cli import check, reconcile, wording
+from vault.cli.monitor import CRITICAL, Thresholds
 from vault.errors import BooksError
 from vault.model import ForeignSpend
 from vault.money import BTC, Amount
@@ -29,11 +30,11 @@ def test_the_line_names_everything_a_person_needs() -> None:
 def test_check_is_critical() -> None:
     snapshot: Any = SimpleNamespace(foreign=(SPEND,), unsolicited=(), failures=(), markets=())
     found: Any = SimpleNamespace(
-        snapshot=snapshot, decisions=(), stuck=(), assessment=SimpleNamespace(fragility=None)
+        snapshot=snapshot, decisions=(), stuck=(), unsigned=(), assessment=SimpleNamespace(fragility=None)
     )
-    known: Any = SimpleNamespace(accounts=(), idle=(), unknown_steps=())
-    (remark,) = check.judge(found, known, (), check.Thresholds(Decimal("0.45"), Decimal("0.75")))
-    assert remark.level == check.CRITICAL
+    known: Any = SimpleNamespace(accounts=(), idle=(), unknown_steps=(), disputed_steps=())
+    (remark,) = check.judge(found, known, (), Thresholds(Decimal("0.45"), Decimal("0.75")))
+    assert remark.level == CRITICAL
     assert TXID in remark.text
     assert "|" not in remark.text
 

@@ -69,8 +69,8 @@ def test_every_command_explains_itself_and_takes_json_and_config(name: str) -> N
 
 def test_every_command_of_the_house_is_there() -> None:
     wanted = (
-        "init doctor status check fees plan request show why approve sign send reconcile cancel audit policy "
-        "book secret venue device wallet psbt demo completion attestation"
+        "init doctor status risk cascade stress history check fees plan request show why approve sign send "
+        "reconcile cancel audit policy book secret venue device wallet psbt demo completion attestation"
     )
     assert {name for name, _, _ in COMMANDS} == set(wanted.split())
 

@@ -163,6 +163,34 @@ def test_status_of_a_filled_store_is_exact_and_whole(signed: Any) -> None:
     assert status["journal"]["head"] in text
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "after", "touched"),
+    [
+        ("to_spot", "done", 5, True),
+        ("withdraw", "unknown", 5, True),
+        ("withdraw", "done", -5, False),  # begun before, only final since
+        ("withdraw", "unsent", 5, False),
+        ("to_margin", "done", 5, True),
+    ],
+)
+def test_figures_of_before_a_transfer_are_marked_and_their_decision_is_not_due(
+    signed: Any, kind: str, state: str, after: int, touched: bool
+) -> None:
+    fill(signed)
+    plan = record(signed, make_plan(signed), "sending")
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    moment = to_iso(later if after > 0 else NOW - timedelta(hours=1))
+    step = IntentRow("v1", plan.plan_id, 1, 1, kind, state, moment, to_iso(later), "", "{}")
+    with opened(signed) as store, store.write() as writer:
+        records.save_intent(writer, step)
+    status, text = signed.ok("status"), signed.vault("status").out
+    name = f"{plan.plan_id}/1" if touched else None
+    assert status["accounts"][0]["before_transfer"] == name
+    assert [each["before_transfer"] for each in status["decisions"]] == [name, name]
+    marked = f"WARNING: trading: as of before transfer {name}; run `vault check`" in text
+    assert (marked, "sweep trading: allow" in text) == (touched, not touched)
+
+
 def test_status_forgets_proposals_that_expired_but_no_plan_that_is_under_way(signed: Any) -> None:
     old = {"created_at": NOW - timedelta(hours=2), "expires_at": NOW - timedelta(hours=1)}
     record(signed, make_plan(signed, **old))

@@ -29,7 +29,33 @@ def test_an_unsigned_policy_is_said_and_stops_everything(signed: Any) -> None:
     assert (shown.status, shown.document["signature"]["error"]) == (17, "attestation.unsigned")
     signed.fails(17, "attestation.unsigned", "plan")
     check = signed.vault("check", "--json")
-    assert (check.status, check.document["error"]) == (3, "attestation.unsigned")
+    assert (check.status, check.document["decisions"]) == (1, [])
+    assert [each["code"] for each in check.document["unsigned"]] == ["attestation.unsigned"]
+
+
+@pytest.mark.parametrize(
+    ("file", "command"), [("policy.toml", "vault policy sign"), ("address-book.json", "vault book sign")]
+)
+def test_a_draft_is_watched_over_and_never_followed(signed: Any, file: str, command: str) -> None:
+    document = signed.folder / file
+    text = document.read_text(encoding="utf-8")
+    draft = text.replace('"version": 1', '"version": 2').replace("version = 1\ndesc", "version = 2\ndesc")
+    assert draft != text
+    document.write_text(draft, encoding="utf-8")
+    check = signed.vault("check")
+    assert check.status == 1
+    assert f"{file} is not signed as it stands (attestation.other_document)" in check.out
+    assert command in check.out
+    status = signed.vault("status")
+    assert f"WARNING: not signed as it stands, nothing is decided: {file}: attestation.other" in status.out
+    assert f"{file} not signed" in signed.fails(13, "store.no_decisions", "why", "--last")["message"]
+    signed.fails(17, "attestation.other_document", "plan")
+
+
+def test_a_draft_that_cannot_be_read_hides_no_margin_either(signed: Any) -> None:
+    (signed.folder / "policy.toml").write_text("half a sent", encoding="utf-8")
+    check = signed.vault("check", "--json")
+    assert (check.status, check.document["unsigned"][0]["code"].partition(".")[0]) == (1, "document")
 
 
 def test_what_was_sent_is_settled_without_a_policy_but_the_books_need_the_address_book(signed: Any) -> None:

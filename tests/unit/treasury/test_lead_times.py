@@ -18,7 +18,7 @@ from tests.unit.policy import policy_world as world
 from vault.clock import ManualClock, to_iso
 from vault.model import AccountRisk
 from vault.risk.assess import account_risk
-from vault.risk.stress import Scenario, run_scenario
+from vault.risk.stress import GREATEST_MOVE, Scenario, run_scenario
 from vault.store import venues as known
 from vault.store.database import Store
 from vault.store.records import IntentRow
@@ -150,7 +150,7 @@ def test_a_float_over_no_time_is_nothing_and_over_weeks_it_is_bounded() -> None:
         return lead_times.operating_float(world.account(), wait, world.PARAMETERS, Decimal("0.05"))
 
     assert need(0).need == 0
-    assert need(10**6).move == lead_times.GREATEST_MOVE
+    assert need(10**6).move == GREATEST_MOVE
     assert need(7200).need > need(3600).need
 
 
