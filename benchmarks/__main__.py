@@ -9,7 +9,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import bitcoin_wallet, command_line, device_overhead, device_signing, psbt_verify, venues
+from benchmarks import (
+    bitcoin_wallet,
+    cascade,
+    command_line,
+    device_overhead,
+    device_signing,
+    indicators,
+    psbt_verify,
+    venues,
+)
 from benchmarks.alone import add_options, specs_of
 from benchmarks.measure import Bound, report
 
@@ -25,6 +34,8 @@ def main() -> int:
     bounds += device_signing.measure(arguments.runs, genuine)
     bounds += device_overhead.measure(arguments.runs, genuine)
     bounds += venues.measure(arguments.runs)
+    bounds += cascade.measure(arguments.runs)
+    bounds += indicators.measure(arguments.runs)
     return report(bounds)
 
 

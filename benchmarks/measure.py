@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -42,6 +42,24 @@ def side_by_side(
             if number:
                 kept.append(spent)
     return statistics.median(times[0]), statistics.median(times[1])
+
+
+def in_turns(
+    runs: int, *works: Callable[[], object], clock: Callable[[], float] = time.process_time
+) -> list[float]:
+    """Median seconds of works that take turns; one run of each is a warm-up.
+
+    Processor time, unless said otherwise: what else runs on the machine does not count.
+    """
+    times: list[list[float]] = [[] for _ in works]
+    for number in range(runs + 1):
+        for work, kept in zip(works, times, strict=True):
+            start = clock()
+            work()
+            spent = clock() - start
+            if number:
+                kept.append(spent)
+    return [statistics.median(each) for each in times]
 
 
 def report(bounds: list[Bound]) -> int:

@@ -16,18 +16,21 @@ from vault.canonical import digest
 from vault.codec import encode
 from vault.errors import PolicyError
 from vault.model import AccountRisk, Assessment
-from vault.risk.fragility import MAX_AHEAD, composite, indicators
 from vault.risk.margin import contradictions, unusable
+from vault.risk.markets import NO_MARKETS
 from vault.risk.stress import joint_distance, joint_scenarios, run_scenario
 
 if TYPE_CHECKING:
     from vault.model import MarginAccount, Snapshot
+    from vault.risk.markets import MarketFindings
 
 State = Literal["ok", "warning", "critical"]
 
 # The least common fall or rise an account must survive to be called ok, whatever the policy wants.
 WARNING_DISTANCE: Final = Decimal("0.15")
 CRITICAL_DISTANCE: Final = Decimal("0.05")
+# A reading may be this far ahead of our clock before it is refused as coming from the future.
+MAX_AHEAD: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,9 @@ class RiskParameters:
             )
 
 
-def assess(snapshot: Snapshot, parameters: RiskParameters, at: datetime) -> Assessment:
+def assess(
+    snapshot: Snapshot, parameters: RiskParameters, at: datetime, markets: MarketFindings = NO_MARKETS
+) -> Assessment:
     """Assess `snapshot` as of `at`. Never raises for what a source said; names it instead."""
     max_age = timedelta(seconds=parameters.max_age_seconds)
     missing = [f"source.{item.source}: {item.code}" for item in snapshot.failures]
@@ -71,19 +76,20 @@ def assess(snapshot: Snapshot, parameters: RiskParameters, at: datetime) -> Asse
             missing.append(f"account.{account.name}: {risk}")
         else:
             accounts.append(risk)
-    found, absent = indicators(snapshot.markets, at, max_age)
-    partly = frozenset(line.removeprefix("indicator.").split(":")[0] for line in absent)
-    whole = composite(found, partly)
     return Assessment(
         snapshot_digest=digest(encode(snapshot)),
         treasury_id=snapshot.treasury_id,
         taken_at=snapshot.taken_at,
         accounts=tuple(accounts),
-        indicators=found,
-        fragility=whole.fragility,
-        fragility_upper=whole.fragility_upper,
-        coverage=whole.coverage,
-        missing=(*missing, *absent),
+        indicators=markets.indicators,
+        fragility=markets.fragility,
+        fragility_upper=markets.most,
+        coverage=markets.coverage,
+        missing=(*missing, *markets.missing),
+        fragility_least=markets.least,
+        regime=markets.regime,
+        asset=markets.asset,
+        steps=markets.steps,
     )
 
 

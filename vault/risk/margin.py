@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 # another scenario, not a small version of this one.
 STABLE_ASSETS: Final = frozenset({"USD", "USDT", "USDC", "FDUSD", "BFUSD", "TUSD", "USDP", "DAI"})
 
+# Pegged to a dollar, yet not trusted to hold it in a fall: a falling market takes them along, a rising one
+# does not lift them above a dollar.
+SOFT_DOLLARS: Final = frozenset({"USDE", "SUSDE", "USDS", "USD1", "PYUSD", "RLUSD", "USDD"})
+
 # Larger than any price, size or balance there is; beyond it a number is a mistake, not a treasury.
 MAX_MAGNITUDE: Final = Decimal(10) ** 18
 
@@ -95,7 +99,9 @@ def _unusable_brackets(position: Position) -> str | None:
 
 def shock_of(asset: str, shock: Decimal) -> Decimal:
     """The relative move of an asset's price when all prices move by `shock`: none for stable assets."""
-    return ZERO if asset in STABLE_ASSETS else shock
+    if asset in STABLE_ASSETS:
+        return ZERO
+    return min(shock, ZERO) if asset in SOFT_DOLLARS else shock
 
 
 @exact
@@ -140,7 +146,7 @@ def _maintenance(account: MarginAccount, positions: list[Position], shock: Decim
 
 
 @exact
-def _isolated_equity(account: MarginAccount) -> Decimal:
+def isolated_equity(account: MarginAccount) -> Decimal:
     """What isolated positions are worth now in USD, their margin included."""
     prices = prices_of(account)
     total = ZERO
@@ -171,7 +177,7 @@ def contradictions(account: MarginAccount) -> tuple[str, ...]:
         gross += value
     ours = equity(account, ZERO)
     allowed = max(MIN_TOLERANCE_USD, EQUITY_TOLERANCE * gross)
-    if min(abs(ours - account.equity), abs(ours + _isolated_equity(account) - account.equity)) > allowed:
+    if min(abs(ours - account.equity), abs(ours + isolated_equity(account) - account.equity)) > allowed:
         found.append(f"equity_mismatch: venue {account.equity:f}, parts {ours:f}")
     ours = maintenance_margin(account, ZERO)
     whole = _maintenance(account, list(account.positions), ZERO)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vault.model import ScenarioResult
 from vault.risk.contract import Line, margin_bends, margin_line, profit_line
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from vault.model import Collateral, MarginAccount
 
 # Digits of a joint distance: finer than any price is quoted, short enough to write down.
-DISTANCE_DIGITS = 12
+DISTANCE_DIGITS: Final = 12
+# No scenario takes a price further: whatever is left of it is not worth a speed, a lead time or a scale.
+GREATEST_MOVE: Final = Decimal("0.99")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +85,23 @@ def _bends(account: MarginAccount) -> set[Decimal]:
     for position in cross_positions(account):
         bends |= margin_bends(position)
     for item in account.collateral:
-        worth, unit = _worth(item, account), _unit(item)
-        for level in bend_points(item):
-            away = worth - unit * level
-            if away.slope:
-                bends.add(-away.constant / away.slope)
+        for side in (-ONE, ONE):
+            worth, unit = _worth(item, account, side), _unit(item, side)
+            for level in bend_points(item):
+                away = worth - unit * level
+                if away.slope:
+                    bends.add(-away.constant / away.slope)
     return {bend for bend in bends if -1 < bend < 1 and bend != 0}
 
 
-def _unit(item: Collateral) -> Line:
-    """USD value of one unit."""
-    return Line(item.price, item.price if shock_of(item.asset, ONE) else ZERO)
+def _unit(item: Collateral, near: Decimal) -> Line:
+    """USD value of one unit, on the side of zero where `near` lies."""
+    return Line(item.price, item.price if shock_of(item.asset, near) else ZERO)
 
 
-def _worth(item: Collateral, account: MarginAccount) -> Line:
-    """USD value of an asset's net balance before haircuts."""
-    worth = _unit(item) * shared_balance(account, item)
+def _worth(item: Collateral, account: MarginAccount, near: Decimal) -> Line:
+    """USD value of an asset's net balance before haircuts, on the side where `near` lies."""
+    worth = _unit(item, near) * shared_balance(account, item)
     for position in cross_positions(account):
         if position.settle == item.asset:
             worth += profit_line(position, item.price)
@@ -110,7 +113,7 @@ def _headroom(account: MarginAccount, near: Decimal) -> Line:
     total = Line(ZERO)
     prices = prices_of(account)
     for item in account.collateral:
-        worth, unit = _worth(item, account), _unit(item)
+        worth, unit = _worth(item, account, near), _unit(item, near)
         constant, ratio = piece(item, worth.at(near) / unit.at(near))
         total += unit * constant + worth * ratio
     for position in cross_positions(account):

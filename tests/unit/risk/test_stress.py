@@ -3,79 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.model import Bracket, Collateral, CollateralTier, MarginAccount, Position
+from tests.support.margin_books import BRACKETS, account, books, eve_of_the_fall, worked_example
+from vault.model import Bracket, Collateral, MarginAccount, Position
 from vault.risk.margin import equity, maintenance_margin
 from vault.risk.stress import Scenario, joint_distance, joint_scenarios, run_scenario
 
 D = Decimal
-AT = datetime(2026, 1, 31, tzinfo=UTC)
-BRACKETS = (
-    Bracket(D(0), D(50_000), D("0.004"), D(0)),
-    Bracket(D(50_000), D(250_000), D("0.005"), D(50)),
-    Bracket(D(250_000), D(3_000_000), D("0.01"), D(1_300)),
-    Bracket(D(3_000_000), D(20_000_000), D("0.025"), D(46_300)),
-    Bracket(D(20_000_000), None, D("0.05"), D(546_300)),
-)
-
-
-def account(positions: tuple[Position, ...], collateral: tuple[Collateral, ...]) -> MarginAccount:
-    return MarginAccount(
-        "a", "binance", "1", D(0), D(0), D(0), None, collateral, positions, AT, AT, 0, (), ()
-    )
-
-
-def worked_example() -> MarginAccount:
-    eth = (Bracket(D(0), None, D("0.1"), D(135_365)),)
-    btc = (Bracket(D(0), None, D("0.025"), D(16_300)),)
-    return account(
-        (
-            Position(
-                "ETHUSDT",
-                "ETH",
-                "long",
-                D("3683.979"),
-                D("1456.84"),
-                D("1335.18"),
-                False,
-                eth,
-                None,
-                None,
-                settle="USDT",
-            ),
-            Position(
-                "BTCUSDT",
-                "BTC",
-                "long",
-                D("109.488"),
-                D("32481.98"),
-                D("31967.27"),
-                False,
-                btc,
-                None,
-                None,
-                settle="USDT",
-            ),
-        ),
-        (Collateral("USDT", D("1535443.01"), D(1), D(1), None),),
-    )
-
-
-def eve_of_the_fall(coins: str, mark: str, index: str) -> MarginAccount:
-    """Long 50 BTC from 88,000 with `coins` BTC and 78,167 USDT, BTC counted at 95 %."""
-    held = (
-        Collateral("BTC", D(coins), D(index), D("0.95"), None),
-        Collateral("USDT", D(78_167), D(1), D(1), None),
-    )
-    long = Position(
-        "BTCUSDT", "BTC", "long", D(50), D(88_000), D(mark), False, BRACKETS, None, None, settle="USDT"
-    )
-    return account((long,), held)
 
 
 def test_joint_distance_of_the_worked_example_is_minus_7_69_percent() -> None:
@@ -173,65 +111,6 @@ def test_coins_held_against_a_short_of_the_same_coins_move_together() -> None:
     assert joint_distance(account((hedged,), held)) is None
 
 
-linear = st.builds(
-    lambda symbol, side, size, entry, mark: Position(
-        f"{symbol}USDT", symbol, side, size, entry, mark, False, BRACKETS, None, None, settle="USDT"
-    ),
-    st.sampled_from(["BTC", "ETH"]),
-    st.sampled_from(["long", "short"]),
-    st.decimals("5", "200", places=3),
-    st.decimals("10000", "120000", places=1),
-    st.decimals("10000", "120000", places=1),
-)
-COIN_BRACKETS = (
-    Bracket(D(0), D(5), D("0.004"), D(0)),
-    Bracket(D(5), D(20), D("0.01"), D("0.03")),
-    Bracket(D(20), None, D("0.05"), D("0.83")),
-)
-inverse = st.builds(
-    lambda side, size, entry, mark, slope: Position(
-        "BTCUSD_PERP",
-        "BTC",
-        side,
-        size,
-        entry,
-        mark,
-        False,
-        (Bracket(D(0), None, D("0.01"), D(0)),) if slope else COIN_BRACKETS,
-        None,
-        None,
-        settle="BTC",
-        inverse=True,
-        rate_per_unit=slope,
-    ),
-    st.sampled_from(["long", "short"]),
-    st.decimals("1000", "3000000", places=0),
-    st.decimals("10000", "120000", places=1),
-    st.decimals("10000", "120000", places=1),
-    st.sampled_from([D(0), D("0.00005")]),
-)
-positions = st.one_of(linear, inverse)
-USDT_TIERS = (CollateralTier(D(0), D(500_000), D(1)), CollateralTier(D(500_000), D(1_000_000), D("0.9")))
-BTC_TIERS = (CollateralTier(D(0), D(10), D("0.95")), CollateralTier(D(10), None, D("0.7")))
-books = st.builds(
-    lambda ps, usdt, ratio, coins, price, haircut, tiered, debt: account(
-        tuple(ps),
-        (
-            Collateral("USDT", usdt, D(1), ratio, None, tiers=USDT_TIERS if tiered else (), debt_ratio=debt),
-            Collateral("BTC", coins, price, haircut, None, tiers=BTC_TIERS if tiered else ()),
-        ),
-    ),
-    st.lists(positions, min_size=1, max_size=3),
-    st.decimals("-100000", "3000000", places=2),
-    st.decimals("0.9", "1", places=2),
-    st.decimals("0", "50", places=8),
-    st.decimals("10000", "120000", places=2),
-    st.decimals("0.5", "1", places=2),
-    st.booleans(),
-    st.sampled_from([None, D(1)]),
-)
-
-
 def headroom(book: MarginAccount, move: D) -> D:
     return equity(book, move) - maintenance_margin(book, move)
 
@@ -291,3 +170,17 @@ def test_a_coin_more_adds_its_unit_value_in_every_scenario(book: MarginAccount, 
             last = btc.tiers[-1].ratio if btc.tiers else btc.ratio
             rounding = D("1e-30")
             assert coins * price * last - rounding <= added <= coins * price * (2 - btc.ratio) + rounding
+
+
+def test_a_soft_dollar_falls_with_the_market_and_is_no_help_to_a_short() -> None:
+    short = Position(
+        "BTCUSDT", "BTC", "short", D(1), D(100_000), D(100_000), False, BRACKETS, None, None, settle="USDT"
+    )
+    cash = Collateral("USDT", D(0), D(1), D(1), None)
+    soft = Collateral("USDE", D(11_000), D(1), D(1), None)
+    fall, rise = joint_scenarios(D("0.1"))
+    held = account((), (cash, soft))
+    assert run_scenario(held, rise, D(1)).equity == D(11_000)
+    assert run_scenario(held, fall, D(1)).equity == D(9_900)
+    # 11,000 - 100,000 x = 0.005 * 100,000 (1 + x) - 50, as with dollars that do not move.
+    assert joint_distance(account((short,), (cash, soft))) == (D(10_550) / D(100_500)).quantize(D("1e-12"))

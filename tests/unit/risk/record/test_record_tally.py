@@ -24,7 +24,7 @@ def signal(levels: dict[int, float], hours: int, otherwise: float = 0.0) -> Sign
     level = np.full(hours, otherwise)
     for place, value in levels.items():
         level[place] = value
-    return Signal("x", at, level, 0.5)
+    return Signal.above("x", at, level, 0.5)
 
 
 def counts(found: Tally) -> tuple[int, int, int, int]:
@@ -90,7 +90,7 @@ def test_skill_is_none_without_events_and_zero_for_one_that_always_cries() -> No
 
 def test_refuses_levels_that_do_not_fit_the_moments() -> None:
     with pytest.raises(MarketDataError):
-        Signal("x", np.zeros(3, dtype=np.int64), np.zeros(2), 0.5)
+        Signal.above("x", np.zeros(3, dtype=np.int64), np.zeros(2), 0.5)
 
 
 @given(
@@ -98,7 +98,7 @@ def test_refuses_levels_that_do_not_fit_the_moments() -> None:
 )
 def test_every_event_and_every_day_is_counted_once(levels: list[float], hour: int) -> None:
     days = [day(0), day(1), day(2, drop=-0.3, hour=hour), day(3)]
-    made = Signal("x", START + HOUR * np.arange(96, dtype=np.int64), np.array(levels), 0.5)
+    made = Signal.above("x", START + HOUR * np.arange(96, dtype=np.int64), np.array(levels), 0.5)
     found = tally(made, days)
     no_data = sum(answer.day_before is None for answer in found.answers)
     assert found.hits_day + found.misses_day + no_data == 1
