@@ -66,15 +66,15 @@ def findings(judged: Sequence[Judgement]) -> MarketFindings:
 
 
 def _indicator(track: Track, at: int) -> Indicator:
-    age = int(track.age[-1])
+    age, score = int(track.age[-1]), _decimal(track.score[-1])
     return Indicator(
         name=track.name,
         value=_decimal(track.value[-1]),
         unit=track.unit,
-        score=_decimal(track.score[-1]),
+        score=score,
         observed_at=_EPOCH + timedelta(milliseconds=at - age) if age >= 0 else None,
         source=track.source,
-        detail=track.detail,
+        detail=track.detail if score is not None or not track.absent else "; ".join(track.absent),
     )
 
 

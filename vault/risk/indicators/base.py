@@ -143,31 +143,14 @@ def gather(
         raise MarketDataError("bad_series", f"{about.name}: expected at least one moment, strictly rising")
     if not sources:
         return _nothing(about.name, unit, kind, at, (*unused, "no history of it"))
-    readings = [source.read(at) for source in sources]
-    starts = np.array([_start(source) for source in sources], dtype=np.int64)
-    started = at[None, :] >= starts[:, None]
-    scores = np.where(started, np.stack([one.score for one in readings]), np.nan)
-    missing = started & np.isnan(scores)
-    earlier = [
-        _earlier(source, start, at) if lost else (np.nan, start)
-        for source, start, lost in zip(sources, starts.tolist(), missing[:, 0].tolist(), strict=True)
-    ]
-    last, since = _last_known(scores, at, earlier)
-    missing &= at[None, :] - since <= RETIRED
-    live = ~np.all(np.isnan(scores), axis=0)
-    score = np.fmax.reduce(scores, axis=0)
-    kept = np.fmax.reduce(np.where(missing, last, np.nan), axis=0)
-    any_started = np.any(started, axis=0)
-    held = _held(np.fmax(score, kept), live, any_started)
-    uppers = np.stack([one.score if one.upper is None else one.upper for one in readings])
-    widened = np.fmax.reduce(np.where(np.isnan(scores), np.nan, uppers), axis=0)
-    upper = np.where(live & ~np.any(missing, axis=0), np.fmax(widened, score), 1.0)
+    readings = [_read(source, at) for source in sources]
+    scores, started, held, upper = _merged(sources, readings, at)
     ranked = np.where(np.isnan(scores), np.where(started, -1.0, -2.0), scores)
     chosen = np.argmax(ranked, axis=0)[None, :]
 
     def pick(rows: list[FloatArray]) -> FloatArray:
-        found: FloatArray = np.take_along_axis(np.stack(rows), chosen, axis=0)[0]
-        return found
+        found = np.take_along_axis(np.stack(rows), chosen, axis=0)[0]
+        return np.where(np.isfinite(found), found, np.nan)
 
     ages = np.stack([one.age for one in readings])
     best = int(chosen[0, -1])
@@ -183,10 +166,10 @@ def gather(
         value=pick([one.value for one in readings]),
         statistic=pick([one.statistic for one in readings]),
         statistic_kind=kind,
-        score=score,
+        score=np.fmax.reduce(scores, axis=0),
         held=held,
-        upper=np.where(any_started, upper, np.nan),
-        started=any_started,
+        upper=upper,
+        started=np.any(started, axis=0),
         age=np.take_along_axis(ages, chosen, axis=0)[0],
         coverage=pick([one.coverage for one in readings]),
         source=sources[best].label,
@@ -194,6 +177,30 @@ def gather(
         absent=(*told, *unused),
         faults=tuple(dict.fromkeys(fault for source in sources for fault in source.faults)),
     )
+
+
+def _merged(
+    sources: list[Source], readings: list[Reading], at: IntArray
+) -> tuple[FloatArray, BoolArray, FloatArray, FloatArray]:
+    """Scores and starts of each source (sources, n); what the headline counts, and what could be (n,)."""
+    starts = np.array([_start(source) for source in sources], dtype=np.int64)
+    started = at[None, :] >= starts[:, None]
+    scores = np.where(started, np.stack([one.score for one in readings]), np.nan)
+    missing = started & np.isnan(scores)
+    earlier = [
+        _earlier(source, start, at) if lost else (np.nan, start)
+        for source, start, lost in zip(sources, starts.tolist(), missing[:, 0].tolist(), strict=True)
+    ]
+    last, since = _last_known(scores, at, earlier)
+    missing &= at[None, :] - since <= RETIRED
+    live, any_started = np.any(np.isfinite(scores), axis=0), np.any(started, axis=0)
+    score = np.fmax.reduce(scores, axis=0)
+    kept = np.fmax.reduce(np.where(missing, last, np.nan), axis=0)
+    uppers = np.stack([one.score if one.upper is None else one.upper for one in readings])
+    widened = np.fmax.reduce(np.where(np.isnan(scores), np.nan, uppers), axis=0)
+    upper = np.where(live & ~np.any(missing, axis=0), np.fmax(widened, score), 1.0)
+    held = _held(np.fmax(score, kept), live, any_started)
+    return scores, started, held, np.where(any_started, upper, np.nan)
 
 
 def _nothing(name: str, unit: str, kind: Statistic, at: IntArray, absent: tuple[str, ...]) -> Track:
@@ -216,6 +223,12 @@ def _nothing(name: str, unit: str, kind: Statistic, at: IntArray, absent: tuple[
     )
 
 
+def _read(source: Source, at: IntArray) -> Reading:
+    """A reading; what divides by zero or overflows makes no number there, and `ramp` no score of it."""
+    with np.errstate(all="ignore"):
+        return source.read(at)
+
+
 def _start(source: Source) -> int:
     """From when each input had a first value; the end of time where one has none."""
     firsts = [int(one.times[0]) if len(one) else np.iinfo(np.int64).max for one in source.inputs]
@@ -233,7 +246,7 @@ def _earlier(source: Source, start: int, at: IntArray) -> tuple[float, int]:
     times = np.unique(np.array([time for time in heard if start <= time < first], dtype=np.int64))
     if not times.size:
         return np.nan, start
-    scores = source.read(times).score
+    scores = _read(source, times).score
     found = np.flatnonzero(np.isfinite(scores))
     return (float(scores[found[-1]]), int(times[found[-1]])) if found.size else (np.nan, start)
 
@@ -265,9 +278,12 @@ def faults_of(*items: Recorded) -> tuple[str, ...]:
 
 
 def ramp(value: FloatArray, calm: float, worst: float) -> FloatArray:
-    """0 at `calm` and beyond, 1 at `worst` (another number) and beyond, straight between; NaN stays."""
-    found: FloatArray = np.clip((value - calm) / (worst - calm), 0.0, 1.0)
-    return found
+    """0 at `calm` and beyond, 1 at `worst` (another number) and beyond, straight between.
+
+    NaN for what is not finite: a number that overflowed is neither calm nor the worst.
+    """
+    found = np.clip((value - calm) / (worst - calm), 0.0, 1.0)
+    return np.where(np.isfinite(value), found, np.nan)
 
 
 def said(value: float, digits: int = 2, unit: str = "") -> str:

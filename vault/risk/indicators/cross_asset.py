@@ -29,6 +29,8 @@ from vault.series import DAY, HOUR, FloatArray, IntArray, MarketHistory, Recorde
 YEAR: Final = 252
 WEEK: Final = 5
 QUARTER: Final = 60
+# The usual size of a day's move is known from half of them.
+MOVE_COVERAGE: Final = 0.5
 # Several markets are watched and the worst of them counts, so each must be rare alone: one day in twenty.
 CALM: Final = 0.95
 WORST: Final = 1.0
@@ -105,8 +107,7 @@ def _source(item: Recorded, closes: Series) -> Source:
             age=age,
             coverage=np.where(np.isfinite(coverage), coverage, 0.0),
             detail=f"{item.key.name} {said(*unit)}, percentile {said(percentile[-1] * 100, 0)} of a year; "
-            f"last "
-            f"move {said(move[-1], 1)} usual ones" + ("; market shut, held" if shut[-1] else ""),
+            f"last move {said(move[-1], 1)} usual ones" + ("; market shut, held" if shut[-1] else ""),
             why=why,
             upper=np.where(shut, 1.0, score),
         )
@@ -119,8 +120,7 @@ def _disorder(closes: Series, level: bool) -> tuple[FloatArray, FloatArray, Floa
     if not len(closes):
         empty = np.empty(0)
         return empty, empty, empty, empty
-    with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.log(np.where(closes.values > 0, closes.values, np.nan))
+    logs = np.log(np.where(closes.values > 0, closes.values, np.nan))
     returns = np.diff(logs, prepend=np.nan)
     returns[np.diff(closes.times, prepend=closes.times[:1]) > LONGEST] = np.nan
     value = closes.values if level else np.sqrt(np.mean(trailing(returns, WEEK) ** 2, axis=1) * YEAR)
@@ -131,15 +131,11 @@ def _disorder(closes: Series, level: bool) -> tuple[FloatArray, FloatArray, Floa
     enough = (count >= MIN_POINTS) & (coverage >= MIN_COVERAGE) & np.isfinite(value)
     # Itself is among them: the highest of the year is at 1, in a constant year all are at one half.
     share = np.where(same > 1, below + (same - 1) / 2, below) / np.maximum(count - 1, 1)
-    earlier = trailing(np.concatenate([[np.nan], returns[:-1]]), QUARTER)
+    earlier = trailing(np.concatenate([[np.nan], returns])[:-1], QUARTER)
     seen = np.isfinite(earlier)
     number = np.sum(seen, axis=1)
     usual = np.sqrt(np.sum(np.where(seen, earlier, 0.0) ** 2, axis=1) / np.maximum(number, 1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        move = np.abs(returns) / usual
-    move = np.where((number >= QUARTER * MIN_COVERAGE) & (usual > 0), move, np.nan)
-    # Closes that never moved have no usual move: any is none of theirs.
-    move = np.where(
-        (number >= QUARTER * MIN_COVERAGE) & (usual == 0), np.where(returns == 0, 0.0, np.inf), move
-    )
+    # Of closes that never moved any move is the first: the percentile says that.
+    move = np.where(usual > 0, np.abs(returns) / usual, 0.0)
+    move = np.where(number >= QUARTER * MOVE_COVERAGE, move, np.nan)
     return value, np.where(enough, share, np.nan), move, coverage

@@ -95,8 +95,7 @@ def _source(item: Recorded, series: Series, what: str, calm: float, worst: float
         value, age = series.as_of(at, max_age)
         past = Past(day, at, WINDOW)
         median = past.median()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = past.enough(np.where((median > 0) & (value >= 0), value / median, np.nan))
+        ratio = past.enough(np.where((median > 0) & (value >= 0), value / median, np.nan))
         why = lacking(series, int(at[-1]), max_age) or f"{past.count[-1]} of {WINDOW} days of history"
         digits = 6 if item.key.kind == "spread" else 1
         return Reading(

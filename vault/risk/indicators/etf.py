@@ -67,14 +67,13 @@ def _source(item: Recorded, flows: Series) -> Source:
         # Twice the window, for streaks and the sums that the oldest of the window rest on.
         part = flows.between(int(at[0]) - 2 * WINDOW * DAY, int(at[-1]))
         sums = _sums(part)
-        past = trailing(np.concatenate([[np.nan], sums[:-1]]), POINTS)
+        past = trailing(np.concatenate([[np.nan], sums])[:-1], POINTS)
         mean, deviation, count = _moments(past)
         size, _, _ = _moments(trailing(np.abs(part.values), POINTS))
         coverage = count / POINTS
         enough = (count >= MIN_POINTS) & (coverage >= MIN_COVERAGE)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            least = np.fmax(deviation, size)
-            z = np.where(enough & (least > 0), (sums - mean) / least, np.nan)
+        least = np.fmax(deviation, size)
+        z = np.where(enough & (least > 0), (sums - mean) / least, np.nan)
         streak = _streak(part.values)
         score = np.maximum(ramp(-z, Z_CALM, Z_WORST), ramp(streak, STREAK_CALM, STREAK_WORST))
         (value, now_z, now_score, seen, running), age = at_moments(part, at, sums, z, score, coverage, streak)
@@ -111,8 +110,7 @@ def _moments(windows: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
     count = np.sum(usable, axis=1)
     mean = np.sum(np.where(usable, windows, 0.0), axis=1) / np.maximum(count, 1)
     around = np.where(usable, windows - mean[:, None], 0.0)
-    with np.errstate(over="ignore"):
-        deviation = np.sqrt(np.sum(around**2, axis=1) / np.maximum(count - 1, 1))
+    deviation = np.sqrt(np.sum(around**2, axis=1) / np.maximum(count - 1, 1))
     few = (count < 2) | ~np.isfinite(deviation)
     return np.where(few, np.nan, mean), np.where(few, np.nan, deviation), count
 

@@ -60,8 +60,7 @@ ABOUT: Final = About(
     pitfalls=(
         "the share above zero in 30 days and the run length are told and not scored: always on",
         "the interval is the spacing of the settlements; when it grows, the first one cannot be told from a "
-        "hole "
-        "and has no score",
+        "hole and has no score",
         "negative funding is crowded shorts: they make no fall worse",
     ),
     thresholds=(
@@ -94,7 +93,9 @@ def annualised(rates: Series) -> tuple[Series, IntArray]:
     before[1:2] = LONGEST
     known = (spacing > 0) & (spacing <= LONGEST) & (spacing <= np.where(before > 0, before, LONGEST))
     interval = np.where(known, spacing, 0)
-    annual = np.where(known, rates.values * (YEAR / np.maximum(interval, 1)), np.nan)
+    with np.errstate(over="ignore"):
+        annual = rates.values * (YEAR / np.maximum(interval, 1))
+    annual = np.where(known & np.isfinite(annual), annual, np.nan)
     return Series(rates.times, annual), interval
 
 

@@ -33,6 +33,7 @@ MAINTENANCE: Final = 0.005
 BIN: Final = 0.0005
 # Bins that a price which rose from 1 to 100,000 needs, twice over; an absurd price asks for no more.
 MOST_BINS: Final = 50_000
+_LEVELS: Final = (1e-200, 1e200)
 # Share of the hours of the last tau that must be there; entries of missing hours are missing notional.
 SEEN: Final = 0.95
 DAY_HOURS: Final = 24
@@ -83,8 +84,10 @@ def triggered_within(
     """
     days = hours.close.size // DAY_HOURS
     shape = (days, DAY_HOURS)
-    close, low = hours.close.reshape(shape), np.where(np.isnan(hours.low), np.inf, hours.low).reshape(shape)
-    entries = np.where(np.isfinite(hours.volume * hours.close), hours.volume, 0.0).reshape(shape)
+    close = np.where(hours.close > 0, hours.close, np.nan).reshape(shape)
+    low = np.where(np.isnan(hours.low), np.inf, hours.low).reshape(shape)
+    volume = hours.volume.reshape(shape)
+    entries = np.where(np.isfinite(volume * close), volume, 0.0)
     if not bool(np.any(np.isfinite(close))):
         return np.full((len(widths), hours.close.size), np.nan)
     level = long_liquidation_price(
@@ -121,7 +124,7 @@ def _from_before(
 ) -> FloatArray:
     """What entries of earlier days add: (widths, days, 24)."""
     days = low.shape[0]
-    bins = np.floor(np.log(level) / BIN).astype(np.int64)
+    bins = np.floor(np.log(np.clip(level, *_LEVELS)) / BIN).astype(np.int64)
     base, size = int(bins.min()), int(bins.max() - bins.min()) + 2
     if size > MOST_BINS:
         base, size = int(np.median(bins)) - MOST_BINS // 2, MOST_BINS
@@ -155,53 +158,50 @@ def _places(prices: FloatArray, base: int, size: int) -> IntArray:
     return np.clip(np.where(np.isnan(places), size, places), 0, size).astype(np.int64)
 
 
+def _followed(
+    candles: HourlySource, marks: HourlySource | None, at: IntArray
+) -> tuple[int, FloatArray, FloatArray]:
+    """The first hour of those that the moments and their past rest on, and coins within 5 % and 10 % at each.
+
+    NaN where too many hours of the last tau are missing.
+    """
+    opens, end = candles.candles.opens, int(at[-1]) // DAY + 1
+    begin = int(at[0]) // DAY - WINDOW - WARM_UP_TAUS * TAU_HOURS // DAY_HOURS
+    begin = min(max(begin, int(opens[0]) // DAY if opens.size else 0), end - 1)
+    first, number = begin * DAY_HOURS, (end - begin) * DAY_HOURS
+    hours = candles.hours(first, number)
+    if marks is not None:
+        marked = marks.hours(first, number).low
+        low = np.where(np.isnan(marked), hours.low, marked)
+        hours = Hours(hours.high, low, hours.close, hours.volume)
+    near, far = triggered_within(hours, (NEAR, FAR))
+    running = np.concatenate(
+        [np.zeros(1, dtype=np.int64), np.cumsum(np.isfinite(hours.close * hours.volume))]
+    )
+    back = np.maximum(np.arange(1, number + 1) - TAU_HOURS, 0)
+    whole = running[1:] - running[back] >= SEEN * TAU_HOURS
+    return first, np.where(whole, near, np.nan), np.where(whole, far, np.nan)
+
+
 def _source(candles: HourlySource, marks: HourlySource | None) -> Source:
     closes = candles.closes
 
     def read(at: IntArray) -> Reading:
-        end = int(at[-1]) // DAY + 1
-        begin = int(at[0]) // DAY - WINDOW - WARM_UP_TAUS * TAU_HOURS // DAY_HOURS
-        begin = min(max(begin, (int(closes.times[0]) - 1) // DAY if len(closes) else 0), end - 1)
-        first, number = begin * DAY_HOURS, (end - begin) * DAY_HOURS
-        hours = candles.hours(first, number)
-        if marks is not None:
-            marked = marks.hours(first, number).low
-            hours = Hours(
-                hours.high, np.where(np.isnan(marked), hours.low, marked), hours.close, hours.volume
-            )
-        near, far = triggered_within(hours, (NEAR, FAR))
-        present = np.isfinite(hours.close * hours.volume)
-        running = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(present)])
-        back = np.maximum(np.arange(1, number + 1) - TAU_HOURS, 0)
-        whole = running[1:] - running[back] >= SEEN * TAU_HOURS
-        near, far = np.where(whole, near, np.nan), np.where(whole, far, np.nan)
+        first, near, far = _followed(candles, marks, at)
 
-        def known(values: FloatArray) -> FloatArray:
-            """The newest hour that is not older than allowed, if it is usable."""
-            _, age = closes.as_of(moments, HOURLY_AGE)
-            place = (moments - age) // HOUR - 1 - first
-            usable = (age >= 0) & (age <= HOURLY_AGE) & (place >= 0)
-            return np.where(usable, values[np.clip(place, 0, number - 1)], np.nan)
+        def hour_before(times: IntArray, values: FloatArray) -> FloatArray:
+            place = times // HOUR - 1 - first
+            inside = (place >= 0) & (place < values.size)
+            return np.where(inside, values[np.clip(place, 0, values.size - 1)], np.nan)
 
-        moments = at
-        value, wide = known(near), known(far)
-
-        def sample(midnights: IntArray) -> FloatArray:
-            place = midnights // HOUR - 1 - first
-            inside = (place >= 0) & (place < number)
-            return np.where(inside, near[np.clip(place, 0, number - 1)], np.nan)
-
-        past = Past(sample, at, WINDOW)
-        percentile = past.enough(past.percentile(value))
         _, age = closes.as_of(at, HOURLY_AGE)
+        fresh, newest = (age >= 0) & (age <= HOURLY_AGE), at - age
+        value, wide = (np.where(fresh, hour_before(newest, values), np.nan) for values in (near, far))
+        past = Past(lambda midnights: hour_before(midnights, near), at, WINDOW)
+        percentile = past.enough(past.percentile(value))
         why = lacking(closes, int(at[-1]), HOURLY_AGE)
-        if not why:
-            hole = not np.isfinite(value[-1])
-            why = (
-                "too few hours (with volume) of the last days"
-                if hole
-                else f"{past.count[-1]} of {WINDOW} days of history"
-            )
+        if not why and not np.isfinite(value[-1]):
+            why = "too few hours (with volume) of the last days"
         return Reading(
             value=value,
             statistic=percentile,
@@ -209,9 +209,8 @@ def _source(candles: HourlySource, marks: HourlySource | None) -> Source:
             age=age,
             coverage=past.coverage,
             detail=f"{said(value[-1], 0)} coins within 5 % (estimate, relative only), {said(wide[-1], 0)} "
-            f"within "
-            f"10 %; percentile {said(percentile[-1] * 100, 0)} of 90 days",
-            why=why,
+            f"within 10 %; percentile {said(percentile[-1] * 100, 0)} of {WINDOW} days",
+            why=why or f"{past.count[-1]} of {WINDOW} days of history",
         )
 
     return Source(candles.source, (closes,), read, candles.faults)

@@ -23,7 +23,8 @@ from vault.series import DAY, FloatArray, IntArray, MarketHistory, Series, Serie
 # the same time of the week, because spot trades about half as much at weekends: that is no crowd, and time of
 # day and weekend have an indicator of their own.
 WEEKS: Final = 13
-LEAST_WEEKS: Final = 7
+# Venues keep thirty days of open interest.
+LEAST_WEEKS: Final = 4
 DAYS: Final = 90
 # Multiple of the median: at the median calm; at twice it, as much would have to be sold as spot trades in
 # two usual days.
@@ -97,8 +98,7 @@ def _source(
     def ratio(at: IntArray) -> FloatArray:
         contracts, _ = interest.as_of(at, max_age)
         traded, _ = volume_of_day(at)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where((traded > 0) & (contracts >= 0), contracts / traded, np.nan)
+        return np.where((traded > 0) & (contracts >= 0), contracts / traded, np.nan)
 
     def change(at: IntArray) -> tuple[FloatArray, FloatArray]:
         now, _ = interest.as_of(at, max_age)
@@ -106,9 +106,8 @@ def _source(
         traded, count = mean_within(volume, at, WEEK)
         earlier, fewer = mean_within(volume, at - WEEK, WEEK)
         whole = np.minimum(count, fewer) >= WEEK_SEEN * (WEEK // spot.step)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            grown = np.where(before > 0, now / before - 1, np.nan)
-            spot_grown = np.where(whole & (earlier > 0), traded / earlier - 1, np.nan)
+        grown = np.where(before > 0, now / before - 1, np.nan)
+        spot_grown = np.where(whole & (earlier > 0), traded / earlier - 1, np.nan)
         return grown, spot_grown
 
     def usual(at: IntArray) -> tuple[FloatArray, IntArray]:
@@ -126,8 +125,7 @@ def _source(
     def read(at: IntArray) -> Reading:
         value = ratio(at)
         median, count = usual(at)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            multiple = np.where(median > 0, value / median, np.nan)
+        multiple = np.where(median > 0, value / median, np.nan)
         grown, spot_grown = change(at)
         # NaN of either part is NaN of both: half a reading could only be lower.
         score = np.maximum(
@@ -150,9 +148,8 @@ def _source(
             age=np.where((age >= 0) & (spot_age >= 0), np.maximum(age, spot_age), -1),
             coverage=count / WEEKS,
             detail=f"{said(value[-1])} days of spot volume, {said(multiple[-1])} times its median, "
-            f"percentile "
-            f"{said(percentile * 100, 0)} of {DAYS} days; in 7 days "
-            f"OI {said(grown[-1] * 100, 1)} %, spot volume {said(spot_grown[-1] * 100, 1)} %",
+            f"percentile {said(percentile * 100, 0)} of {DAYS} days; in 7 days OI "
+            f"{said(grown[-1] * 100, 1)} %, spot volume {said(spot_grown[-1] * 100, 1)} %",
             why=why or "no change over 7 days known",
         )
 

@@ -32,8 +32,7 @@ ABOUT: Final = About(
     source=f"{POST}, fourth step: forced selling; notes on public liquidation streams",
     pitfalls=(
         "an underestimate: one large venue pushes only the last order per symbol and second; a venue is "
-        "therefore "
-        "compared with itself only",
+        "therefore compared with itself only",
         "the share of longs is told and not scored: forced buying makes no fall worse",
         "says that a cascade runs, not that one comes",
     ),
@@ -77,9 +76,8 @@ def _source(item: Recorded, longs: Series, shorts: Series | None) -> Source:
         value, age = sums(at)
         past = Past(peak, at, WINDOW)
         usual = past.median()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            multiple = past.enough(np.where((usual > 0) & (value >= 0), value / usual, np.nan))
-            score = ramp(np.log10(multiple), np.log10(CALM), np.log10(CASCADE))
+        multiple = past.enough(np.where((usual > 0) & (value >= 0), value / usual, np.nan))
+        score = ramp(np.log10(np.maximum(multiple, CALM)), np.log10(CALM), np.log10(CASCADE))
         why = lacking(longs, int(at[-1]), max_age)
         if not why:
             hole = not np.isfinite(value[-1])

@@ -74,8 +74,7 @@ def _supply(item: Recorded, supply: Series) -> Source:
 
     def change(at: IntArray, now: FloatArray, days: int) -> FloatArray:
         before, _ = supply.as_of(at - days * DAY, max_age)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where((before > 0) & (now >= 0), now / before - 1, np.nan)
+        return np.where((before > 0) & (now >= 0), now / before - 1, np.nan)
 
     def read(at: IntArray) -> Reading:
         now, age = supply.as_of(at, max_age)
@@ -116,8 +115,7 @@ def _peg(item: Recorded, prices: Series, others: list[tuple[Recorded, Series]]) 
         usual = mean_within(prices, midnights, PEG_DAYS * DAY)[0][row]
         pegged = np.isnan(usual) | (np.abs(usual - 1) <= PEGGED)
         other = elsewhere(at)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lost = np.where(now >= 0, 1 - now / np.where(pegged, 1.0, other), np.nan)
+        lost = np.where(now >= 0, 1 - now / np.where(pegged, 1.0, other), np.nan)
         alone = bool(now[-1] < other[-1] - ALONE)
         return Reading(
             value=lost,

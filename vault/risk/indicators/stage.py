@@ -166,7 +166,8 @@ def _fall_of(candles: HourlySource, at: IntArray) -> FloatArray:
         np.lib.stride_tricks.sliding_window_view(candles.hours(first, last - first).high, 24), axis=1
     )
     price, _ = candles.closes.as_of(at, HOURLY_AGE)
-    fall = 1 - price / top[at // HOUR - 24 - first]
+    with np.errstate(all="ignore"):
+        fall = 1 - price / top[at // HOUR - 24 - first]
     return np.where(np.isfinite(fall), np.maximum(fall, 0.0), np.nan)
 
 
@@ -177,7 +178,8 @@ def _flush(history: MarketHistory, at: IntArray, asset: str) -> _Sign:
         max_age = oldest_allowed(key)
         now, _ = series.as_of(at, max_age)
         before, _ = series.as_of(at - DAY, max_age)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rows.append(np.where(before > 0, 1 - now / before, np.nan))
+        with np.errstate(all="ignore"):
+            lost = np.where(before > 0, 1 - now / before, np.nan)
+        rows.append(np.where(np.isfinite(lost), lost, np.nan))
         starts.append(_start(series.times + DAY))
     return _sign("open interest lost in 24 h, in coins", rows, starts, at, FLUSHED)

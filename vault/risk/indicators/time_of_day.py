@@ -75,8 +75,7 @@ def _source(candles: HourlySource) -> Source:
         seen = count[row, weekend, hour]
         fresh = (age >= 0) & (age <= MAX_AGE) & (seen >= LEAST)
         value = np.where(fresh, value, np.nan)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            multiple = np.where(middle[row] > 0, value / middle[row], np.nan)
+        multiple = np.where(middle[row] > 0, value / middle[row], np.nan)
         days = np.where(weekend == 1, 2, 5) * WEEKS
         return Reading(
             value=value,
@@ -97,8 +96,7 @@ def _usual(candles: HourlySource, first: int, number: int) -> tuple[FloatArray, 
     first + 13 + r."""
     hours = candles.hours(first * WEEK_HOURS - MONDAY_HOURS, number * WEEK_HOURS)
     dollars = hours.volume * hours.close / 1e6
-    with np.errstate(divide="ignore", invalid="ignore"):
-        illiquid = np.where(dollars > 0, (hours.high - hours.low) / hours.low / dollars, np.nan)
+    illiquid = np.where(dollars > 0, (hours.high - hours.low) / hours.low / dollars, np.nan)
     table = illiquid.reshape(number, 7, 24)
     found, counts = [], []
     for days in (slice(0, 5), slice(5, 7)):

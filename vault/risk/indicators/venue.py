@@ -127,8 +127,7 @@ def _source(part: _Part, item: Recorded, series: Series) -> Source:
             age=age,
             coverage=found.coverage,
             detail=f"{label}: {said(value[-1], 3)}, scored {said(found.ratio[-1])} (calm {part.calm:g}, "
-            f"worst "
-            f"{part.worst:g}), {span(age[-1])} old",
+            f"worst {part.worst:g}), {span(age[-1])} old",
             why=why or "not enough history",
         )
 
@@ -159,8 +158,7 @@ def _against_transfers(series: Series, at: IntArray, value: FloatArray) -> _Agai
 def _against_fees(series: Series, at: IntArray, value: FloatArray) -> _Against:
     past = Past(lambda midnights: mean_within(series, midnights, DAY)[0], at, WINDOW)
     median = past.median()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = past.enough(np.where((median > 0) & (value >= 0), value / median, np.nan))
+    ratio = past.enough(np.where((median > 0) & (value >= 0), value / median, np.nan))
     return _Against(ratio, past.coverage, ~np.isfinite(ratio))
 
 

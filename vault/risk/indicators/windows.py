@@ -16,8 +16,9 @@ from vault.series import DAY, HOUR, FloatArray, IntArray, Series, SeriesKey
 
 # Fewer points of its own past than this are no history, whatever the window.
 MIN_POINTS: Final = 20
-# A window of which less than this was seen says nothing about what is usual.
-MIN_COVERAGE: Final = 0.5
+# Of ninety days a month is what venues still have of the past: a rough idea of what is usual, and a new
+# treasury would be blind for weeks without it. The coverage is shown beside every score.
+MIN_COVERAGE: Final = 0.2
 # A feed that is asked every few minutes to every hour and was silent for two hours is stale.
 HOURLY_AGE: Final = 2 * HOUR
 # A daily figure may be late by half a day, and is then two and a half days old before it is stale.
@@ -146,8 +147,7 @@ def mean_and_deviation(series: Series, at: IntArray, days: int) -> tuple[FloatAr
     length = end - first
     count = np.bincount(day, minlength=length).astype(np.float64)
     mean = np.bincount(day, weights=values, minlength=length) / np.maximum(count, 1.0)
-    with np.errstate(over="ignore"):
-        square = np.bincount(day, weights=(values - mean[day]) ** 2, minlength=length)
+    square = np.bincount(day, weights=(values - mean[day]) ** 2, minlength=length)
 
     def windows(items: FloatArray) -> FloatArray:
         found: FloatArray = np.lib.stride_tricks.sliding_window_view(items, days)
@@ -156,9 +156,8 @@ def mean_and_deviation(series: Series, at: IntArray, days: int) -> tuple[FloatAr
     counts, means = windows(count), windows(mean)
     total = np.sum(counts, axis=1)
     centre = np.sum(counts * means, axis=1) / np.maximum(total, 1.0)
-    with np.errstate(over="ignore"):
-        apart = counts * (means - centre[:, None]) ** 2
-        around = np.sum(windows(square.astype(np.float64)) + apart, axis=1)
+    apart = counts * (means - centre[:, None]) ** 2
+    around = np.sum(windows(square.astype(np.float64)) + apart, axis=1)
     row = today - int(today[0])
     deviation = np.sqrt(around / np.maximum(total - 1.0, 1.0))
     # So large that it cannot be said: that is no deviation, and dividing by it would read as calm.
@@ -172,6 +171,8 @@ def mean_and_deviation(series: Series, at: IntArray, days: int) -> tuple[FloatAr
 
 def trailing(values: FloatArray, number: int) -> FloatArray:
     """The last `number` values up to each one, (n, number); NaN before the first."""
+    if not values.size:
+        return np.empty((0, number))
     padded = np.concatenate([np.full(number - 1, np.nan), values])
     found: FloatArray = np.lib.stride_tricks.sliding_window_view(padded, number)
     return found

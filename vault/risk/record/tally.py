@@ -25,16 +25,30 @@ HORIZON: Final = DAY
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signal:
-    """A number over moments `at` (n,), Unix ms rising, NaN where it had no input, and where it alarms."""
+    """A number over moments `at` (n,), Unix ms rising, NaN where it had no input, and where it alarms.
+
+    `level_name` names the number: several signals can be about the same one. `alarm_at` is the level from
+    which it alarms, `alarm` (n,) where it does; never where it had no input.
+    """
 
     name: str
+    level_name: str
     at: IntArray
     level: FloatArray
     alarm_at: float
+    alarm: BoolArray
 
     def __post_init__(self) -> None:
-        if self.at.shape != self.level.shape:
+        if not self.at.shape == self.level.shape == self.alarm.shape:
             raise MarketDataError("bad_series", f"{self.name}: expected as many levels as moments")
+        if bool(np.any(self.alarm & np.isnan(self.level))):
+            raise MarketDataError("bad_series", f"{self.name}: expected no alarm where there is no input")
+
+    @classmethod
+    def above(cls, name: str, at: IntArray, level: FloatArray, alarm_at: float) -> Signal:
+        """A signal that alarms wherever its level is at `alarm_at` or above."""
+        with np.errstate(invalid="ignore"):
+            return cls(name, name, at, level, alarm_at, level >= alarm_at)
 
     @property
     def known(self) -> BoolArray:
@@ -42,27 +56,28 @@ class Signal:
         found: BoolArray = np.isfinite(self.level)
         return found
 
-    @property
-    def alarm(self) -> BoolArray:
-        """Where it alarms; never where it had no input."""
-        with np.errstate(invalid="ignore"):
-            found: BoolArray = self.level >= self.alarm_at
-        return found
-
-    def asked(self, moment: int) -> float | None:
-        """The level at the last moment of the grid within the hour up to `moment`; None without input."""
+    def asked(self, moment: int) -> Said | None:
+        """What it said at the last moment of the grid within the hour up to `moment`; None without input."""
         place = int(np.searchsorted(self.at, moment, side="right")) - 1
         if place < 0 or moment - int(self.at[place]) >= HOUR or not bool(np.isfinite(self.level[place])):
             return None
-        return float(self.level[place])
+        return Said(float(self.level[place]), bool(self.alarm[place]))
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A signal's level at a moment, and whether it alarmed."""
+
+    level: float
+    alarm: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a signal said before one event: levels one day and one hour before, None for no data."""
+    """What a signal said before one event, one day and one hour before; None for no data."""
 
-    day_before: float | None
-    hour_before: float | None
+    day_before: Said | None
+    hour_before: Said | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,7 @@ class Tally:
     """
 
     name: str
+    level_name: str
     alarm_at: float
     answers: tuple[Answer, ...]
     hits_day: int
@@ -129,12 +145,13 @@ def tally(signal: Signal, days: Sequence[Day], drop: float = EVENT_DROP) -> Tall
     calm = [start for start in seen if start not in near]
     return Tally(
         name=signal.name,
+        level_name=signal.level_name,
         alarm_at=signal.alarm_at,
         answers=tuple(answers),
-        hits_day=sum(level >= signal.alarm_at for level in at_day),
-        misses_day=sum(level < signal.alarm_at for level in at_day),
-        hits_hour=sum(level >= signal.alarm_at for level in at_hour),
-        misses_hour=sum(level < signal.alarm_at for level in at_hour),
+        hits_day=sum(said.alarm for said in at_day),
+        misses_day=sum(not said.alarm for said in at_day),
+        hits_hour=sum(said.alarm for said in at_hour),
+        misses_hour=sum(not said.alarm for said in at_hour),
         days=len(seen),
         days_without=len(days) - len(seen),
         alarm_days=len(alarmed),
