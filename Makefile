@@ -44,8 +44,9 @@ check: $(READY_DEV)  ## ruff, mypy --strict and the floors of the house
 bench: $(READY_DEV)  ## ratios measured side by side
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-picture: $(READY)  ## draw docs/demo.svg from a played demo
+picture: $(READY)  ## draw docs/demo.svg, and with RISK="--data FOLDER --at INSTANT" the risk screens
 	@$(BIN)/python -m scripts.picture
+	@$(BIN)/python -m scripts.risk_pictures $(RISK)
 
 soak: $(READY_DEV)   ## the long counts: seeded, resumable (SOAK_SEED, SOAK_COUNT, SOAK_PACKETS, SOAK="--only venues")
 	@$(BIN)/python -m tests.soak --seed $(SOAK_SEED) --count $(SOAK_COUNT) --packets $(SOAK_PACKETS) $(SOAK)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from emulator.device.personas import PERSONAS
+from emulator.feeds.shelf import NAMES
 from emulator.strict_toml import ScenarioError, Table, load_table
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -73,6 +74,14 @@ class HistoryDay:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedDays:
+    """What a source of `emulator.feeds` publishes for some days, in its own unit."""
+
+    name: str
+    values: Mapping[datetime.date, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One moment of the day. Prices in USDT, rates per 8 hours, volumes and open interest in BTC."""
 
@@ -101,6 +110,7 @@ class Scenario:
     accounts: tuple[AccountPlan, ...]
     history: tuple[HistoryDay, ...]
     steps: tuple[Step, ...]
+    feeds: tuple[FeedDays, ...] = ()
 
     def account(self, name: str) -> AccountPlan:
         """Raises KeyError."""
@@ -148,6 +158,7 @@ def load_scenario(name_or_path: str = DEFAULT_SCENARIO) -> Scenario:
         accounts=tuple(_account(table) for table in top.tables("accounts")),
         history=tuple(_day(table) for table in top.tables("history")) if "history" in top else (),
         steps=tuple(_step(table) for table in top.tables("steps")),
+        feeds=tuple(_feed(table) for table in top.tables("feeds")) if "feeds" in top else (),
     )
     top.done()
     _check(scenario, top)
@@ -206,6 +217,20 @@ def _day(table: Table) -> HistoryDay:
     return day
 
 
+def _feed(table: Table) -> FeedDays:
+    name = table.text("name")
+    if name not in NAMES:
+        raise table.error("name", f"expected one of {', '.join(NAMES)}, found {name!r}")
+    values: dict[datetime.date, Decimal] = {}
+    for day, value in table.decimals("values", least=None).items():
+        try:
+            values[datetime.date.fromisoformat(day)] = value
+        except ValueError:
+            raise table.error("values", f"expected days such as 2026-01-30, found {day!r}") from None
+    table.done()
+    return FeedDays(name, MappingProxyType(values))
+
+
 def _step(table: Table) -> Step:
     phase = table.text("phase")
     if phase not in PHASES:
@@ -238,6 +263,7 @@ def _check(scenario: Scenario, top: Table) -> None:
     for key, names in (
         ("accounts", [account.name for account in scenario.accounts]),
         ("devices", [device.label for device in scenario.devices]),
+        ("feeds", [feed.name for feed in scenario.feeds]),
     ):
         if len(set(names)) != len(names):
             raise top.error(key, f"expected distinct names, found {', '.join(names)}")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from emulator import scenario_accounts
+from emulator.feeds.control import FeedControl
+from emulator.feeds.shelf import form_of, laid_over, published
 from emulator.scenario import AccountPlan, HistoryDay, Scenario, Step
 from emulator.scenario_accounts import Holding, KeyPair, new_key
 from emulator.venues.control.client import VenueControl
@@ -21,18 +23,16 @@ SATOSHI = Decimal("0.00000001")
 
 @dataclass(frozen=True, slots=True)
 class OpenedAccount:
-    """An account at an exchange with a key that reads and another that also transfers and withdraws."""
+    """An account at an exchange with a key that reads and another that also transfers and withdraws.
+
+    `uid` is the account as whoever reads it names it.
+    """
 
     name: str
-    uid: int
+    uid: str
     read: KeyPair
     withdraw: KeyPair
     exchange: str = "binance"
-
-    @property
-    def account_uid(self) -> str:
-        """As whoever reads the account names it."""
-        return scenario_accounts.account_uid(self.exchange, self.uid)
 
 
 def open_account(venue: VenueControl, plan: AccountPlan, exchange: str = "binance") -> OpenedAccount:
@@ -48,11 +48,17 @@ def open_account(venue: VenueControl, plan: AccountPlan, exchange: str = "binanc
         margin={asset: str(amount) for asset, amount in plan.futures.items()},
         holdings=[Holding("BTC", held.quantity, held.entry_price, held.leverage)],
     )
-    return OpenedAccount(plan.name, uid, read, withdraw, exchange)
+    named = scenario_accounts.account_uid(exchange, uid)
+    return OpenedAccount(plan.name, named, read, withdraw, exchange)
 
 
-def seed_history(venue: VenueControl, scenario: Scenario, now: datetime.datetime) -> None:
-    """The days before the first step, moved so that the first step is `now`: their ages are the story's."""
+def seed_history(
+    venue: VenueControl, scenario: Scenario, now: datetime.datetime, exchange: str = "binance"
+) -> None:
+    """The days before the first step, moved so that the first step is `now`: their ages are the story's.
+
+    The scenario's open interest is of one contract at one exchange; elsewhere there are candles and funding.
+    """
     shift = now - scenario.steps[0].time
     funding: list[list[object]] = []
     interest: list[list[object]] = []
@@ -65,8 +71,32 @@ def seed_history(venue: VenueControl, scenario: Scenario, now: datetime.datetime
         value = day.open_interest * day.mark
         interest.append([_milliseconds(midnight), str(day.open_interest), str(value)])
         candles += _hours(day, midnight)
-    if scenario.history:
+    if scenario.history and exchange == "binance":
         venue.history(scenario.symbol, funding=funding, open_interest=interest, candles=candles)
+    elif scenario.history:
+        symbol = scenario_accounts.contract(exchange).symbol
+        venue.history(symbol, funding=funding, candles=candles)
+
+
+def feed_days(
+    scenario: Scenario, step: Step, today: datetime.date
+) -> dict[str, dict[datetime.date, Decimal]]:
+    """What the scenario's sources have published by a step, moved so that the step's day is `today`.
+
+    A day's value is published on the next.
+    """
+    at = step.time.date()
+    return {
+        feed.name: {day + (today - at): value for day, value in feed.values.items() if day < at}
+        for feed in scenario.feeds
+    }
+
+
+def publish_feeds(feeds: FeedControl, scenario: Scenario, step: Step, today: datetime.date) -> None:
+    """Let the sources say what they say on the day of a step."""
+    for name, days in feed_days(scenario, step, today).items():
+        rows = laid_over(published(today)[name], days, form_of(name))
+        feeds.rows(name, {day.isoformat(): str(value) for day, value in rows.items()}, replace=True)
 
 
 def _hours(day: HistoryDay, midnight: datetime.datetime) -> list[list[object]]:

@@ -86,9 +86,9 @@ class Table:
             raise self.error(key, "expected one or more tables")
         return [Table(self._source, item, f"{self._path}{key}[{at}].") for at, item in enumerate(value)]
 
-    def decimals(self, key: str) -> dict[str, Decimal]:
+    def decimals(self, key: str, *, least: Decimal | None = Decimal(0)) -> dict[str, Decimal]:
         table = self.table(key)
-        return {name: table.decimal(name) for name in table.keys()}  # noqa: SIM118  a Table is no mapping
+        return {name: table.decimal(name, least=least) for name in table.keys()}  # noqa: SIM118  a Table is no mapping
 
     def keys(self) -> list[str]:
         return list(self._values)

@@ -29,9 +29,10 @@ from emulator.device.server import MODES, DeviceEmulator, Mode
 from emulator.device.ui import terminal
 from emulator.device.ui.display import Decision, OnScreen
 from emulator.device.ui.screens import Screen
+from emulator.feeds.server import FeedServer
 from emulator.lifetime import EndSignals
 from emulator.scenario import DEFAULT_SCENARIO, DevicePlan, Scenario, load_scenario
-from emulator.scenario_player import OpenedAccount, apply_step, open_account, seed_history
+from emulator.scenario_player import OpenedAccount, apply_step, feed_days, open_account, seed_history
 from emulator.strict_toml import ScenarioError
 from emulator.venues.control.client import VenueControl
 from emulator.venues.serving import exchange as exchanges
@@ -82,6 +83,8 @@ class World:
         self.chain = self._stack.enter_context(self._start_chain(bitcoind))
         try:
             self.esplora = self._stack.enter_context(EsploraServer(self.chain))
+            today = datetime.datetime.now(datetime.UTC).date()
+            self.feeds = self._stack.enter_context(FeedServer(feed_days(scenario, scenario.steps[0], today)))
             self.venues = tuple(self._start_venue(name, tick_seconds) for name in exchanges)
             self.devices = tuple(self._start_device(plan) for plan in scenario.devices)
             self.accounts = self._set_the_scene()
@@ -130,8 +133,7 @@ class World:
                 self.chain.fund(venue.hot_wallet.funding_address, int(stock * SATOSHI_PER_BTC))
             # The market comes first: an account opened at another price could be liquidated on the spot.
             apply_step(venue.control, self.scenario, self.scenario.steps[0], venue.exchange)
-            if venue.exchange == "binance":
-                seed_history(venue.control, self.scenario, datetime.datetime.now(datetime.UTC))
+            seed_history(venue.control, self.scenario, datetime.datetime.now(datetime.UTC), venue.exchange)
             plans = self.scenario.accounts
             opened += (open_account(venue.control, plan, venue.exchange) for plan in plans)
         return tuple(opened)
@@ -157,6 +159,7 @@ class World:
             scenario=self.scenario.name,
             directory=str(self.directory),
             esplora=self.esplora.url,
+            feeds=self.feeds.url,
             bitcoind=self._node,
             venues=tuple(
                 VenueReport(each.exchange, each.server.url, each.hot_wallet.funding_address)

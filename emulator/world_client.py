@@ -5,6 +5,7 @@ Refuses to wait for ever: a world that is not ready in time is stopped and its l
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import select
@@ -21,8 +22,9 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from emulator.chains.control import ChainControl
+from emulator.feeds.control import FeedControl
 from emulator.scenario import DEFAULT_SCENARIO, Scenario, Step, load_scenario
-from emulator.scenario_player import OpenedAccount, apply_step
+from emulator.scenario_player import OpenedAccount, apply_step, publish_feeds
 from emulator.venues.control.client import VenueControl
 from emulator.world_report import DeviceReport, WorldReport
 
@@ -123,6 +125,7 @@ class WorldProcess:
         self.venue = VenueControl(report.venue)
         self.venues = {each.exchange: VenueControl(each.url) for each in report.venues}
         self.chain = ChainControl(report.esplora)
+        self.feeds = FeedControl(report.feeds)
         self.devices = tuple(WorldDevice.of(told) for told in report.devices)
         self.directory = Path(report.directory)
 
@@ -204,9 +207,10 @@ class WorldProcess:
         raise KeyError(label)
 
     def apply(self, step: Step) -> None:
-        """Move the market of every exchange to a step of the scenario."""
+        """Move the market of every exchange, and the other sources, to a step of the scenario."""
         for exchange, venue in self.venues.items():
             apply_step(venue, self.scenario, step, exchange)
+        publish_feeds(self.feeds, self.scenario, step, datetime.datetime.now(datetime.UTC).date())
 
     def stop(self) -> int:
         """End the world and return its exit status; 0 is a clean end."""

@@ -46,6 +46,7 @@ class WorldReport:
     scenario: str
     directory: str
     esplora: str
+    feeds: str
     bitcoind: NodeReport | None
     venues: tuple[VenueReport, ...]
     accounts: tuple[OpenedAccount, ...]
@@ -79,6 +80,7 @@ class WorldReport:
                 scenario=str(told["scenario"]),
                 directory=str(told["directory"]),
                 esplora=str(told["esplora"]),
+                feeds=str(told["feeds"]),
                 bitcoind=None if told["bitcoind"] is None else NodeReport(**told["bitcoind"]),
                 venues=tuple(VenueReport(**each) for each in told["venues"]),
                 accounts=tuple(_account(each) for each in told["accounts"]),
@@ -90,4 +92,4 @@ class WorldReport:
 
 def _account(told: Any) -> OpenedAccount:
     read, withdraw = KeyPair(**told["read"]), KeyPair(**told["withdraw"])
-    return OpenedAccount(str(told["name"]), int(told["uid"]), read, withdraw, str(told["exchange"]))
+    return OpenedAccount(str(told["name"]), str(told["uid"]), read, withdraw, str(told["exchange"]))

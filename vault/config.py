@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from vault.config_feeds import MAX_FEEDS, FeedSettings, second_feed
 from vault.config_fees import FeeSettings, FeeSourceSettings
 from vault.config_risk import PriceSettings, RiskSettings
 from vault.config_values import (
@@ -282,6 +283,7 @@ class TreasuryConfig(StrictModel):
     attester: tuple[AttesterSettings, ...] = Field(default=(), strict=False)
     venue: tuple[VenueSettings, ...] = Field(default=(), strict=False)
     price: tuple[PriceSettings, ...] = Field(default=(), max_length=20, strict=False)
+    feed: tuple[FeedSettings, ...] = Field(default=(), max_length=MAX_FEEDS, strict=False)
 
     @property
     def price_lines(self) -> tuple[VenueSettings, ...]:
@@ -313,6 +315,8 @@ class TreasuryConfig(StrictModel):
         if (at := _second(both)) is not None:
             message = f"price: expected a name of its own, found twice: {both[at]}"
             raise PlacedError(message, "price", at - len(self.venue), "name")
+        if (twice := second_feed(self.feed)) is not None:
+            raise PlacedError(twice[1], "feed", twice[0], "name")
         for table, what, places in (
             ("venue", "account_uid", [f"{venue.exchange} {venue.account_uid}" for venue in self.venue]),
             ("wallet", "descriptor", [wallet.descriptor.partition("#")[0] for wallet in self.wallet]),

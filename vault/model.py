@@ -332,10 +332,13 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What risk makes of a snapshot. `fragility` 0..1 over the indicators that had input.
+    """What risk makes of a snapshot. `fragility` 0..1 is the headline of the most fragile market, `asset`.
 
-    `coverage` is the share of the indicators' weight that had input; `fragility_upper` counts every
-    missing indicator as 1. Fragility says how bad a shock would be, never that one comes.
+    The headline takes an indicator without input as what it was last, and at least as one half;
+    `fragility_least` takes it as calm (what rules act on), `fragility_upper` as worst. `coverage` is the
+    share of the configured indicators' weight that had input. `regime` is calm, elevated, stressed, cascade
+    or unknown; `steps` are the steps of a cascade with evidence. Fragility says how bad a shock would be,
+    never that one comes.
     """
 
     snapshot_digest: str
@@ -347,6 +350,10 @@ class Assessment:
     fragility_upper: Decimal
     coverage: Decimal
     missing: tuple[str, ...]
+    fragility_least: Decimal = Decimal(0)
+    regime: str = "unknown"
+    asset: str = ""
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,39 +14,20 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vault import kinds
 from vault.errors import MarketDataError
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
+CandleArrays: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
 
 SECOND: Final = 1_000
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
-Kind = Literal[
-    "price",  # candles of the last price; volume in base units
-    "mark",  # candles of the mark price, no volume
-    "funding",  # rate of one interval, a share
-    "open_interest",  # base units
-    "spot_volume",  # base units a step
-    "perp_volume",  # base units a step
-    "depth_10bp",  # base units bid within 10 basis points below the mid
-    "depth_1pct",  # base units bid within 1 % below the mid
-    "spread",  # share of the mid
-    "long_liquidations",  # USD a step
-    "short_liquidations",  # USD a step
-    "etf_flow",  # USD a day, outflows negative
-    "supply",  # stablecoin supply, USD
-    "peg",  # price of a stablecoin or collateral asset at one source, USD
-    "close",  # daily close of something else: gold, silver, equities, VIX, dollar index
-    "venue_open",  # 1: withdrawals and deposits of the asset are open, 0: not
-    "transfer_seconds",  # how long a withdrawal or deposit took
-    "adl_rank",  # 0..1: place in the queue of automatic deleveraging
-    "clock_skew",  # milliseconds
-    "network_fee",  # what the next block costs: sat/vB or gwei
-]
+Kind: TypeAlias = kinds.Kind
 FaultKind = Literal["unsorted", "duplicate", "contradiction", "not_a_number", "future", "out_of_range", "gap"]
 
 
@@ -246,13 +227,13 @@ def clean(
 
 
 def clean_candles(
-    opens: IntArray, columns: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray], step: int,
-    now: int,
-) -> tuple[Candles, tuple[Fault, ...]]:  # fmt: skip
+    opens: IntArray, columns: CandleArrays, step: int, now: int
+) -> tuple[Candles, tuple[Fault, ...]]:
     """The same for candles: `columns` are open, high, low, close, volume; one that is not closed is dropped.
 
     A candle whose prices are not above zero, or whose high or low does not embrace open and close, is
-    unusable as a whole. A volume may be absent (NaN) or unusable alone.
+    unusable as a whole, and so is one whose prices are contradicted. A volume may be absent (NaN), and is
+    unusable alone: where it cannot be, and where only it is contradicted.
     """
     order, faults = _order(opens, now - step)
     opens = opens[order]
@@ -270,14 +251,25 @@ def clean_candles(
     table[4, no_volume] = np.nan
     opens, first, counts = np.unique(opens, return_index=True, return_counts=True)
     if opens.size:
-        low_of = np.fmin.reduceat(table, first, axis=1)
-        high_of = np.fmax.reduceat(table, first, axis=1)
-        repeated = counts > 1
-        differing = repeated & ~np.all((low_of == high_of) | (np.isnan(low_of) & np.isnan(high_of)), axis=0)
-        faults += _named("duplicate", opens[repeated & ~differing], "candles that were sent more than once")
-        faults += _named("contradiction", opens[differing], "candles that contradict each other")
-        table = np.where(differing, np.nan, low_of)
+        table, more = _one_candle_each(opens, table, first.astype(np.int64), counts > 1)
+        faults += more
     return Candles(opens, step, table[0], table[1], table[2], table[3], table[4]), faults
+
+
+def _one_candle_each(
+    opens: IntArray, table: FloatArray, first: IntArray, repeated: BoolArray
+) -> tuple[FloatArray, tuple[Fault, ...]]:
+    """Of several candles of one moment, which begin at `first`, the one they agree on, or none."""
+    prices_low = np.minimum.reduceat(table[:4], first, axis=1)
+    prices_high = np.maximum.reduceat(table[:4], first, axis=1)
+    volume_low, volume_high = np.fmin.reduceat(table[4], first), np.fmax.reduceat(table[4], first)
+    differing = repeated & ~np.all(prices_low == prices_high, axis=0)
+    other_volume = repeated & ~differing & (volume_low < volume_high)
+    faults = _named("duplicate", opens[repeated & ~differing], "candles that were sent more than once")
+    faults += _named("contradiction", opens[differing], "candles that contradict each other")
+    faults += _named("contradiction", opens[other_volume], "volumes that contradict each other")
+    volume = np.where(differing | other_volume, np.nan, volume_low)
+    return np.vstack([np.where(differing, np.nan, prices_low), volume]), faults
 
 
 def _order(times: IntArray, last: int) -> tuple[IntArray, tuple[Fault, ...]]:

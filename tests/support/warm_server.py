@@ -35,7 +35,7 @@ IMPORTED = (
     "keyrings.cryptfile.cryptfile", "numpy", "pbk", "rich.console", "rich.table", "sqlite3",
     "sqlalchemy.dialects.sqlite", "trezorlib.btc", "trezorlib.protocol_v1", "trezorlib.thp.client",
     "trezorlib.transport.udp", "vault.bitcoin.verify", "vault.bitcoin.wallet.watch", "vault.cli.edge",
-    "vault.device.session", "vault.markets.binance", "vault.policy.document", "vault.policy.engine",
+    "vault.device.session", "vault.markets.feeds.venue.present", "vault.policy.document", "vault.policy.engine",
     "vault.risk.assess", "vault.treasury.desk", "vault.treasury.devices", "vault.treasury.overview",
     "vault.treasury.setup", "vault.treasury.venue_requests", "vault.venues.binance.account",
     "vault.venues.client",

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from vault.errors import PolicyError
 from vault.model import REQUESTS
-from vault.money import CONTEXT, plain
+from vault.money import plain
 
 if TYPE_CHECKING:
     from vault.model import AccountRisk, Action, Assessment, WalletBalance
@@ -24,13 +24,24 @@ if TYPE_CHECKING:
 # A fact may be this far ahead of our clock (the sources' clocks differ) before it is refused.
 MAX_AHEAD: Final = timedelta(seconds=30)
 
+# The indicators of the risk model, by name (a test holds the two lists together).
+INDICATORS: Final = (
+    "open_interest",
+    "funding",
+    "liquidation_clusters",
+    "realised_liquidations",
+    "etf",
+    "cross_asset",
+    "depth",
+    "stablecoins",
+    "venue",
+    "time_of_day",
+)
 _MARKET: Final = (
     "market.fragility",
     "market.fragility_upper",
     "market.coverage",
-    "market.funding_score",
-    "market.open_interest_score",
-    "market.depth_score",
+    *(f"market.{name}_score" for name in INDICATORS),
 )
 _TIME: Final = ("time.hour", "time.weekday")
 _TRANSFER: Final = ("transfer.amount", "transfer.asset")
@@ -126,21 +137,22 @@ def age_problem(observed_at: datetime, at: datetime, max_age: timedelta) -> str 
 
 
 def market_facts(assessment: Assessment) -> tuple[Fact, ...]:
-    """Fragility with the age of the oldest indicator it rests on, and each indicator's score."""
+    """Fragility as it was assessed, and each indicator's score.
+
+    How old a feed may be differs by feed (a quarter of an hour for a book, days for daily data): the
+    assessment has judged that already, and what was too old has no score.
+    """
     found: list[Fact] = []
-    seen = [item.observed_at for item in assessment.indicators if item.score is not None and item.observed_at]
-    oldest = min([*seen, assessment.taken_at])
+    at = assessment.taken_at
     if assessment.fragility is not None:
-        with localcontext(CONTEXT):
-            # Exact again after the mean's division: scores and weights have few digits (risk model).
-            least = (assessment.fragility * assessment.coverage).quantize(Decimal("1e-9")).normalize()
-        found.append(Fact("market.fragility", least, oldest, "assessment, missing indicators as calm"))
+        least = assessment.fragility_least
+        found.append(Fact("market.fragility", least, at, "assessment, missing indicators as calm"))
     found.append(
-        Fact("market.fragility_upper", assessment.fragility_upper, oldest, "assessment, missing as worst")
+        Fact("market.fragility_upper", assessment.fragility_upper, at, "assessment, missing as worst")
     )
-    found.append(Fact("market.coverage", assessment.coverage, oldest, "assessment"))
+    found.append(Fact("market.coverage", assessment.coverage, at, "assessment"))
     found += [
-        Fact(f"market.{item.name}_score", item.score, item.observed_at, item.source)
+        Fact(f"market.{item.name}_score", item.score, at, item.source)
         for item in assessment.indicators
         if item.score is not None and item.observed_at is not None
     ]

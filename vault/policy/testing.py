@@ -273,6 +273,7 @@ def _assessment(case: Case, snapshot: Snapshot) -> Assessment:
         fragility_upper=case.market.fragility_upper,
         coverage=case.market.coverage,
         missing=(),
+        fragility_least=(case.market.fragility or Decimal(0)) * case.market.coverage,
     )
 
 

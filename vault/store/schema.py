@@ -7,11 +7,13 @@ documents are canonical JSON text, instants ISO 8601 text, so that SQLite and Po
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -21,7 +23,8 @@ from sqlalchemy import (
 
 # 2: coin marks, labels, given-out addresses and their first payments; more states of plans and intents.
 # 3: venue accounts with their freezes, and how long withdrawals and deposits took.
-SCHEMA_VERSION = 3
+# 4: market history.
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -202,4 +205,30 @@ lead_time = Table(
     CheckConstraint("direction IN ('withdraw','deposit')", name="lead_direction"),
     CheckConstraint("seconds >= 0", name="lead_seconds"),
     Index("lead_time_by_way", "venue", "asset", "network", "direction", "ended_at"),
+)
+
+# Market history by key and period; `data` is packed by vault.store.history, times are Unix milliseconds.
+history = Table(
+    "history",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("name", String(20), primary_key=True),
+    Column("source", String(60), primary_key=True),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("period", Integer, primary_key=True, autoincrement=False),
+    Column("points", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    CheckConstraint("points > 0", name="history_points"),
+)
+
+# Where a history came from, under which licences, and what was wrong in it, as canonical JSON.
+history_origin = Table(
+    "history_origin",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("name", String(20), primary_key=True),
+    Column("source", String(60), primary_key=True),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", String(24), nullable=False),
+    Column("body", Text, nullable=False),
 )

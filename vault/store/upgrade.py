@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from vault.store.database import Writer
 
-OLDER: Final = ("1", "2")
+OLDER: Final = ("1", "2", "3")
 # Older versions were written with fewer states of these than are known now.
 _REBUILT: Final = (schema.plan, schema.intent)
 

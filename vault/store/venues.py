@@ -97,11 +97,17 @@ def freeze_venue(writer: Writer, name: str, code: str, reason: str) -> VenueFree
     return found
 
 
-def lift_freeze(writer: Writer, name: str, by: Said) -> VenueFreeze:
-    """Lift a freeze in a person's name; returns it. Raises `StoreError` (``store.venue_not_frozen``)."""
-    found = freeze_of(writer.connection, name)
+def require_freeze(connection: Connection, name: str) -> VenueFreeze:
+    """The freeze of an account. Raises `StoreError` (``store.venue_not_frozen``)."""
+    found = freeze_of(connection, name)
     if found is None:
         raise StoreError("venue_not_frozen", f"expected a frozen venue account, found {name} not frozen")
+    return found
+
+
+def lift_freeze(writer: Writer, name: str, by: Said) -> VenueFreeze:
+    """Lift a freeze in a person's name; returns it. Raises `StoreError` (``store.venue_not_frozen``)."""
+    found = require_freeze(writer.connection, name)
     writer.connection.execute(delete(schema.venue_freeze).where(schema.venue_freeze.c.name == name))
     writer.journal("venue_lifted", name, {"code": found.code, "by": by.by, "reason": by.reason})
     return found

@@ -200,6 +200,16 @@ def load_book(treasury: Treasury, store: Store, at: datetime) -> SignedBook:
     return SignedBook(book, digest, attester)
 
 
+def last_signed_book(store: Store) -> AddressBook | None:
+    """The newest version that was ever in force, whatever the file says now. Raises `StoreError`."""
+    from vault.codec import decode
+    from vault.policy.book import AddressBook
+
+    with store.read() as connection:
+        seen = records.highest_version(connection, "address-book", BOOK_NAME)
+        return None if seen is None else decode(records.document(connection, seen[1]), AddressBook)
+
+
 def read_book(treasury: Treasury) -> AddressBook:
     """The address book file as it stands, signed or not."""
     from vault.policy.book import load_book as parse

@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, TypeVar
 from vault.codec import encode
 from vault.errors import VaultError, VenueError
 from vault.model import Assessment, MarketReading, Snapshot, SourceFailure, SpotHolding
-from vault.money import Amount, plain, venue_decimal
+from vault.money import Amount
 from vault.store import records
+from vault.treasury.market_watch import findings_now, gather
 from vault.treasury.venue_requests import outward
 from vault.venues.traits import traits_of
 
 if TYPE_CHECKING:
     from vault.config import VenueSettings
     from vault.model import AccountRisk, ForeignSpend, MarginAccount, UnsolicitedCoin, WalletBalance
-    from vault.store.database import Writer
+    from vault.risk.assess import RiskParameters
     from vault.treasury.desk import Desk
 
 Result = TypeVar("Result")
@@ -33,8 +34,6 @@ Result = TypeVar("Result")
 SPOT_ASSETS = ("BTC", "USDT")
 # At one venue: the worker lets in only as many of them at once as the venue takes.
 VENUE_THREADS = 16
-# Readings of the order book that depth is compared with: a month of one every half hour.
-DEPTH_HISTORY = 1440
 
 
 def take_snapshot(desk: Desk) -> Snapshot:
@@ -66,6 +65,7 @@ def take_snapshot(desk: Desk) -> Snapshot:
             for v in config.venue
             for contract in v.contracts
         }
+        gathered = stack.enter_context(ThreadPoolExecutor(1)).submit(gather, desk)
         # Wallet state is a SQLite file each and not shared between threads: one thread for all of them.
         wallets = stack.enter_context(ThreadPoolExecutor(1)).submit(_wallets, desk)
         snapshot = Snapshot(
@@ -77,6 +77,8 @@ def take_snapshot(desk: Desk) -> Snapshot:
             spot=_present(settle(f"spot:{name}:{asset}", job) for (name, asset), job in spot.items()),
             failures=(),
         )
+        silent = settle("market data", gathered)
+        failures.extend(silent or ())
         seen = _settle_wallets(wallets, failures)
     snapshot = dataclasses.replace(
         snapshot,
@@ -87,7 +89,6 @@ def take_snapshot(desk: Desk) -> Snapshot:
     )
     with desk.store.write() as writer:
         records.save_document(writer, "snapshot", encode(snapshot))
-        _remember_depth(writer, snapshot.markets)
     return snapshot
 
 
@@ -111,21 +112,11 @@ def _spot(desk: Desk, name: str, asset: str) -> SpotHolding:
 
 
 def _market(desk: Desk, settings: VenueSettings, contract: str) -> MarketReading:
-    from vault.markets.binance import read_market
+    from vault.markets.feeds.venue.present import read_market
 
     desk.progress(f"reading the market of {contract} at {settings.name}")
     ask = functools.partial(desk.venues.public, settings.name)
-    reading = read_market(ask, settings.name, contract, desk.clock.now())
-    with desk.store.read() as connection:
-        past = records.past_depth(connection, settings.name, contract, DEPTH_HISTORY)
-    return dataclasses.replace(reading, depth_history=tuple(venue_decimal(depth) for depth in past))
-
-
-def _remember_depth(writer: Writer, markets: tuple[MarketReading, ...]) -> None:
-    """Venues keep no history of their books: the treasury keeps its own."""
-    for reading in markets:
-        if reading.depth_bid_1pct is not None:
-            records.save_depth(writer, reading.venue, reading.symbol, plain(reading.depth_bid_1pct))
+    return read_market(ask, settings.exchange, settings.name, contract, desk.clock.now())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -170,12 +161,12 @@ def _settle_wallets(
     return found
 
 
-def assess_snapshot(desk: Desk, snapshot: Snapshot) -> Assessment:
-    """Assess a snapshot under the treasury's parameters, and keep the assessment."""
+def assess_snapshot(desk: Desk, snapshot: Snapshot, parameters: RiskParameters | None = None) -> Assessment:
+    """Assess a snapshot under the treasury's parameters or these, and keep the assessment."""
     from vault.risk.assess import assess
 
     desk.progress("assessing what was read")
-    assessment = assess(snapshot, desk.risk_parameters(), desk.clock.now())
+    assessment = assess(snapshot, parameters or desk.risk_parameters(), desk.clock.now(), findings_now(desk))
     with desk.store.write() as writer:
         records.save_document(writer, "assessment", encode(assessment))
     return assessment

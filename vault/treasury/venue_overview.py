@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from vault.errors import DeniedError
 from vault.venues.registry import NETWORKS, AssetNetwork
 from vault.venues.routes import wallets
 from vault.venues.traits import traits_of
@@ -126,12 +127,30 @@ def unsaid(exchange: str) -> tuple[str, ...]:
     return tuple(words for name, words in SAID if name not in known)
 
 
-def unfreeze(store: Store, settings: VenueSettings, reason: str) -> VenueFreeze:
-    """Lift an account's freeze in a person's name. Raises `StoreError` (``store.venue_not_frozen``)."""
+def freeze_of(store: Store, settings: VenueSettings) -> VenueFreeze:
+    """The account's freeze. Raises `StoreError` (``store.venue_not_frozen``)."""
+    from vault.store import venues as known
+
+    with store.read() as connection:
+        return known.require_freeze(connection, settings.name)
+
+
+def unfreeze(store: Store, settings: VenueSettings, reason: str, code: str) -> VenueFreeze:
+    """Lift the freeze by this code in a person's name, who has seen what was found.
+
+    Raises `StoreError` (``store.venue_not_frozen``), `DeniedError` (``denied.other_freeze``).
+    """
     from vault.store import venues as known
     from vault.store.coins import Said
     from vault.treasury.coins import require_words, who
 
     said = Said(who(), require_words(reason, "a reason"))
     with store.write() as writer:
+        found = known.require_freeze(writer.connection, settings.name)
+        if code != found.code:
+            raise DeniedError(
+                "other_freeze",
+                f"{settings.name}: expected the code that it was frozen by, found {code[:80]!r}",
+                hint=f"`vault venue show {settings.name}` says by what, and what was found.",
+            )
         return known.lift_freeze(writer, settings.name, said)

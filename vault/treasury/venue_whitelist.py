@@ -126,8 +126,8 @@ def judge(what: str, rows: Sequence[Compared] | None, *, enforced: bool | None) 
     found += [finding for row in rows if (finding := _judged(what, row)) is not None]
     agreed = sum(row.where == "both" for row in rows)
     if not found:
-        said = "" if enforced else "; the venue does not say whether withdrawals are confined to it"
-        detail = f"{agreed} addresses, the same as in the address book{said}"
+        said = "" if enforced else "; that withdrawals are confined to it is not known here"
+        detail = f"{agreed} address{'es' if agreed != 1 else ''}, the same as in the address book{said}"
         if not rows:
             detail = f"empty at the venue, and no cold entry in the address book{said}"
         found.append(Finding(what, "OK", detail))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from emulator.venues.binance import (
     routes_api,
     routes_dapi,
+    routes_dapi_market,
     routes_fapi,
     routes_fapi_account,
     routes_papi,
@@ -28,6 +29,7 @@ def binance() -> Exchange:
         *routes_fapi.ROUTES,
         *routes_fapi_account.ROUTES,
         *routes_dapi.ROUTES,
+        *routes_dapi_market.ROUTES,
         *routes_papi.ROUTES,
         *routes_sapi.ROUTES,
         *routes_sapi_money.ROUTES,

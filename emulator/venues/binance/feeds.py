@@ -1,6 +1,7 @@
 """Binance's WebSocket feeds, alone (`/ws/…`) and combined (`/stream?streams=…`): mark prices and user data.
 
-A mark price is sent at once and whenever it moves; ACCOUNT_UPDATE whenever a balance or a position does.
+A mark price is sent at once and whenever it moves, a forced order when there is one (the last of a second);
+ACCOUNT_UPDATE whenever a balance or a position moves.
 Other stream names are taken and stay silent, as the venue does with them.
 """
 
@@ -16,7 +17,7 @@ from emulator.venues.binance.profile import FUTURES
 from emulator.venues.engine.accounts import Account
 from emulator.venues.engine.exact import fixed, plain
 from emulator.venues.engine.margin import PositionMargin
-from emulator.venues.engine.market import SymbolMarket
+from emulator.venues.engine.market import MarketLiquidation, SymbolMarket
 from emulator.venues.engine.refusals import Reason, Refusal
 from emulator.venues.engine.venue import Venue
 from emulator.venues.serving.feeds import FeedRoute
@@ -25,6 +26,7 @@ from emulator.venues.serving.routing import Call, Route, Security
 from emulator.venues.serving.wire import Json, loads
 
 MARK = re.compile(r"(?P<symbol>[a-z0-9_]+)@markPrice(@1s)?", re.ASCII)
+FORCED = re.compile(r"(?P<symbol>[a-z0-9_]+|!)@forceOrder(@arr)?", re.ASCII)
 ALL_MARKS = re.compile(r"!markPrice@arr(@1s)?", re.ASCII)
 LISTEN_KEY = re.compile(r"listen-(?P<uid>[0-9]+)", re.ASCII)
 # USDⓈ-M has the same feeds behind three doors beside the old one.
@@ -48,10 +50,13 @@ class BinanceFeed:
         self._streams: list[str] = []
         self._marks: dict[str, int] = {}
         self._seen: dict[str, State] = {}
+        self._forced: dict[str, int] = {}
         for stream in streams:
             self._follow(stream)
 
     def _follow(self, stream: str) -> None:
+        if FORCED.fullmatch(stream):
+            self._forced.setdefault(stream, len(self._venue.market.liquidations))
         account = self._account(stream)
         if account is not None:
             self._seen[stream] = _state(self._venue, account)
@@ -109,12 +114,23 @@ class BinanceFeed:
         if mark is not None:
             market = self._venue.market.symbols.get(mark["symbol"].upper())
             return [] if market is None or not self._moved(stream, market) else [self._mark(market)]
+        forced = FORCED.fullmatch(stream)
+        if forced is not None:
+            return self._force_orders(stream, forced["symbol"].upper())
         if ALL_MARKS.fullmatch(stream):
             markets = self._venue.market.linear()
             moved = [m for m in markets if self._moved(f"{stream} {m.symbol}", m)]
             return [[self._mark(market) for market in moved]] if moved else []
         account = self._account(stream)
         return [] if account is None else self._account_update(stream, account)
+
+    def _force_orders(self, stream: str, symbol: str) -> list[Json]:
+        """The last forced order of each symbol in each second, as the venue has it."""
+        told = self._venue.market.liquidations
+        news, self._forced[stream] = told[self._forced[stream] :], len(told)
+        wanted = [each for each in news if symbol in {"!", each.symbol}]
+        last = {(each.symbol, each.time_ms // 1000): each for each in wanted}
+        return [_force_order(each) for each in last.values()]
 
     def _moved(self, place: str, market: SymbolMarket) -> bool:
         before, self._marks[place] = self._marks.get(place), market.update_id
@@ -158,6 +174,24 @@ class BinanceFeed:
                 "a": {"m": REASONS.get(reason, "ADJUSTMENT"), "B": balances, "P": positions},
             }
         ]
+
+
+def _force_order(order: MarketLiquidation) -> Json:
+    price, quantity = plain(order.price), plain(order.quantity)
+    row: Json = {
+        "s": order.symbol,
+        "S": order.side.upper(),
+        "o": "LIMIT",
+        "f": "IOC",
+        "q": quantity,
+        "p": price,
+        "ap": price,
+        "X": "FILLED",
+        "l": quantity,
+        "z": quantity,
+        "T": order.time_ms,
+    }
+    return {"e": "forceOrder", "E": order.time_ms, "o": row}
 
 
 # `a.m` of ACCOUNT_UPDATE by the last thing booked.

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from emulator.venues.engine.book import Book
-from emulator.venues.engine.exact import ZERO, exact, fixed
-from emulator.venues.engine.market import HOUR_MS, SymbolMarket
+from emulator.venues.engine.exact import ZERO, exact, fixed, nearest, plain
+from emulator.venues.engine.market import HOUR_MS, Candle, SymbolMarket
 from emulator.venues.engine.refusals import Reason, Refusal
+from emulator.venues.engine.tape import SELL, Price, Trade, candles
 from emulator.venues.serving.errors import VenueError
 from emulator.venues.serving.routing import Call, within
 from emulator.venues.serving.wire import Json
 
 DAY_MS = 24 * HOUR_MS
-INTERVALS = {"1h": HOUR_MS}
+INTERVALS = {"1h": HOUR_MS, "4h": 4 * HOUR_MS, "1d": 24 * HOUR_MS}
 HUNDRED = Decimal(100)
 
 
@@ -69,9 +70,15 @@ def ticker_payload(market: SymbolMarket, volume: Decimal, now_ms: int, places: i
 
 
 @exact
-def candle_rows(call: Call, market: SymbolMarket, show: Callable[[Decimal], str]) -> Json:
-    """The scenario's hourly candles; raises VenueError -1120 for any other interval."""
-    if call.need("interval") not in INTERVALS:
+def candle_rows(
+    call: Call, market: SymbolMarket, show: Callable[[Decimal], str], price: Price = Price.SPOT
+) -> Json:
+    """The scenario's candles of a price; raises VenueError -1120 for an interval that there is not.
+
+    The eighth field is the quote's volume, of an inverse contract the coins'.
+    """
+    span = INTERVALS.get(call.need("interval"))
+    if span is None:
         raise VenueError(-1120, "Invalid interval.")
     window = call.window()
     rows: list[Json] = [
@@ -82,15 +89,53 @@ def candle_rows(call: Call, market: SymbolMarket, show: Callable[[Decimal], str]
             show(candle.low),
             show(candle.close),
             show(candle.volume),
-            candle.open_ms + HOUR_MS - 1,
-            fixed(candle.volume * candle.close),
+            candle.open_ms + span - 1,
+            fixed(_turnover(market, candle)),
             1,
             fixed(ZERO),
             fixed(ZERO),
             "0",
         ]
-        for candle in market.candles
+        for candle in candles(market, price, span)
         if within(candle.open_ms, window)
     ]
     limit = call.limit(500, 1500)
     return rows[:limit] if window[0] is not None else rows[-limit:]
+
+
+def _turnover(market: SymbolMarket, candle: Candle) -> Decimal:
+    if market.inverse:
+        return candle.volume * market.contract_size / candle.close
+    return candle.volume * candle.close
+
+
+def aggregate(trade: Trade) -> Json:
+    """One row of `aggTrades`."""
+    return {
+        "a": trade.id,
+        "p": plain(trade.price),
+        "q": plain(trade.quantity),
+        "f": trade.id,
+        "l": trade.id,
+        "T": trade.time_ms,
+        "m": trade.side == SELL,
+    }
+
+
+def recent(trade: Trade) -> Json:
+    """One row of `trades`."""
+    return {
+        "id": trade.id,
+        "price": plain(trade.price),
+        "qty": plain(trade.quantity),
+        "quoteQty": plain(nearest(trade.price * trade.quantity)),
+        "time": trade.time_ms,
+        "isBuyerMaker": trade.side == SELL,
+    }
+
+
+def trade_rows(call: Call, trades: Sequence[Trade], show: Callable[[Trade], Json]) -> Json:
+    """The newest trades of a window, oldest first."""
+    window = call.window()
+    chosen = [show(trade) for trade in trades if within(trade.time_ms, window)]
+    return chosen[-call.limit(500, 1000) :]

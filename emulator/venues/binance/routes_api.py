@@ -5,14 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 
 from emulator.venues.binance.market_payloads import (
+    aggregate,
     candle_rows,
     depth_payload,
     linear_market,
+    recent,
     ticker_payload,
+    trade_rows,
 )
 from emulator.venues.binance.profile import SPOT
 from emulator.venues.engine.exact import ZERO, fixed, plain
 from emulator.venues.engine.market import SymbolMarket
+from emulator.venues.engine.tape import last_trade
 from emulator.venues.serving.routing import Call, Route, Security
 from emulator.venues.serving.wire import Json
 
@@ -147,6 +151,14 @@ def klines(call: Call) -> Json:
     return candle_rows(call, linear_market(call), plain)
 
 
+def aggregate_trades(call: Call) -> Json:
+    return trade_rows(call, [last_trade(call.venue, linear_market(call))], aggregate)
+
+
+def recent_trades(call: Call) -> Json:
+    return trade_rows(call, [last_trade(call.venue, linear_market(call))], recent)
+
+
 ROUTES = (
     Route("GET", "/api/v3/ping", ping),
     Route("GET", "/api/v3/time", server_time),
@@ -156,4 +168,6 @@ ROUTES = (
     Route("GET", "/api/v3/ticker/24hr", ticker_24h),
     Route("GET", "/api/v3/ticker/price", price),
     Route("GET", "/api/v3/klines", klines),
+    Route("GET", "/api/v3/aggTrades", aggregate_trades),
+    Route("GET", "/api/v3/trades", recent_trades),
 )

@@ -102,6 +102,7 @@ def ticker_24h(call: Call) -> Json:
         {
             **ticker_payload(market, market.perp_volume, now, PRICE_PLACES),
             "pair": f"{market.base}{market.quote}",
+            "baseVolume": fixed(market.perp_volume * market.contract_size / market.last),
         }
         for market in _markets(call)
     ]

@@ -5,15 +5,20 @@ from __future__ import annotations
 from emulator.venues.binance.margin import margin_rate
 from emulator.venues.binance.market_payloads import (
     HUNDRED,
+    aggregate,
     candle_rows,
     depth_payload,
     linear_market,
+    recent,
     ticker_payload,
+    trade_rows,
 )
 from emulator.venues.binance.routes_api import ping, server_time
 from emulator.venues.engine.exact import ONE, exact, fixed, plain
 from emulator.venues.engine.market import SymbolMarket
 from emulator.venues.engine.refusals import Reason, Refusal
+from emulator.venues.engine.tape import Price, trades
+from emulator.venues.engine.tape import open_interest as open_interest_of
 from emulator.venues.serving.errors import VenueError
 from emulator.venues.serving.routing import Call, Route, within
 from emulator.venues.serving.wire import Json
@@ -107,7 +112,12 @@ def premium(market: SymbolMarket, call: Call) -> dict[str, Json]:
 
 def funding_rate(call: Call) -> Json:
     """`GET /fapi/v1/fundingRate`, oldest first; without a start the newest `limit` points."""
-    wanted = [linear_market(call)] if "symbol" in call.params else call.venue.market.linear()
+    return funding_rows(
+        call, [linear_market(call)] if "symbol" in call.params else call.venue.market.linear()
+    )
+
+
+def funding_rows(call: Call, wanted: list[SymbolMarket]) -> Json:
     window, limit = call.window(), call.limit(100, 1000)
     points = sorted(
         (point.time_ms, market.symbol, point)
@@ -128,6 +138,10 @@ def funding_rate(call: Call) -> Json:
 
 
 def funding_info(call: Call) -> Json:
+    return interval_rows(call.venue.market.linear())
+
+
+def interval_rows(markets: list[SymbolMarket]) -> Json:
     return [
         {
             "symbol": market.symbol,
@@ -136,7 +150,7 @@ def funding_info(call: Call) -> Json:
             "fundingIntervalHours": market.funding_hours,
             "disclaimer": False,
         }
-        for market in call.venue.market.linear()
+        for market in markets
     ]
 
 
@@ -144,14 +158,28 @@ def open_interest(call: Call) -> Json:
     market = linear_market(call)
     return {
         "symbol": market.symbol,
-        "openInterest": fixed(market.open_interest, 3),
+        "openInterest": fixed(open_interest_of(call.venue, market), 3),
         "time": call.venue.clock.now_ms(),
     }
 
 
 def open_interest_history(call: Call) -> Json:
     """`GET /futures/data/openInterestHist`: the recorded points, whatever period is asked for."""
-    market = linear_market(call)
+    if "pair" in call.params:
+        return interest_rows(call, _of_pair(call))
+    return interest_rows(call, linear_market(call))
+
+
+def _of_pair(call: Call) -> SymbolMarket:
+    """COIN-M asks at the same path, by pair; the value of its points is in coins."""
+    wanted = call.need("pair")
+    for market in call.venue.market.inverse():
+        if f"{market.base}{market.quote}" == wanted and call.need("contractType") in {"PERPETUAL", "ALL"}:
+            return market
+    raise Refusal(Reason.UNKNOWN_SYMBOL, symbol=wanted)
+
+
+def interest_rows(call: Call, market: SymbolMarket) -> list[Json]:
     if call.need("period") not in PERIODS:
         raise VenueError(-1130, "Data sent for parameter 'period' is not valid.")
     window = call.window()
@@ -188,7 +216,19 @@ def ticker_24h(call: Call) -> Json:
 
 
 def klines(call: Call) -> Json:
-    return candle_rows(call, linear_market(call), plain)
+    return candle_rows(call, linear_market(call), plain, Price.LAST)
+
+
+def mark_klines(call: Call) -> Json:
+    return candle_rows(call, linear_market(call), plain, Price.MARK)
+
+
+def aggregate_trades(call: Call) -> Json:
+    return trade_rows(call, trades(call.venue, linear_market(call)), aggregate)
+
+
+def recent_trades(call: Call) -> Json:
+    return trade_rows(call, trades(call.venue, linear_market(call)), recent)
 
 
 @exact
@@ -232,5 +272,8 @@ ROUTES = (
     Route("GET", "/fapi/v1/depth", depth),
     Route("GET", "/fapi/v1/ticker/24hr", ticker_24h),
     Route("GET", "/fapi/v1/klines", klines),
+    Route("GET", "/fapi/v1/markPriceKlines", mark_klines),
+    Route("GET", "/fapi/v1/aggTrades", aggregate_trades),
+    Route("GET", "/fapi/v1/trades", recent_trades),
     Route("GET", "/fapi/v1/assetIndex", asset_index),
 )

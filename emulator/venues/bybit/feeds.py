@@ -1,4 +1,4 @@
-"""Bybit V5's WebSocket feeds: tickers in public, wallet and positions after a login.
+"""Bybit V5's WebSocket feeds: tickers and liquidations in public, wallet and positions after a login.
 
 A ticker is a snapshot first and a delta whenever its mark moves; the private topics tell what has changed
 since they were subscribed to, and nothing before. Source: Bybit V5 "WebSocket Stream".
@@ -26,6 +26,7 @@ from emulator.venues.serving.messages import Incoming
 from emulator.venues.serving.wire import Json, loads
 
 TICKERS = "tickers."
+LIQUIDATIONS = "allLiquidation."
 PRIVATE = frozenset({"wallet", "position"})
 State = dict[str, tuple[Decimal, ...]]
 
@@ -39,6 +40,7 @@ class BybitFeed:
         self._ip = ip
         self._topics: list[str] = []
         self._marks: dict[str, Decimal] = {}
+        self._forced: dict[str, int] = {}
         self._account: Account | None = None
         self._seen: State = {}
         self._sent = 0
@@ -93,7 +95,8 @@ class BybitFeed:
     def _may_follow(self, topic: str) -> bool:
         if self._private:
             return topic in PRIVATE and self._account is not None
-        return topic.removeprefix(TICKERS) in self._venue.market.symbols and topic.startswith(TICKERS)
+        kind, _, symbol = topic.partition(".")
+        return f"{kind}." in {TICKERS, LIQUIDATIONS} and symbol in self._venue.market.symbols
 
     def _answer(self, request: dict[str, Json], good: bool, operation: str) -> Json:
         words = "" if good else f"error:handler not found,{operation}"
@@ -114,12 +117,31 @@ class BybitFeed:
 
     def changed(self) -> Iterable[Json]:
         if not self._private:
-            return [
-                message
-                for topic in self._topics
-                for message in self._ticker(topic, self._venue.market.symbols[topic.removeprefix(TICKERS)])
-            ]
+            return [message for topic in self._topics for message in self._public_news(topic)]
         return [] if self._account is None else self._account_news(self._account)
+
+    def _public_news(self, topic: str) -> list[Json]:
+        if topic.startswith(LIQUIDATIONS):
+            return self._liquidations(topic, topic.removeprefix(LIQUIDATIONS))
+        return self._ticker(topic, self._venue.market.symbols[topic.removeprefix(TICKERS)])
+
+    def _liquidations(self, topic: str, symbol: str) -> list[Json]:
+        """All of them since the subscription; `S` is the side of the position."""
+        told = self._venue.market.liquidations
+        news, self._forced[topic] = told[self._forced.get(topic, len(told)) :], len(told)
+        rows: list[Json] = [
+            {
+                "T": each.time_ms,
+                "s": symbol,
+                "S": "Buy" if each.side.upper() == "SELL" else "Sell",
+                "v": plain(each.quantity),
+                "p": plain(each.price),
+            }
+            for each in news
+            if each.symbol == symbol
+        ]
+        now = self._venue.clock.now_ms()
+        return [{"topic": topic, "type": "snapshot", "ts": now, "data": rows}] if rows else []
 
     def _ticker(self, topic: str, market: SymbolMarket) -> list[Json]:
         before, self._marks[topic] = self._marks.get(topic), market.mark

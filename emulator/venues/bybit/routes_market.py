@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from emulator.venues.bybit.dialect import answered
 from emulator.venues.engine.book import Level
 from emulator.venues.engine.exact import ONE, exact, fixed, nearest, plain
-from emulator.venues.engine.market import HOUR_MS, SymbolMarket
+from emulator.venues.engine.market import HOUR_MS, Candle, SymbolMarket
 from emulator.venues.engine.refusals import Reason, Refusal
+from emulator.venues.engine.tape import Price, candles, last_trade, trades
+from emulator.venues.engine.tape import open_interest as open_interest_of
 from emulator.venues.serving.routing import Call, Route, within
 from emulator.venues.serving.wire import Json
 
 LAUNCH_MS = 1_585_526_400_000
+INTERVALS = {"60": HOUR_MS, "240": 4 * HOUR_MS, "D": 24 * HOUR_MS}
+DOLLAR_PAIRS = {"USDCUSDT": "USDC"}
 CATEGORIES = ("spot", "linear", "inverse", "option")
 
 
@@ -118,10 +123,35 @@ def _contract(market: SymbolMarket) -> Json:
 
 def tickers(call: Call) -> Json:
     kind = category(call)
-    show = _spot_ticker if kind == "spot" else _ticker
     index = call.venue.market.indexes()
-    rows = [show(market, index[market.base]) for market in contracts(call, kind)]
+    if kind == "spot" and call.params.get("symbol") in DOLLAR_PAIRS:
+        rows: list[Json] = [_dollar_ticker(call.params["symbol"], index)]
+    elif kind == "spot":
+        rows = [_spot_ticker(market, index[market.base]) for market in contracts(call, kind)]
+    else:
+        rows = [_ticker(market, open_interest_of(call.venue, market)) for market in contracts(call, kind)]
     return answered(call, {"category": kind, "list": rows})
+
+
+@exact
+def _dollar_ticker(symbol: str, index: Mapping[str, Decimal]) -> Json:
+    """One dollar coin in another; `usdIndexPrice` is what the venue values it at as collateral."""
+    price = index[DOLLAR_PAIRS[symbol]]
+    return {
+        "symbol": symbol,
+        "bid1Price": plain(price),
+        "bid1Size": "1",
+        "ask1Price": plain(price),
+        "ask1Size": "1",
+        "lastPrice": plain(price),
+        "prevPrice24h": plain(price),
+        "price24hPcnt": "0",
+        "highPrice24h": plain(price),
+        "lowPrice24h": plain(price),
+        "turnover24h": "0",
+        "volume24h": "0",
+        "usdIndexPrice": plain(price),
+    }
 
 
 @exact
@@ -147,14 +177,14 @@ def _spot_ticker(market: SymbolMarket, index: Decimal) -> Json:
 
 
 @exact
-def _ticker(market: SymbolMarket, index: Decimal) -> Json:
-    value = market.open_interest / market.mark if market.inverse else market.open_interest * market.mark
+def _ticker(market: SymbolMarket, held: Decimal) -> Json:
+    value = held / market.mark if market.inverse else held * market.mark
     return {
         **_common(market, market.perp_volume),
         "indexPrice": plain(market.index),
         "markPrice": plain(market.mark),
         "prevPrice1h": plain(market.last),
-        "openInterest": plain(market.open_interest),
+        "openInterest": plain(held),
         "openInterestValue": fixed(value, 2),
         "fundingRate": plain(market.funding_rate),
         "nextFundingTime": str(market.next_funding_ms),
@@ -264,23 +294,58 @@ def order_book(call: Call) -> Json:
 def klines(call: Call) -> Json:
     kind = category(call, "spot", "linear", "inverse")
     market = named(call, kind)
-    if call.need("interval") != "60":
+    return _klines(call, kind, market, Price.SPOT if kind == "spot" else Price.LAST)
+
+
+def mark_klines(call: Call) -> Json:
+    kind = category(call, "linear", "inverse")
+    return _klines(call, kind, named(call, kind), Price.MARK)
+
+
+@exact
+def _klines(call: Call, kind: str, market: SymbolMarket, price: Price) -> Json:
+    span = INTERVALS.get(call.need("interval"))
+    if span is None:
         raise Refusal(Reason.BAD_PARAMETER, name="interval")
     window = call.window("start", "end")
-    rows = [
-        [
-            str(candle.open_ms // HOUR_MS * HOUR_MS),
-            plain(candle.open),
-            plain(candle.high),
-            plain(candle.low),
-            plain(candle.close),
-            plain(candle.volume),
-            plain(candle.volume),
-        ]
-        for candle in reversed(market.candles)
-        if within(candle.open_ms, window)
-    ]
+    rows: list[list[str]] = []
+    for candle in reversed(candles(market, price, span)):
+        if not within(candle.open_ms, window):
+            continue
+        prices = [plain(each) for each in (candle.open, candle.high, candle.low, candle.close)]
+        volumes = [plain(candle.volume), plain(_turnover(market, candle))]
+        rows.append([str(candle.open_ms // span * span), *prices, *([] if price is Price.MARK else volumes)])
     return answered(call, {"category": kind, "symbol": market.symbol, "list": rows[: call.limit(200, 1000)]})
+
+
+def _turnover(market: SymbolMarket, candle: Candle) -> Decimal:
+    """Inverse contracts are dollars, their turnover is in coins."""
+    return nearest(candle.volume / candle.close if market.inverse else candle.volume * candle.close)
+
+
+def recent_trades(call: Call) -> Json:
+    kind = category(call, "spot", "linear", "inverse")
+    market = named(call, kind)
+    found = [last_trade(call.venue, market)] if kind == "spot" else trades(call.venue, market)
+    rows: list[Json] = [
+        {
+            "execId": f"00000000-0000-5000-8000-{trade.id:012d}",
+            "symbol": market.symbol,
+            "price": plain(trade.price),
+            "size": plain(trade.quantity),
+            "side": trade.side.title(),
+            "time": str(trade.time_ms),
+            "isBlockTrade": False,
+            "isRPITrade": False,
+        }
+        for trade in reversed(found)
+    ]
+    return answered(call, {"category": kind, "list": rows[: call.limit(500, 1000)]})
+
+
+def system_status(call: Call) -> Json:
+    """`GET /v5/system/status`: maintenance that is announced or under way; there is none."""
+    return answered(call, {"list": []})
 
 
 ROUTES = (
@@ -292,5 +357,8 @@ ROUTES = (
     Route("GET", "/v5/market/open-interest", open_interest),
     Route("GET", "/v5/market/orderbook", order_book),
     Route("GET", "/v5/market/kline", klines),
+    Route("GET", "/v5/market/mark-price-kline", mark_klines),
+    Route("GET", "/v5/market/recent-trade", recent_trades),
+    Route("GET", "/v5/system/status", system_status),
     Route("GET", "/v5/spot-margin-trade/collateral", collateral_ratios),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emulator.venues.deribit import routes_account, routes_public, routes_wallet
+from emulator.venues.deribit import routes_account, routes_market, routes_public, routes_wallet
 from emulator.venues.deribit.auth import authenticate, parameters
 from emulator.venues.deribit.dialect import DeribitDialect
 from emulator.venues.deribit.profile import PROFILE
@@ -14,7 +14,7 @@ def deribit() -> Exchange:
     return Exchange(
         profile=PROFILE,
         dialect=DeribitDialect(),
-        routes=(*routes_public.ROUTES, *routes_account.ROUTES, *routes_wallet.ROUTES),
+        routes=(*routes_public.ROUTES, *routes_market.ROUTES, *routes_account.ROUTES, *routes_wallet.ROUTES),
         authenticate=authenticate,
         parameters=parameters,
         stale_paths=(

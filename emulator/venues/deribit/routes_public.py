@@ -13,6 +13,7 @@ from emulator.venues.engine.coins import Coin
 from emulator.venues.engine.exact import ONE, exact, nearest
 from emulator.venues.engine.market import SymbolMarket
 from emulator.venues.engine.refusals import Reason, Refusal
+from emulator.venues.engine.tape import open_interest
 from emulator.venues.serving.routing import Call, Route, within
 from emulator.venues.serving.wire import Json
 
@@ -131,7 +132,7 @@ def _prices(call: Call, contract: SymbolMarket) -> dict[str, Json]:
         "index_price": _index(call, contract),
         "best_bid_price": contract.last - contract.tick,
         "best_ask_price": contract.last + contract.tick,
-        "open_interest": contract.open_interest,
+        "open_interest": open_interest(call.venue, contract),
         "current_funding": contract.funding_rate,
         "funding_8h": contract.funding_rate,
         "stats": {
@@ -158,9 +159,20 @@ def order_book(call: Call) -> Json:
 
 def book_summary(call: Call) -> Json:
     """`GET /api/v2/public/get_book_summary_by_instrument`."""
-    contract = call.contract("instrument_name")
+    return result(call.venue, [_summary(call, call.contract("instrument_name"))])
+
+
+def book_summaries(call: Call) -> Json:
+    """`GET /api/v2/public/get_book_summary_by_currency`."""
+    wanted, kind = call.need("currency"), call.params.get("kind", "future")
+    found = [each for each in call.venue.market.symbols.values() if wanted in ("any", each.settle)]
+    return result(call.venue, [_summary(call, each) for each in found] if kind == "future" else [])
+
+
+@exact
+def _summary(call: Call, contract: SymbolMarket) -> Json:
     usd = nearest(contract.perp_volume * contract.mark, Decimal("0.01"))
-    line: Json = {
+    return {
         "instrument_name": contract.symbol,
         "base_currency": contract.base,
         "quote_currency": contract.quote,
@@ -171,7 +183,7 @@ def book_summary(call: Call) -> Json:
         "mid_price": contract.last,
         "high": contract.high_24h,
         "low": contract.low_24h,
-        "open_interest": contract.open_interest,
+        "open_interest": open_interest(call.venue, contract),
         "volume": contract.perp_volume,
         "volume_usd": usd,
         "volume_notional": usd,
@@ -179,7 +191,6 @@ def book_summary(call: Call) -> Json:
         "funding_8h": contract.funding_rate,
         "creation_timestamp": call.venue.clock.now_ms(),
     }
-    return result(call.venue, [line])
 
 
 def funding_history(call: Call) -> Json:
@@ -212,5 +223,6 @@ ROUTES = (
     Route("GET", "/api/v2/public/ticker", ticker),
     Route("GET", "/api/v2/public/get_order_book", order_book),
     Route("GET", "/api/v2/public/get_book_summary_by_instrument", book_summary),
+    Route("GET", "/api/v2/public/get_book_summary_by_currency", book_summaries),
     Route("GET", "/api/v2/public/get_funding_rate_history", funding_history),
 )

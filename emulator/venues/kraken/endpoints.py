@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emulator.venues.kraken import routes_funding, routes_futures, routes_log, routes_spot
+from emulator.venues.kraken import routes_funding, routes_futures, routes_log, routes_market, routes_spot
 from emulator.venues.kraken.auth import authenticate, parameters
 from emulator.venues.kraken.dialect import KrakenDialect
 from emulator.venues.kraken.profile import PROFILE
@@ -19,6 +19,7 @@ def kraken() -> Exchange:
             *routes_funding.ROUTES,
             *routes_futures.ROUTES,
             *routes_log.ROUTES,
+            *routes_market.ROUTES,
         ),
         authenticate=authenticate,
         parameters=parameters,

@@ -16,6 +16,7 @@ from emulator.venues.engine.margin import AssetMargin
 from emulator.venues.engine.market import SymbolMarket
 from emulator.venues.engine.positions import Position
 from emulator.venues.engine.refusals import Reason, Refusal
+from emulator.venues.engine.tape import open_interest
 from emulator.venues.kraken.margin import CASH, FLEX, INITIAL_TIMES, SPOT_WALLET
 from emulator.venues.kraken.names import altname, futures_account, known_asset
 from emulator.venues.kraken.profile import market
@@ -98,7 +99,7 @@ def _ticker(call: Call, contract: SymbolMarket) -> Json:
         "askSize": ONE,
         "vol24h": contract.perp_volume,
         "volumeQuote": contract.perp_volume * contract.mark,
-        "openInterest": contract.open_interest,
+        "openInterest": open_interest(call.venue, contract),
         "open24h": contract.open_24h,
         "high24h": contract.high_24h,
         "low24h": contract.low_24h,

@@ -21,6 +21,7 @@ from emulator.venues.serving.wire import Json
 
 DIGITS = {"USD": 4, "EUR": 4, "USDT": 8, "USDC": 8, "XRP": 8}
 MOST_DIGITS = 10
+DOLLAR_PAIRS = {"USDTUSD": "USDT", "USDCUSD": "USDC"}
 PAGE = 50
 
 
@@ -106,13 +107,35 @@ def _pair(contract: SymbolMarket) -> Json:
 
 
 def ticker(call: Call) -> Json:
-    """`GET /0/public/Ticker`, by id or short name of a pair."""
-    listed = {name: each for each in call.venue.market.spot() for name in _names(each)}
+    """`GET /0/public/Ticker`, by id or short name of a pair; a dollar coin alone has a price too."""
+    if call.params.get("pair") in DOLLAR_PAIRS:
+        return _dollar_prices(call, call.params["pair"])
+    listed = _listed(call)
     wanted = [name for name in call.params.get("pair", "").split(",") if name]
     if any(name not in listed for name in wanted):
         raise Refusal(Reason.UNKNOWN_SYMBOL, symbol=",".join(wanted))
     chosen = [listed[name] for name in wanted] or call.venue.market.spot()
     return {pair(each): _prices(each) for each in chosen}
+
+
+def _listed(call: Call) -> dict[str, SymbolMarket]:
+    return {name: each for each in call.venue.market.spot() for name in _names(each)}
+
+
+def named_pair(call: Call) -> SymbolMarket:
+    """The one pair that must be named; raises Refusal."""
+    found = _listed(call).get(call.need("pair"))
+    if found is None:
+        raise Refusal(Reason.UNKNOWN_SYMBOL, symbol=call.need("pair"))
+    return found
+
+
+def _dollar_prices(call: Call, name: str) -> Json:
+    price = plain(call.venue.market.indexes()[DOLLAR_PAIRS[name]])
+    side: Json = [price, "1", "1.000"]
+    both: Json = [price, price]
+    traded: dict[str, Json] = {"v": ["0", "0"], "p": both, "t": [0, 0], "l": both, "h": both, "o": price}
+    return {name: {"a": side, "b": side, "c": [price, "1"], **traded}}
 
 
 def _names(contract: SymbolMarket) -> tuple[str, str]:

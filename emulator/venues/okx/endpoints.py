@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emulator.venues.okx import routes_account, routes_asset, routes_public
+from emulator.venues.okx import routes_account, routes_asset, routes_market, routes_public
 from emulator.venues.okx.auth import authenticate, parameters
 from emulator.venues.okx.dialect import OkxDialect
 from emulator.venues.okx.feeds import FEEDS
@@ -15,7 +15,7 @@ def okx() -> Exchange:
     return Exchange(
         profile=PROFILE,
         dialect=OkxDialect(),
-        routes=(*routes_public.ROUTES, *routes_account.ROUTES, *routes_asset.ROUTES),
+        routes=(*routes_public.ROUTES, *routes_market.ROUTES, *routes_account.ROUTES, *routes_asset.ROUTES),
         authenticate=authenticate,
         parameters=parameters,
         stale_paths=(

@@ -124,7 +124,7 @@ def deposit_address(call: Call) -> Json:
             "chain": network.network,
             "ctAddr": network.contract[-6:],
             "selected": True,
-            "to": NUMBERS[FUNDING],
+            "to": NUMBERS[call.venue.deposits.wallet_of(call.account)],
             "verifiedName": "",
         }
         found.append(entry | ({"tag": place.tag} if place.tag else {}))

@@ -8,9 +8,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from emulator.venues.engine.brackets import Bracket
-from emulator.venues.engine.exact import ONE, plain
+from emulator.venues.engine.exact import ONE, exact, nearest, plain
 from emulator.venues.engine.market import HOUR_MS, SymbolMarket
 from emulator.venues.engine.refusals import Reason, Refusal
+from emulator.venues.engine.tape import open_interest as open_interest_of
 from emulator.venues.serving.routing import Call, Route
 from emulator.venues.serving.wire import Json
 
@@ -176,27 +177,36 @@ def _named(call: Call) -> list[SymbolMarket]:
 
 
 def funding_rate(call: Call) -> Json:
-    """`GET /api/v5/public/funding-rate`."""
-    contract, now = call.contract("instId"), call.venue.clock.now_ms()
+    """`GET /api/v5/public/funding-rate`; ``ANY`` asks for all."""
+    if call.need("instId") == "ANY":
+        return [_funding(call, contract) for contract in call.venue.market.symbols.values()]
+    return [_funding(call, call.contract("instId"))]
+
+
+def _funding(call: Call, contract: SymbolMarket) -> Json:
+    now = call.venue.clock.now_ms()
     due = contract.next_funding_ms or now + contract.funding_hours * HOUR_MS
-    return [
-        {
-            "instId": contract.symbol,
-            "instType": "SWAP",
-            "method": "current_period",
-            "fundingRate": plain(contract.funding_rate),
-            "fundingTime": str(due),
-            "nextFundingRate": "",
-            "nextFundingTime": str(due + contract.funding_hours * HOUR_MS),
-            "ts": str(now),
-        }
-    ]
+    return {
+        "instId": contract.symbol,
+        "instType": "SWAP",
+        "method": "current_period",
+        "fundingRate": plain(contract.funding_rate),
+        "fundingTime": str(due),
+        "nextFundingRate": "",
+        "nextFundingTime": str(due + contract.funding_hours * HOUR_MS),
+        "ts": str(now),
+    }
 
 
 def funding_history(call: Call) -> Json:
     """`GET /api/v5/public/funding-rate-history`, newest first."""
     contract = call.contract("instId")
-    points = contract.funding_history[::-1][: call.limit(100, 400)]
+    older, newer = call.window("after", "before")
+    points = [
+        point
+        for point in reversed(contract.funding_history)
+        if (older is None or point.time_ms < older) and (newer is None or point.time_ms > newer)
+    ]
     return [
         {
             "instId": contract.symbol,
@@ -205,7 +215,7 @@ def funding_history(call: Call) -> Json:
             "realizedRate": plain(point.rate),
             "fundingTime": str(point.time_ms),
         }
-        for point in points
+        for point in points[: call.limit(100, 400)]
     ]
 
 
@@ -214,12 +224,13 @@ def open_interest(call: Call) -> Json:
     now = str(call.venue.clock.now_ms())
     found: list[Json] = []
     for each in _named(call):
-        coins = each.open_interest * each.contract_size
+        held = open_interest_of(call.venue, each)
+        coins = _coins(each, held)
         found.append(
             {
                 "instId": each.symbol,
                 "instType": "SWAP",
-                "oi": plain(each.open_interest),
+                "oi": plain(held),
                 "oiCcy": plain(coins),
                 "oiUsd": plain(coins * each.mark),
                 "ts": now,
@@ -230,43 +241,72 @@ def open_interest(call: Call) -> Json:
 
 def ticker(call: Call) -> Json:
     """`GET /api/v5/market/ticker` of a swap or of its spot pair."""
+    each, spot = listed(call)
+    return [_ticker(call, each, spot=spot)]
+
+
+def listed(call: Call) -> tuple[SymbolMarket, bool]:
+    """The contract that is meant, and whether its spot pair is; raises Refusal."""
     wanted = call.need("instId")
     for each in call.venue.market.symbols.values():
-        if wanted in (each.symbol, family(each)):
-            volume = each.perp_volume if wanted == each.symbol else each.spot_volume
-            return [
-                {
-                    "instType": "SWAP" if wanted == each.symbol else "SPOT",
-                    "instId": wanted,
-                    "last": plain(each.last),
-                    "askPx": plain(each.last + each.tick),
-                    "askSz": "1",
-                    "bidPx": plain(each.last - each.tick),
-                    "bidSz": "1",
-                    "open24h": plain(each.open_24h),
-                    "high24h": plain(each.high_24h),
-                    "low24h": plain(each.low_24h),
-                    "vol24h": plain(volume),
-                    "volCcy24h": plain(volume * each.contract_size if wanted == each.symbol else volume),
-                    "ts": str(call.venue.clock.now_ms()),
-                }
-            ]
+        if wanted == each.symbol:
+            return each, False
+        if each.spot and wanted == family(each):
+            return each, True
     raise Refusal(Reason.UNKNOWN_SYMBOL, symbol=wanted)
 
 
+def tickers(call: Call) -> Json:
+    """`GET /api/v5/market/tickers`."""
+    kind, market = call.need("instType"), call.venue.market
+    if kind == "SPOT":
+        return [_ticker(call, each, spot=True) for each in market.spot()]
+    return [_ticker(call, each, spot=False) for each in market.symbols.values()] if kind == "SWAP" else []
+
+
+@exact
+def _coins(each: SymbolMarket, contracts: Decimal) -> Decimal:
+    """Contracts in coins: an inverse one is dollars."""
+    size = contracts * each.contract_size
+    return nearest(size / each.mark) if each.inverse else size
+
+
+def _ticker(call: Call, each: SymbolMarket, *, spot: bool) -> Json:
+    """A swap's volume is contracts and coins, a pair's coins and what was paid for them."""
+    volume = each.spot_volume if spot else each.perp_volume
+    return {
+        "instType": "SPOT" if spot else "SWAP",
+        "instId": family(each) if spot else each.symbol,
+        "last": plain(each.last),
+        "lastSz": "1",
+        "askPx": plain(each.last + each.tick),
+        "askSz": "1",
+        "bidPx": plain(each.last - each.tick),
+        "bidSz": "1",
+        "open24h": plain(each.open_24h),
+        "high24h": plain(each.high_24h),
+        "low24h": plain(each.low_24h),
+        "vol24h": plain(volume),
+        "volCcy24h": plain(volume * each.last if spot else _coins(each, volume)),
+        "ts": str(call.venue.clock.now_ms()),
+    }
+
+
 def index_tickers(call: Call) -> Json:
-    """`GET /api/v5/market/index-tickers`."""
+    """`GET /api/v5/market/index-tickers`: every asset in dollars, and the pairs of the contracts."""
     wanted, now = call.params.get("instId"), str(call.venue.clock.now_ms())
+    found = {f"{asset}-USD": price for asset, price in call.venue.market.indexes().items()}
+    found = {family(each): each.index for each in call.venue.market.symbols.values()} | found
     return [
-        {"instId": f"{asset}-USD", "idxPx": plain(price), "ts": now}
-        for asset, price in call.venue.market.indexes().items()
-        if wanted in (None, f"{asset}-USD")
+        {"instId": name, "idxPx": plain(price), "ts": now}
+        for name, price in found.items()
+        if wanted in (None, name)
     ]
 
 
 def books(call: Call) -> Json:
     """`GET /api/v5/market/books`: price, size, nothing, orders."""
-    contract = call.contract("instId")
+    contract, _ = listed(call)
     book = contract.order_book(call.limit(1, 400, "sz"))
     sides = {
         name: [[plain(level.price), plain(level.quantity), "0", "1"] for level in levels]
@@ -286,6 +326,7 @@ ROUTES = (
     Route("GET", "/api/v5/public/funding-rate-history", funding_history),
     Route("GET", "/api/v5/public/open-interest", open_interest),
     Route("GET", "/api/v5/market/ticker", ticker),
+    Route("GET", "/api/v5/market/tickers", tickers),
     Route("GET", "/api/v5/market/index-tickers", index_tickers),
     Route("GET", "/api/v5/market/books", books),
 )

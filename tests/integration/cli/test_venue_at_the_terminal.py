@@ -64,3 +64,27 @@ def test_ctrl_c_between_two_parts_keeps_nothing(desk: VenueDesk, at: int) -> Non
     assert not desk.kept
     assert not desk.treasury.config.venue
     assert not [secret for secret in desk.secrets if secret in seen]
+
+
+@pytest.mark.parametrize(("typed", "status"), [("trading", 0), ("y", 51)])
+def test_a_freeze_is_lifted_by_whoever_has_seen_both_addresses_and_types_the_name(
+    desk: VenueDesk, typed: str, status: int
+) -> None:
+    from vault.clock import SystemClock
+    from vault.store import venues as known
+    from vault.store.database import Store
+
+    assert add(desk, asked(desk))[0] == 0
+    treasury = desk.treasury
+    found = "expected old-address BTC (attested), trading now says new-address BTC"
+    with Store.open(treasury.store_url, treasury.config.treasury_id, SystemClock()) as store:
+        with store.write() as writer:
+            known.freeze_venue(writer, "trading", "denied.deposit_address_changed", found)
+        command = ["-m", "vault", "venue", "unfreeze", "trading", "--reason", "renewed, told by phone"]
+        ended, seen = at_a_terminal(desk.folder, command, [("Type the account's name", typed)])
+        assert ended == status, seen
+        shown = seen.partition("Type the account's name")[0]
+        assert "denied.deposit_address_changed" in shown
+        assert shown.index("expected old-address") < shown.index("trading now says new-address")
+        with store.read() as connection:
+            assert (known.freeze_of(connection, "trading") is None) is (status == 0)

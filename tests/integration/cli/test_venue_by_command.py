@@ -158,6 +158,7 @@ def test_a_key_whose_rights_cannot_be_read_whole_is_not_kept(
 def test_too_few_lines_store_nothing(desk: VenueDesk) -> None:
     arguments = ("venue", "add", "trading", "--exchange", "binance", "--uid", desk.uid, "--url", desk.url)
     desk.fails(12, "secret.bad_value", *arguments, "--write", stdin=lines(READ))
+    assert desk.control.requests() == [], "a line too few is found before the venue is asked"
     nothing_kept(desk)
 
 
@@ -273,6 +274,7 @@ FINE = {
     "read key": "OK",
     "withdraw key": "OK",
     "account": "OK",
+    "hold": "SKIP",
     "network BTC on BTC": "OK",
     "deposit address BTC on BTC": "OK",
 }
@@ -342,8 +344,28 @@ def test_a_slow_answer_is_waited_for_and_a_hanging_one_is_given_up(added: VenueD
     ran = added.vault("venue", "test", "trading", "--json")
     assert time.monotonic() - began < 30  # the bound is the configured second, not the venue's patience
     assert ran.codes("network BTC on BTC") == ["venue.timeout"]
-    assert {what for what, verdict in ran.verdicts.items() if verdict != "OK"} == {"network BTC on BTC"}
+    assert ran.verdicts == {**FINE, "network BTC on BTC": "FAIL"}
     added.control.clear_faults()
+
+
+def test_a_draft_of_the_book_does_not_hide_that_the_deposit_address_changed(added: VenueDesk) -> None:
+    """The last signed version is compared instead, and said."""
+    assert added.ok("venue", "test", "trading")["book_version"] == 1
+    book = added.treasury.book_path
+    book.write_text(book.read_text().replace('"version": 1', '"version": 2'), encoding="utf-8")
+    ran = added.vault("venue", "test", "trading", "--json")
+    assert (ran.status, ran.document["book_version"]) == (0, 1)
+    assert ran.document["book_error"] == "attestation.other_document"
+    assert "as in version 1, the last that was signed" in ran.out
+    added.control.deposit_address("trading", show=address("somebody else"))
+    ran = added.vault("venue", "test", "trading", "--json")
+    assert (ran.status, ran.codes("deposit address BTC on BTC")) == (1, ["venue.deposit_address_changed"])
+    text = added.vault("venue", "test", "trading").out
+    assert "compared with version 1, the last that was signed" in text
+    assert f"expected {QuietChain.DEPOSIT} (trading-deposit in version 1" in text
+    assert added.vault("doctor", "--json").codes("venue trading deposit address BTC on BTC") == [
+        "venue.deposit_address_changed"
+    ]
 
 
 def test_without_a_signed_book_the_deposit_address_is_shown_and_the_reason_said(desk: VenueDesk) -> None:
@@ -408,9 +430,13 @@ def test_a_freeze_and_lead_times_are_shown_and_a_person_lifts_the_freeze(added: 
     (took,) = shown["durations"]
     assert (took["p50_seconds"], took["p95_seconds"], took["records"]) == (90, 600, 3)
     assert "FROZEN since" in added.vault("venue", "show", "trading").out
-    added.ok("venue", "unfreeze", "trading", "--reason", "the venue renewed it, told by phone")
+    lift = ("venue", "unfreeze", "trading", "--reason", "the venue renewed it, told by phone")
+    added.fails(2, "usage.refused", *lift)
+    added.fails(51, "denied.other_freeze", *lift, "--yes", "trading")
+    assert added.ok("venue", "show", "trading")["freeze"] is not None
+    added.ok(*lift, "--yes", "denied.deposit_address_changed")
     assert added.ok("venue", "show", "trading")["freeze"] is None
-    added.fails(13, "store.venue_not_frozen", "venue", "unfreeze", "trading", "--reason", "again")
+    added.fails(13, "store.venue_not_frozen", *lift, "--yes", "denied.deposit_address_changed")
 
 
 def test_an_exchange_with_a_password_asks_for_it_and_one_without_keys_for_none(desk: VenueDesk) -> None:

@@ -36,7 +36,8 @@ def test_the_scenarios_accounts_stand_at_each_exchange_with_their_margin(
         (position,) = state["positions"]
         size = scenario_accounts.contract(exchange).contract_size
         assert Decimal(position["quantity"]) * size == plan.position.quantity
-        assert world.account(plan.name, exchange).uid == state["uid"]
+        named = scenario_accounts.account_uid(exchange, state["uid"])
+        assert world.account(plan.name, exchange).uid == named
 
 
 def test_keys_have_the_parts_their_exchange_asks_for(world: WorldProcess) -> None:
@@ -50,7 +51,7 @@ def test_keys_have_the_parts_their_exchange_asks_for(world: WorldProcess) -> Non
         "okx": {*pair, "password"},
         "kraken": {*pair, "futures_key", "futures_secret"},
     }
-    assert world.account(name, "kraken").account_uid.startswith("AA")
+    assert world.account(name, "kraken").uid.startswith("AA")
 
 
 def test_no_secret_is_in_the_file_that_is_left_behind(world: WorldProcess) -> None:

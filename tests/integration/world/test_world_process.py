@@ -105,7 +105,7 @@ def test_accounts_stand_as_the_scenario_has_them(world: WorldProcess) -> None:
     state = world.venue.state()
     for plan in world.scenario.accounts:
         held = state["accounts"][plan.name]
-        assert held["uid"] == world.account(plan.name).uid
+        assert str(held["uid"]) == world.account(plan.name).uid
         futures = held["wallets"]["futures"]
         assert {asset: Decimal(amount) for asset, amount in futures.items()} == plan.futures
         assert [position["symbol"] for position in held["positions"]] == ["BTCUSDT"]

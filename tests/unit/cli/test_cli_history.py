@@ -131,6 +131,12 @@ def test_a_history_is_removed_only_with_write(shell: Any, data: Path) -> None:
     assert len(shell.ok("audit", "log", "--subject", "forget")["rows"]) == 1
 
 
+def test_a_fetch_without_any_source_says_so(shell: Any) -> None:
+    ran = shell.vault("history", "fetch", "--since", "2026-01-01")
+    assert (ran.status, ran.out) == (0, "No source is configured: see docs/history.md.\n")
+    assert shell.vault("history", "fetch", "--since", "yesterday").status == 2
+
+
 def test_a_kind_that_is_none_is_refused(shell: Any) -> None:
     error = shell.fails(2, "usage.refused", "history", "show", "forecast")
     assert "price, mark, funding" in error["message"]

@@ -60,7 +60,7 @@ def test_refuses_the_store_of_another_treasury(tmp_path: Path) -> None:
     assert code_of(tmp_path, "theirs") == "store.other_treasury"
 
 
-@pytest.mark.parametrize("version", ["0", "4", "", "one"])
+@pytest.mark.parametrize("version", ["0", "5", "", "one"])
 def test_refuses_a_newer_schema_version_and_what_is_none(version: str, tmp_path: Path) -> None:
     make(tmp_path).close()
     with sqlite3.connect(tmp_path / "state" / "vault.db") as raw:

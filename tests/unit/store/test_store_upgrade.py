@@ -13,15 +13,16 @@ from sqlalchemy.exc import IntegrityError
 from vault.clock import ManualClock
 from vault.errors import StoreError
 from vault.store import coins as said
-from vault.store import journal, records, schema, upgrade
+from vault.store import history, journal, records, schema, upgrade
 from vault.store.database import Store
 from vault.store.records import IntentRow, PlanRow
 
 CLOCK = ManualClock(datetime(2026, 1, 31, 5, tzinfo=UTC))
 PLAN = PlanRow("a" * 16, "a" * 64, "2026-01-31T05:00:00.000Z", "2026-01-31T05:30:00.000Z", "proposed", "{}")
 STEP = IntentRow("v1", "a" * 16, 1, 1, "spend", "planned", None, "2026-01-31T05:00:00.000Z", "", "{}")
+VERSION_4_TABLES = ("history", "history_origin")
 VERSION_3_TABLES = ("venue_account", "venue_freeze", "lead_time")
-NEWER_TABLES = ("coin_mark", "label", "given_address", "first_payment", *VERSION_3_TABLES)
+NEWER_TABLES = ("coin_mark", "label", "given_address", "first_payment", *VERSION_3_TABLES, *VERSION_4_TABLES)
 # The states that the first stores of version 1 knew.
 OLD_STATES = {
     "plan": "'proposed','approved','sending','done','failed','frozen','cancelled'",
@@ -148,3 +149,20 @@ def test_another_treasurys_store_is_not_touched(old: Path) -> None:
 def test_foreign_keys_are_enforced_again_after_the_upgrade(old: Path) -> None:
     with opened(old) as store, pytest.raises(IntegrityError), store.write() as writer:
         records.save_intent(writer, IntentRow("v2", "b" * 16, 1, 1, "spend", "planned", None, "x", "", "{}"))
+
+
+def test_a_store_of_version_3_gets_the_tables_of_market_history_and_keeps_its_rows(tmp_path: Path) -> None:
+    with Store.open(url(tmp_path), "ours", CLOCK, create=True) as store, store.write() as writer:
+        records.save_plan(writer, PLAN)
+    with sqlite3.connect(tmp_path / "vault.db") as raw:
+        for name in VERSION_4_TABLES:
+            raw.execute(f"DROP TABLE {name}")
+        raw.execute("UPDATE about SET value = '3' WHERE key = 'schema_version'")
+    raw.close()
+    with opened(tmp_path) as store:
+        store.verify()
+        with store.read() as connection:
+            assert records.find_plan(connection, PLAN.plan_id) == PLAN
+            rows = list(journal.rows(connection))
+            assert rows[-1].kind == "store_upgraded"
+            assert history.overview(connection) == ()

@@ -1,0 +1,123 @@
+"""The markets that a treasury watches: gathered into the store, and how they stand by what is there.
+
+Refuses to leave out an indicator because its feed never spoke: what somebody set up and
+what says nothing counts as missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from vault.clock import to_milliseconds
+from vault.errors import MarketDataError
+from vault.model import SourceFailure
+
+if TYPE_CHECKING:
+    from vault.config import TreasuryConfig
+    from vault.kinds import Kind
+    from vault.markets.feeds.base import Failed
+    from vault.risk.indicators.judge import Judgement
+    from vault.risk.markets import MarketFindings
+    from vault.series import MarketHistory
+    from vault.store.database import Store
+    from vault.treasury.desk import Desk
+
+# What reading a contract at an exchange gives input to.
+OF_A_CONTRACT: Final = frozenset({
+    "open_interest", "funding", "liquidation_clusters", "depth", "venue", "time_of_day",
+})  # fmt: skip
+OF_A_FEED: Final[dict[Kind, str]] = {
+    "etf_flow": "etf",
+    "close": "cross_asset",
+    "supply": "stablecoins",
+    "peg": "stablecoins",
+    "long_liquidations": "realised_liquidations",
+    "short_liquidations": "realised_liquidations",
+    "open_interest": "open_interest",
+    "funding": "funding",
+    "depth_1pct": "depth",
+}
+
+
+def assets_of(history: MarketHistory) -> tuple[str, ...]:
+    """The assets whose contracts are watched; bitcoin where nothing was collected yet."""
+    return tuple(sorted({item.key.name for kind in _OF_CONTRACTS for item in history.of(kind)})) or ("BTC",)
+
+
+_OF_CONTRACTS: Final[tuple[Kind, ...]] = ("open_interest", "funding", "depth_1pct")
+
+
+def configured(config: TreasuryConfig) -> frozenset[str]:
+    """The indicators that treasury.toml has a source of."""
+    found = {OF_A_FEED[feed.kind] for feed in config.feed if feed.kind in OF_A_FEED}
+    if any(venue.contracts for venue in config.venue):
+        found |= OF_A_CONTRACT
+    return frozenset(found)
+
+
+def recent_history(store: Store, now: datetime) -> MarketHistory:
+    """What the store knows of the time that the longest window needs."""
+    from vault.risk.indicators.judge import HISTORY
+    from vault.store import history
+
+    at = to_milliseconds(now)
+    with store.read() as connection:
+        return history.load(connection, start=at - HISTORY, end=at)
+
+
+def judge_all(config: TreasuryConfig, history: MarketHistory, now: datetime) -> tuple[Judgement, ...]:
+    """Every watched asset now, in order."""
+    from vault.risk.indicators.judge import judge
+
+    if not (named := configured(config)):
+        return ()
+    return tuple(judge(history, to_milliseconds(now), asset, named) for asset in assets_of(history))
+
+
+def gather(desk: Desk) -> tuple[SourceFailure, ...]:
+    """Collect every venue's public data and every feed that is due, and keep it; what failed, named.
+
+    One failure a source: a venue that is down fails in a dozen questions at once.
+    """
+    from vault.treasury import market_history
+    from vault.treasury.market_feeds import collect
+
+    config = desk.treasury.config
+    if not config.feed and not any(venue.contracts for venue in config.venue):
+        return ()
+    desk.progress("reading market data")
+    recorded, failed = collect(desk, None)
+    if recorded:
+        market_history.keep(desk.store, recorded, "check")
+    return _by_source(failed)
+
+
+def findings_now(desk: Desk) -> MarketFindings:
+    """What the watched markets come to now; a history that cannot be used leaves no finding, and is named."""
+    from vault.risk.markets import NO_MARKETS, findings
+
+    now = desk.clock.now()
+    try:
+        judged = judge_all(desk.treasury.config, recent_history(desk.store, now), now)
+    except MarketDataError as error:
+        return replace(NO_MARKETS, missing=(f"indicator.all: {error.code}: {error.message}",))
+    return findings(judged)
+
+
+def _by_source(failed: Iterable[Failed]) -> tuple[SourceFailure, ...]:
+    """What failed this time, joined by source; what an exchange does not offer is no failure."""
+    found: dict[str, list[Failed]] = {}
+    for each in failed:
+        if each.reason == "failed":
+            found.setdefault(each.key.rpartition(":")[2].partition("/")[0], []).append(each)
+    return tuple(
+        SourceFailure(
+            f"market data:{source}",
+            these[0].code,
+            f"{len(these)} of its data, first {these[0].key}: {these[0].message}"[:500],
+        )
+        for source, these in found.items()
+    )
