@@ -21,8 +21,9 @@ Statistic = Literal["z", "percentile", "ratio", ""]
 POST: Final = '"The Brutal Truth Behind $2.6 Billion in Crypto Liquidations"'
 # What the headline takes at least for an indicator that says nothing: half way, neither calm nor alarm.
 DOUBT: Final = 0.5
-# A source without a score for so long no longer counts beside others that have one: longer than an outage
-# that one would leave alone, and a file that ended years ago does not speak for today. It is still named.
+# A source without a score for so long no longer counts: longer than an outage that one would leave alone, and
+# a file that ended years ago does not speak for today. It is still named; an indicator that somebody set up
+# goes on counting as missing (see `composite`).
 RETIRED: Final = 30 * DAY
 # Where the first moment has no score, its last known one is looked for so far back, and when inputs were last
 # heard; later moments take what the moments before them had.
@@ -83,7 +84,8 @@ class Track:
     `score` is 0 (calm) to 1, one-sided: more of it is worse; the highest of the sources that have one.
     `held` is what the headline counts: the score, but what a source said last stands until it speaks again,
     and at least `DOUBT` where no source speaks. `upper` is what the score could be: 1 where any source is
-    missing. Both are NaN before the indicator has `started`: before each input of a source had a first value.
+    missing. Both are NaN where the indicator does not count: before each input of a source had a first value
+    (`started`), and once no source has had a score for `RETIRED`.
     `statistic` sets `value` against the indicator's own history; `coverage` is the share of that history's
     window that was seen; `age` in ms is that of the oldest input the value rests on, -1 where there is none.
     `source`, `detail` and `absent` (what is missing and why) are of the last moment. `faults` were found in
@@ -144,7 +146,7 @@ def gather(
     if not sources:
         return _nothing(about.name, unit, kind, at, (*unused, "no history of it"))
     readings = [_read(source, at) for source in sources]
-    scores, started, held, upper = _merged(sources, readings, at)
+    scores, started, counts, held, upper = _merged(sources, readings, at)
     ranked = np.where(np.isnan(scores), np.where(started, -1.0, -2.0), scores)
     chosen = np.argmax(ranked, axis=0)[None, :]
 
@@ -169,7 +171,7 @@ def gather(
         score=np.fmax.reduce(scores, axis=0),
         held=held,
         upper=upper,
-        started=np.any(started, axis=0),
+        started=counts,
         age=np.take_along_axis(ages, chosen, axis=0)[0],
         coverage=pick([one.coverage for one in readings]),
         source=sources[best].label,
@@ -181,8 +183,10 @@ def gather(
 
 def _merged(
     sources: list[Source], readings: list[Reading], at: IntArray
-) -> tuple[FloatArray, BoolArray, FloatArray, FloatArray]:
-    """Scores and starts of each source (sources, n); what the headline counts, and what could be (n,)."""
+) -> tuple[FloatArray, BoolArray, BoolArray, FloatArray, FloatArray]:
+    """Scores and starts of each source (sources, n); where any counts, what the headline counts, what could
+    be (n,).
+    """
     starts = np.array([_start(source) for source in sources], dtype=np.int64)
     started = at[None, :] >= starts[:, None]
     scores = np.where(started, np.stack([one.score for one in readings]), np.nan)
@@ -193,14 +197,15 @@ def _merged(
     ]
     last, since = _last_known(scores, at, earlier)
     missing &= at[None, :] - since <= RETIRED
-    live, any_started = np.any(np.isfinite(scores), axis=0), np.any(started, axis=0)
+    live = np.any(np.isfinite(scores), axis=0)
+    counts = live | np.any(missing, axis=0)
     score = np.fmax.reduce(scores, axis=0)
     kept = np.fmax.reduce(np.where(missing, last, np.nan), axis=0)
     uppers = np.stack([one.score if one.upper is None else one.upper for one in readings])
     widened = np.fmax.reduce(np.where(np.isnan(scores), np.nan, uppers), axis=0)
     upper = np.where(live & ~np.any(missing, axis=0), np.fmax(widened, score), 1.0)
-    held = _held(np.fmax(score, kept), live, any_started)
-    return scores, started, held, np.where(any_started, upper, np.nan)
+    held = _held(np.fmax(score, kept), live, counts)
+    return scores, started, counts, held, np.where(counts, upper, np.nan)
 
 
 def _nothing(name: str, unit: str, kind: Statistic, at: IntArray, absent: tuple[str, ...]) -> Track:

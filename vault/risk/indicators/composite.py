@@ -25,10 +25,12 @@ GRAIN: Final = 2.0**-40
 class Fragility:
     """The composite at moments `at` (n,), all arrays (n,), from 0 to 1; NaN where nothing is configured.
 
-    `fragility` is the headline: a missing indicator counts what it said last, at least one half. `least`
-    counts 0 for it, `most` 1, `known` leaves it out. `coverage` is the weight that is present over the weight
-    that is configured, `coverage_of_all` over all ten. `contributions` and `weights` are by name;
-    contributions add up to the headline exactly. `not_configured` and `absent` are of the last moment.
+    `fragility` is the headline: a missing indicator counts what it said last, at least one half. `most`
+    counts 1 for it, `known` leaves it out; all three are of what is configured. `least` is the evidence there
+    is: of all ten, what is missing and what nobody set up counting 0, so that no feed alone weighs more than
+    it does among ten. `coverage` is the weight that is present over the weight that is configured,
+    `coverage_of_all` over all ten; `present` is how many have a score. `contributions` and `weights` are by
+    name; contributions add up to the headline exactly. `not_configured` and `absent` are of the last moment.
     """
 
     at: IntArray
@@ -38,6 +40,7 @@ class Fragility:
     known: FloatArray
     coverage: FloatArray
     coverage_of_all: FloatArray
+    present: IntArray
     contributions: Mapping[str, FloatArray]
     weights: Mapping[str, FloatArray]
     not_configured: tuple[str, ...]
@@ -70,13 +73,15 @@ def compose(
     parts = _grains(share * held)
     seen = np.add.reduce(np.where(present, given, 0.0), axis=0)
     covered = np.where(some, seen / np.where(some, total, 1.0), 0.0)
-    least = np.add.reduce(_grains(share * np.where(present, score, 0.0)), axis=0)
+    seen_score = np.where(present, score, 0.0)
+    parts_known = np.add.reduce(_grains(share * seen_score), axis=0)
+    least = np.add.reduce(_grains(given / sum(weights.values()) * seen_score), axis=0)
 
     def where_some(values: FloatArray) -> FloatArray:
         return np.where(some, np.minimum(values, 1.0), np.nan)
 
     with np.errstate(invalid="ignore"):
-        known = np.where(covered > 0, least / np.where(covered > 0, covered, 1.0), np.nan)
+        known = np.where(covered > 0, parts_known / np.where(covered > 0, covered, 1.0), np.nan)
     return Fragility(
         at=at,
         fragility=where_some(np.add.reduce(parts, axis=0)),
@@ -85,6 +90,7 @@ def compose(
         known=where_some(known),
         coverage=where_some(covered),
         coverage_of_all=seen / sum(weights.values()),
+        present=np.sum(present, axis=0).astype(np.int64),
         contributions={track.name: part for track, part in zip(tracks, parts, strict=True)},
         weights={track.name: part for track, part in zip(tracks, share, strict=True)},
         not_configured=tuple(

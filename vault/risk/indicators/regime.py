@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from vault.risk.indicators.composite import Fragility
-from vault.risk.indicators.registry import ENTRY, EXIT, LEAST_COVERAGE
+from vault.risk.indicators.registry import ENTRY, EXIT, LEAST_COVERAGE, LEAST_PRESENT
 from vault.risk.indicators.stage import Stage
 from vault.series import DAY, BoolArray, FloatArray, IntArray
 
@@ -20,6 +20,8 @@ LEVELS: Final = ("calm", "elevated", "stressed", "cascade")
 UNKNOWN: Final = "unknown"
 # All hours of a day, the thin ones too, must have been below the exit.
 FALL_AFTER: Final = DAY
+# Shares of weights are sums of decimals that floats do not have.
+ROUNDING: Final = 1e-9
 # Moments further apart than this do not show what was between them.
 WIDEST: Final = 2 * DAY
 
@@ -46,7 +48,7 @@ class Regime:
 
 def find_regime(found: Fragility, stage: Stage) -> Regime:
     """Regimes over moments, from the first one on: give at least the days before that matter."""
-    known = np.nan_to_num(found.coverage) >= LEAST_COVERAGE
+    known = (np.nan_to_num(found.coverage) > LEAST_COVERAGE + ROUNDING) & (found.present >= LEAST_PRESENT)
     # Where too much is missing nothing rises: doubt alone is no stress.
     entered = np.where(known, _level(found.fragility, stage.under_way, ENTRY), 0)
     stays = _level(found.most, stage.may_be_under_way, EXIT)

@@ -67,16 +67,19 @@ WEIGHTS: Final[dict[str, float]] = {
     "time_of_day": 0.05,
 }
 
-# Where a regime begins, as headline fragility. Elevated: a quarter of the weight at its worst; or half of the
-# weight blind and all the rest calm. Stressed: all that says "crowded" at its worst (0.40 of the weight) and
-# something besides, or depth, liquidations and other markets at theirs. Cascade: crowding is spent while a
-# cascade runs, so that 0.60 is left: two thirds of that, and evidence that the later steps are under way.
+# Where a regime begins, as headline fragility. Elevated: a quarter of the weight at its worst (doubt about
+# less than half of it, counted half, does not come so far). Stressed: all that says "crowded" at its worst
+# (0.40 of the weight) and something besides, or depth, liquidations and other markets at theirs. Cascade:
+# crowding is spent while a cascade runs, so that 0.60 is left: two thirds of that, and evidence that the
+# later steps are under way.
 ENTRY: Final[dict[str, float]] = {"elevated": 0.25, "stressed": 0.45, "cascade": 0.40}
 # Where it ends, as the most that fragility could be: a twentieth lower, which is what the lightest indicator
 # can move, so that no single one of those makes a regime flap.
 EXIT: Final[dict[str, float]] = {"elevated": 0.20, "stressed": 0.40, "cascade": 0.35}
-# Less of the configured weight than this present: the regime is unknown.
+# The regime is unknown unless more than this of the configured weight is present: half blind is blind.
 LEAST_COVERAGE: Final = 0.5
+# ... and unless so many speak: a composite of one indicator is that indicator.
+LEAST_PRESENT: Final = 2
 
 # Named by the post as a constraint, and measured by nobody in public.
 NOT_COVERED: Final[tuple[tuple[str, str], ...]] = (

@@ -109,6 +109,15 @@ def test_what_is_not_configured_gives_its_weight_to_the_rest() -> None:
     assert found.coverage_of_all[0] == pytest.approx(0.30)
 
 
+def test_the_evidence_that_rules_act_on_is_of_all_ten_however_few_are_configured() -> None:
+    alone = compose(AT[:1], (track("depth", 1.0),))
+    assert alone.fragility[0] == pytest.approx(1.0)
+    assert alone.least[0] == pytest.approx(WEIGHTS["depth"]), "one feed is one feed"
+    beside = compose(AT[:1], (track("depth", 1.0), track("funding", 0.0)))
+    assert beside.least[0] == alone.least[0], "a calm one that is set up takes no evidence away"
+    assert (alone.present[0], beside.present[0]) == (1, 2)
+
+
 def test_tracks_of_other_moments_or_names_are_refused() -> None:
     with pytest.raises(MarketDataError):
         compose(AT[:2], (track("depth", 0.5),))
@@ -158,7 +167,12 @@ def test_a_source_that_ended_long_ago_no_longer_counts_but_is_named() -> None:
     assert found.upper[10 + kept] == 0.1
     assert found.absent == ("ended: silent",)
     alone = gather(TEST_ABOUT, "", "", at, [source("ended", ended, at)])
-    assert np.all(alone.held[10:] == 0.9), "with nothing else it counts for ever"
+    assert np.all(alone.held[10 : 10 + kept] == 0.9), "as long as an outage may be"
+    assert not np.any(alone.started[10 + kept :]), "a file that ended years ago does not speak for today"
+    set_up = compose(at, (alone,), configured=frozenset({alone.name}))
+    assert np.all(set_up.fragility[10 + kept :] == DOUBT), "what somebody set up goes on counting, missing"
+    assert np.all(set_up.most[10 + kept :] == 1)
+    assert np.all(set_up.least[10 + kept :] == 0)
 
 
 def test_an_indicator_that_never_had_a_score_counts_one_half() -> None:

@@ -21,7 +21,9 @@ HOURS = 240
 AT = moments(HOURS // 24)
 
 
-def fragility(headline: FloatArray, most: FloatArray | None = None, coverage: float = 1.0) -> Fragility:
+def fragility(
+    headline: FloatArray, most: FloatArray | None = None, coverage: float = 1.0, present: int = 10
+) -> Fragility:
     return Fragility(
         at=AT,
         fragility=headline,
@@ -30,6 +32,7 @@ def fragility(headline: FloatArray, most: FloatArray | None = None, coverage: fl
         known=headline,
         coverage=np.full(HOURS, coverage),
         coverage_of_all=np.full(HOURS, coverage),
+        present=np.full(HOURS, present, dtype=np.int64),
         contributions={},
         weights={},
         not_configured=(),
@@ -119,10 +122,26 @@ def test_too_little_coverage_is_unknown_and_what_it_was_stays_behind_it() -> Non
     assert found.last_known() == "stressed"
 
 
+@pytest.mark.parametrize(("coverage", "present"), [(0.5, 10), (1.0, 1)])
+def test_half_of_what_is_configured_or_a_single_indicator_names_no_regime(
+    coverage: float, present: int
+) -> None:
+    assert find_regime(fragility(flat(0.9), coverage=coverage, present=present), stage()).name() == "unknown"
+    enough = fragility(flat(0.9), coverage=coverage + 0.01, present=present + 1)
+    assert find_regime(enough, stage()).name() == "stressed"
+
+
 def test_what_was_not_looked_at_for_days_ends_no_regime() -> None:
     at = np.append(AT[:10], AT[:2] + 5 * DAY)
     values = np.append(np.full(10, 0.5), [0.1, 0.1])
-    found = replace(fragility(flat(0)), at=at, fragility=values, most=values, coverage=np.ones(12))
+    found = replace(
+        fragility(flat(0)),
+        at=at,
+        fragility=values,
+        most=values,
+        coverage=np.ones(12),
+        present=np.full(12, 10, dtype=np.int64),
+    )
     assert find_regime(found, replace(stage(), steps=_cut(stage(), 12))).name() == "stressed"
 
 
