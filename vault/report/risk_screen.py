@@ -151,10 +151,17 @@ def account_line(each: AccountView) -> str:
     """An account's state and the two distances."""
     if each.problem:
         return f"Account {each.name}: NOT ASSESSED: {each.problem}"
-    return (
-        f"Account {each.name}: {each.state}; a joint move of {words.percent(each.joint_distance)} liquidates "
-        f"it; a cascade reaches it in {words.percent(each.reached)} of the scenarios"
+    move = (
+        "no joint move liquidates it"
+        if each.joint_distance is None
+        else f"a joint move of {words.percent(each.joint_distance)} liquidates it"
     )
+    reached = (
+        "how often a cascade would reach it is not known"
+        if each.reached is None
+        else f"of assumed shocks of a day {words.percent(each.reached)} reach it, cascades included"
+    )
+    return f"Account {each.name}: {each.state}; {move}; {reached}"
 
 
 def record_line(record: RecordLine | None) -> str:

@@ -58,6 +58,7 @@ class Desk:
         on_prompt: Callable[[Prompt], None] = _no_prompt,
         keyboard: Keyboard | None = None,
         on_signing: OnSigning = nobody_watches,
+        venue_worker: str | None = None,
     ) -> None:
         from vault.store.database import Store
 
@@ -68,6 +69,7 @@ class Desk:
         self.on_prompt = on_prompt
         self.on_signing = on_signing
         self._keyboard = keyboard
+        self._venue_worker = venue_worker
         self._stack = ExitStack()
         self.store: Store = self._stack.enter_context(
             Store.open(treasury.store_url, treasury.config.treasury_id, self.clock)
@@ -122,11 +124,12 @@ class Desk:
     def venues(self) -> VenueClient:
         """All venue accounts, asked through the one process that loads ccxt."""
         if self._venues is None:
-            from vault.venues.client import VenueClient
+            from vault.venues.client import WORKER, VenueClient
 
             config = self.treasury.config
             lines = (*config.venue, *config.price_lines)
-            self._venues = self._stack.enter_context(VenueClient(config.treasury_id, *lines))
+            client = VenueClient(config.treasury_id, *lines, worker=self._venue_worker or WORKER)
+            self._venues = self._stack.enter_context(client)
         return self._venues
 
     def backend(self) -> Backend:

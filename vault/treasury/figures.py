@@ -24,7 +24,7 @@ SIGNIFICANT: Final = 6
 
 def figure(value: float, digits: int) -> Decimal | None:
     """`value` rounded half to even at `digits` digits after the point; None when it is not finite."""
-    return Decimal(f"{value:.{digits}f}") if math.isfinite(value) else None
+    return _unsigned_zero(Decimal(f"{value:.{digits}f}")) if math.isfinite(value) else None
 
 
 def share(value: float) -> Decimal | None:
@@ -39,7 +39,12 @@ def significant(value: float) -> Decimal | None:
     if value == 0:
         return Decimal(0)
     digits = SIGNIFICANT - 1 - math.floor(math.log10(abs(value)))
-    return Decimal(f"{round(value, digits):.{max(0, digits)}f}")
+    return _unsigned_zero(Decimal(f"{round(value, digits):.{max(0, digits)}f}"))
+
+
+def _unsigned_zero(value: Decimal) -> Decimal:
+    """Floats have a zero below zero; nobody wants to read it."""
+    return value if value else abs(value)
 
 
 def instant(milliseconds: int) -> datetime:

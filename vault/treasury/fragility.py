@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from vault.risk.indicators.judge import Judgement
     from vault.series import FloatArray, MarketHistory
     from vault.store.database import Store
-    from vault.treasury.stress import Cascade, StressReport
+    from vault.treasury.stress import AccountStress, Cascade, StressReport
 
 # Points of a trend: ten days of hours at four hours each.
 TREND_EVERY: Final = 4
@@ -111,12 +111,14 @@ def _regime(found: Judgement) -> Regime:
 
 
 def _why(found: Judgement) -> str:
-    from vault.risk.indicators.registry import LEAST_COVERAGE
+    from vault.risk.indicators.registry import LEAST_COVERAGE, LEAST_PRESENT
 
+    whole = found.found
     if found.regime.name() == "unknown":
         return (
-            f"less than {LEAST_COVERAGE:.0%} of the configured weight has input; it was "
-            f"{found.regime.last_known()} when more was known"
+            f"too little has input: {float(whole.coverage[-1]):.0%} of the configured weight "
+            f"(more than {LEAST_COVERAGE:.0%} needed), {int(whole.present[-1])} indicators "
+            f"({LEAST_PRESENT} needed); it was {found.regime.last_known()} when more was known"
         )
     parts = {name: float(part[-1]) for name, part in found.found.contributions.items()}
     ranked = sorted((name for name, part in parts.items() if part > 0), key=lambda name: -parts[name])
@@ -185,22 +187,24 @@ def _accounts(
     treasury: Treasury, store: Store, now: datetime, history: MarketHistory, asset: str
 ) -> tuple[tuple[AccountView, ...], tuple[str, ...]]:
     """The rules and the reach of each account by the last observation; none before there was one."""
+    from vault.treasury.overview import overview
     from vault.treasury.stress import report
 
     try:
         found = report(treasury, store, now, cascade=reach_model(history, now, asset))
     except VaultError as error:
         return (), (f"accounts: {error.code}: {error.message}",)
-    return tuple(_account(found, name.name) for name in found.accounts), found.missing
+    states = {view.risk.account: view.state for view in overview(store, now).accounts}
+    return tuple(_account(found, one, states.get(one.name, "")) for one in found.accounts), found.missing
 
 
-def _account(found: StressReport, name: str) -> AccountView:
-    one = next(account for account in found.accounts if account.name == name)
+def _account(found: StressReport, one: AccountStress, state: str) -> AccountView:
+    name = one.name
     reached = next((each for each in found.reach if each.account == name), None)
     distance = one.distances.correlated if one.distances is not None else None
     return AccountView(
         name=name,
-        state="",
+        state=state or "not assessed",
         joint_distance=distance,
         reached=reached.probability if reached is not None else None,
         rules=tuple(

@@ -17,7 +17,6 @@ from vault.codec import decode, encode
 from vault.errors import StoreError
 from vault.model import (
     AccountRisk,
-    Assessment,
     Decision,
     ForeignSpend,
     SourceFailure,
@@ -27,6 +26,7 @@ from vault.model import (
 )
 from vault.money import BTC, Amount
 from vault.store import foreign_spends, journal, records, schema
+from vault.store.observations import read_assessment
 from vault.treasury.steps import disputed
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def overview(store: Store, at: datetime) -> Overview:
     with store.read() as connection:
         snapshot = records.latest_document(connection, "snapshot")
         found = records.latest_document(connection, "assessment")
-        assessment = decode(found[2], Assessment) if found else None
+        assessment = read_assessment(found[2]) if found else None
         decided = records.latest_document(connection, "round")
         return Overview(
             at=at,

@@ -15,9 +15,7 @@ from sqlalchemy import select
 
 from vault.canonical import read_json
 from vault.clock import from_iso, to_iso
-from vault.codec import decode
 from vault.errors import StoreError
-from vault.model import Snapshot
 from vault.money import BTC
 from vault.risk.exact import ZERO, exact
 from vault.risk.exposure.book import book_of
@@ -26,6 +24,7 @@ from vault.risk.margin import STABLE_ASSETS
 from vault.risk.pool import prices_of
 from vault.store import records, schema
 from vault.store import venues as known
+from vault.store.observations import read_snapshot
 from vault.treasury import lead_times
 from vault.treasury.plan import Expected
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from vault.config import Treasury
+    from vault.model import Snapshot
     from vault.risk.exposure.book import Book
     from vault.store.database import Store
 
@@ -70,7 +70,7 @@ def read_inputs(
             raise StoreError(
                 "nothing_observed", "nothing has been observed yet", hint="`vault check` observes."
             )
-        snapshot = decode(found[2], Snapshot)
+        snapshot = read_snapshot(found[2])
         ages, waits = _ages(connection, snapshot, age_limit), _waits(connection)
     read = {account.name for account in snapshot.accounts}
     missing: list[str] = []
