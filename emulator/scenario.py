@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -66,11 +66,18 @@ class AccountPlan:
 
 @dataclass(frozen=True, slots=True)
 class HistoryDay:
+    """A day before the first step: mark and open interest at its end, volumes of its 24 hours, in BTC."""
+
     date: datetime.date
     mark: Decimal
     funding_rate: Decimal  # per 8 hours
-    open_interest: Decimal  # BTC
-    spot_volume: Decimal  # BTC in the 24 hours
+    open_interest: Decimal
+    spot_volume: Decimal
+    perp_volume: Decimal
+    depth: Decimal  # BTC bid within 1 % on average, as the desk itself wrote it down
+
+
+DAY_COLUMNS = tuple(field.name for field in fields(HistoryDay))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,7 @@ def load_scenario(name_or_path: str = DEFAULT_SCENARIO) -> Scenario:
         funding_of_wallets=_wallets(top.table("funding_of_wallets")),
         devices=tuple(_device(table) for table in top.tables("devices")),
         accounts=tuple(_account(table) for table in top.tables("accounts")),
-        history=tuple(_day(table) for table in top.tables("history")) if "history" in top else (),
+        history=_days(top) if "history" in top else (),
         steps=tuple(_step(table) for table in top.tables("steps")),
         feeds=tuple(_feed(table) for table in top.tables("feeds")) if "feeds" in top else (),
     )
@@ -205,16 +212,38 @@ def _account(table: Table) -> AccountPlan:
     return account
 
 
+def _days(top: Table) -> tuple[HistoryDay, ...]:
+    """A day a line, in columns under their names."""
+    head, *lines = (line.split() for line in top.text("history").strip().splitlines())
+    if tuple(head) != DAY_COLUMNS:
+        raise top.error("history", f"expected the columns {' '.join(DAY_COLUMNS)}, found {' '.join(head)}")
+    found: list[HistoryDay] = []
+    for number, line in enumerate(lines):
+        if len(line) != len(DAY_COLUMNS):
+            raise top.error(f"history[{number}]", f"expected {len(DAY_COLUMNS)} columns, found {len(line)}")
+        table = top.row(f"history[{number}]", dict(zip(DAY_COLUMNS, line, strict=True)))
+        found.append(_day(table))
+    if any(later.date - day.date != datetime.timedelta(days=1) for day, later in pairwise(found)):
+        raise top.error("history", "expected each day right after the one before")
+    return tuple(found)
+
+
 def _day(table: Table) -> HistoryDay:
-    day = HistoryDay(
-        date=table.day("date"),
+    try:
+        date = datetime.date.fromisoformat(table.text("date"))
+    except ValueError:
+        raise table.error(
+            "date", f"expected a date such as 2026-01-30, found {table.text('date')!r}"
+        ) from None
+    return HistoryDay(
+        date=date,
         mark=table.decimal("mark"),
         funding_rate=table.decimal("funding_rate", least=None),
         open_interest=table.decimal("open_interest"),
         spot_volume=table.decimal("spot_volume"),
+        perp_volume=table.decimal("perp_volume"),
+        depth=table.decimal("depth"),
     )
-    table.done()
-    return day
 
 
 def _feed(table: Table) -> FeedDays:
@@ -260,6 +289,9 @@ def _check(scenario: Scenario, top: Table) -> None:
     times = [step.time for step in scenario.steps]
     if any(later <= earlier for earlier, later in pairwise(times)):
         raise top.error("steps", "expected each step later than the one before")
+    first = scenario.steps[0].time.date()
+    if scenario.history and scenario.history[-1].date + datetime.timedelta(days=1) != first:
+        raise top.error("history", f"expected it to end the day before {first}")
     for key, names in (
         ("accounts", [account.name for account in scenario.accounts]),
         ("devices", [device.label for device in scenario.devices]),

@@ -12,13 +12,12 @@ from decimal import Decimal
 from emulator import scenario_accounts
 from emulator.feeds.control import FeedControl
 from emulator.feeds.shelf import form_of, laid_over, published
-from emulator.scenario import AccountPlan, HistoryDay, Scenario, Step
+from emulator.scenario import AccountPlan, Scenario, Step
 from emulator.scenario_accounts import Holding, KeyPair, new_key
+from emulator.scenario_hours import hours, settlements
 from emulator.venues.control.client import VenueControl
 
-FUNDING_HOURS = (0, 8, 16)
 HOUR_MS = 3_600_000
-SATOSHI = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +51,44 @@ def open_account(venue: VenueControl, plan: AccountPlan, exchange: str = "binanc
     return OpenedAccount(plan.name, named, read, withdraw, exchange)
 
 
-def seed_history(
-    venue: VenueControl, scenario: Scenario, now: datetime.datetime, exchange: str = "binance"
+def publish_hours(
+    venue: VenueControl,
+    scenario: Scenario,
+    exchange: str,
+    *,
+    shift: datetime.timedelta,
+    after: datetime.datetime | None,
+    until: datetime.datetime,
 ) -> None:
-    """The days before the first step, moved so that the first step is `now`: their ages are the story's.
+    """The hours of the scenario's time after one moment up to another, each moved by `shift`, as past rows.
 
     The scenario's open interest is of one contract at one exchange; elsewhere there are candles and funding.
     """
-    shift = now - scenario.steps[0].time
-    funding: list[list[object]] = []
-    interest: list[list[object]] = []
-    candles: list[list[object]] = []
-    for day in scenario.history:
-        midnight = datetime.datetime.combine(day.date, datetime.time(), datetime.UTC) + shift
-        for hours in FUNDING_HOURS:
-            moment = _milliseconds(midnight + datetime.timedelta(hours=hours))
-            funding.append([moment, str(day.funding_rate), str(day.mark)])
-        value = day.open_interest * day.mark
-        interest.append([_milliseconds(midnight), str(day.open_interest), str(value)])
-        candles += _hours(day, midnight)
-    if scenario.history and exchange == "binance":
-        venue.history(scenario.symbol, funding=funding, open_interest=interest, candles=candles)
-    elif scenario.history:
+    if not scenario.history:
+        return
+    found = hours(scenario, after, until)
+    starts = [_milliseconds(each.start + shift) for each in found]
+    funding = [
+        [_milliseconds(each.time + shift), str(each.rate), str(each.mark)]
+        for each in settlements(scenario, after, until)
+    ]
+    rows: dict[str, list[list[object]]] = {
+        "candles": _candles(starts, [(*each.spot, each.spot_volume) for each in found]),
+        "perp_candles": _candles(starts, [(*each.perp, each.perp_volume) for each in found]),
+    }
+    if exchange != "binance":
         symbol = scenario_accounts.contract(exchange).symbol
-        venue.history(symbol, funding=funding, candles=candles)
+        venue.history(symbol, funding=funding, candles=rows["candles"])
+        return
+    interest = [
+        [start + HOUR_MS, str(each.open_interest), str(each.open_interest * each.perp[3])]
+        for start, each in zip(starts, found, strict=True)
+    ]
+    venue.history(scenario.symbol, funding=funding, open_interest=interest, **rows)
+
+
+def _candles(starts: list[int], numbers: list[tuple[Decimal, ...]]) -> list[list[object]]:
+    return [[start, *(str(number) for number in each)] for start, each in zip(starts, numbers, strict=True)]
 
 
 def feed_days(
@@ -93,17 +106,11 @@ def feed_days(
 
 
 def publish_feeds(feeds: FeedControl, scenario: Scenario, step: Step, today: datetime.date) -> None:
-    """Let the sources say what they say on the day of a step."""
+    """Let the sources say what they say on the day of a step; what they said before stays as it was."""
+    usual = published(today - (step.time.date() - scenario.steps[0].time.date()))
     for name, days in feed_days(scenario, step, today).items():
-        rows = laid_over(published(today)[name], days, form_of(name))
+        rows = laid_over(usual[name], days, form_of(name))
         feeds.rows(name, {day.isoformat(): str(value) for day, value in rows.items()}, replace=True)
-
-
-def _hours(day: HistoryDay, midnight: datetime.datetime) -> list[list[object]]:
-    """A day's spot volume spread evenly over 24 candles that open on the hour."""
-    first = _milliseconds(midnight.replace(minute=0, second=0, microsecond=0))
-    price, volume = str(day.mark), str((day.spot_volume / 24).quantize(SATOSHI))
-    return [[first + hour * HOUR_MS, price, price, price, price, volume] for hour in range(24)]
 
 
 def _milliseconds(moment: datetime.datetime) -> int:

@@ -86,6 +86,10 @@ class Table:
             raise self.error(key, "expected one or more tables")
         return [Table(self._source, item, f"{self._path}{key}[{at}].") for at, item in enumerate(value)]
 
+    def row(self, key: str, values: Mapping[str, object]) -> Table:
+        """A line of text that was taken apart, as a table of its own."""
+        return Table(self._source, values, f"{self._path}{key}.")
+
     def decimals(self, key: str, *, least: Decimal | None = Decimal(0)) -> dict[str, Decimal]:
         table = self.table(key)
         return {name: table.decimal(name, least=least) for name in table.keys()}  # noqa: SIM118  a Table is no mapping

@@ -32,9 +32,11 @@ from emulator.device.ui.screens import Screen
 from emulator.feeds.server import FeedServer
 from emulator.lifetime import EndSignals
 from emulator.scenario import DEFAULT_SCENARIO, DevicePlan, Scenario, load_scenario
-from emulator.scenario_player import OpenedAccount, apply_step, feed_days, open_account, seed_history
+from emulator.scenario_hours import HOUR
+from emulator.scenario_player import OpenedAccount, apply_step, feed_days, open_account, publish_hours
 from emulator.strict_toml import ScenarioError
 from emulator.venues.control.client import VenueControl
+from emulator.venues.engine.clock import VenueClock
 from emulator.venues.serving import exchange as exchanges
 from emulator.venues.serving.server import VenueServer
 from emulator.world_report import DeviceReport, NodeReport, VenueReport, WorldReport
@@ -62,7 +64,9 @@ class World:
     Every one of `exchanges` has the scenario's accounts, all pay on one chain; the first is `venue`.
     With `tick_seconds` time works by itself: the venues' clockwork ticks and a block is found that often.
     None leaves both to whoever controls the world. With `bitcoind`, the path of one, a real node in
-    `directory` judges the chain.
+    `directory` judges the chain. With `clock_offset_ms` all clocks are so far off the machine's and the
+    scenario happens in its own time (the chain follows the first exchange, which can be moved on); without it
+    the first step is now.
     """
 
     def __init__(
@@ -74,8 +78,11 @@ class World:
         device_mode: Mode = "auto",
         tick_seconds: float | None = None,
         bitcoind: str | None = None,
+        clock_offset_ms: int | None = None,
     ) -> None:
         self.scenario = scenario
+        self._offset_ms = clock_offset_ms
+        self._venue_clock: VenueClock | None = None
         self.directory = directory
         self._mode: Mode = device_mode
         self._stack = ExitStack()
@@ -83,7 +90,7 @@ class World:
         self.chain = self._stack.enter_context(self._start_chain(bitcoind))
         try:
             self.esplora = self._stack.enter_context(EsploraServer(self.chain))
-            today = datetime.datetime.now(datetime.UTC).date()
+            today = self._now().date()
             self.feeds = self._stack.enter_context(FeedServer(feed_days(scenario, scenario.steps[0], today)))
             self.venues = tuple(self._start_venue(name, tick_seconds) for name in exchanges)
             self.devices = tuple(self._start_device(plan) for plan in scenario.devices)
@@ -96,17 +103,30 @@ class World:
 
     def _start_chain(self, bitcoind: str | None) -> BitcoinChain:
         if bitcoind is None:
-            return BitcoinChain()
-        chain = NodeChain(bitcoind, self.directory / "bitcoind")
+            return BitcoinChain(clock=self._seconds)
+        chain = NodeChain(bitcoind, self.directory / "bitcoind", clock=self._seconds)
         self._node = NodeReport(chain.node.url, str(chain.node.cookie_file))
         return chain
+
+    def _seconds(self) -> int:
+        """The chain's clock: that of the first exchange, as soon as there is one."""
+        if self._venue_clock is not None:
+            return self._venue_clock.now_ms() // 1000
+        return int(self._now().timestamp())
+
+    def _now(self) -> datetime.datetime:
+        return datetime.datetime.now(datetime.UTC) + datetime.timedelta(milliseconds=self._offset_ms or 0)
 
     def _start_venue(self, exchange: str, tick_seconds: float | None) -> RunningVenue:
         seed = f"hot wallet of {self.scenario.name}" + (f" at {exchange}" if exchange != "binance" else "")
         wallet = HotWallet(self.chain, seed.encode())
         started = VenueServer(exchange, chain=wallet, tick_seconds=tick_seconds)
         server = self._stack.enter_context(started)
-        return RunningVenue(exchange, wallet, server, VenueControl(server.url))
+        control = VenueControl(server.url)
+        if self._offset_ms is not None:
+            control.clock(offset_ms=self._offset_ms)
+        self._venue_clock = self._venue_clock or server.venue.clock
+        return RunningVenue(exchange, wallet, server, control)
 
     def _start_device(self, plan: DevicePlan) -> DeviceReport:
         on_screen: OnScreen | None = ask_on_terminal if self._mode == "interactive" else None
@@ -133,10 +153,18 @@ class World:
                 self.chain.fund(venue.hot_wallet.funding_address, int(stock * SATOSHI_PER_BTC))
             # The market comes first: an account opened at another price could be liquidated on the spot.
             apply_step(venue.control, self.scenario, self.scenario.steps[0], venue.exchange)
-            seed_history(venue.control, self.scenario, datetime.datetime.now(datetime.UTC), venue.exchange)
+            self._publish_the_past(venue)
             plans = self.scenario.accounts
             opened += (open_account(venue.control, plan, venue.exchange) for plan in plans)
         return tuple(opened)
+
+    def _publish_the_past(self, venue: RunningVenue) -> None:
+        """Hours stay on the hour, wherever they are moved to."""
+        first, now = self.scenario.steps[0].time, self._now()
+        shift = datetime.timedelta(0) if self._offset_ms is not None else (now - first) // HOUR * HOUR
+        publish_hours(
+            venue.control, self.scenario, venue.exchange, shift=shift, after=None, until=now - shift
+        )
 
     @property
     def venue(self) -> VenueControl:
@@ -236,6 +264,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bitcoind", help="path of a bitcoind that is to judge the chain")
     parser.add_argument("--device-mode", choices=MODES, default="auto")
     parser.add_argument("--tick-seconds", type=float, help="tick the venue and find a block this often")
+    parser.add_argument(
+        "--clock-offset-ms", type=int, help="set all clocks so far off and play the scenario in its own time"
+    )
     parser.add_argument("--forever", action="store_true", help="do not end when standard input ends")
     return parser
 
@@ -262,6 +293,7 @@ def main(argv: Sequence[str]) -> int:
                     device_mode=mode,
                     tick_seconds=options.tick_seconds,
                     bitcoind=options.bitcoind,
+                    clock_offset_ms=options.clock_offset_ms,
                 )
             )
         except (ScenarioError, NodeError, OSError) as error:

@@ -24,13 +24,14 @@ from typing import IO, Any, Self
 from emulator.chains.control import ChainControl
 from emulator.feeds.control import FeedControl
 from emulator.scenario import DEFAULT_SCENARIO, Scenario, Step, load_scenario
-from emulator.scenario_player import OpenedAccount, apply_step, publish_feeds
+from emulator.scenario_player import OpenedAccount, apply_step, publish_feeds, publish_hours
 from emulator.venues.control.client import VenueControl
 from emulator.world_report import DeviceReport, WorldReport
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 LOG_FILE = "world.log"
+MILLISECOND = datetime.timedelta(milliseconds=1)
 _LOG_TAIL = 2000
 _CHUNK = 65536
 
@@ -118,8 +119,16 @@ class WorldDevice:
 class WorldProcess:
     """`with WorldProcess.start() as world: world.venue, world.chain, world.devices`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], report: WorldReport, scenario: Scenario) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        report: WorldReport,
+        scenario: Scenario,
+        offset: datetime.timedelta | None = None,
+    ) -> None:
         self._process = process
+        self._offset = offset
+        self._published = None if offset is None else datetime.datetime.now(datetime.UTC) + offset
         self.report = report
         self.scenario = scenario
         self.venue = VenueControl(report.venue)
@@ -140,6 +149,7 @@ class WorldProcess:
         persona: str | None = None,
         tick_seconds: str | None = None,
         bitcoind: str | None = None,
+        offset: datetime.timedelta | None = None,
         timeout: float = READY_SECONDS,
     ) -> Self:
         """Start a world and wait until all its parts answer.
@@ -148,6 +158,8 @@ class WorldProcess:
         `exchanges` are those of the world, by name, the first of them is `venue` (default: binance alone).
         `persona` takes the place of the personas of all the scenario's devices; `bitcoind` is the path of a
         real node for its chain.
+        With an `offset` all clocks of the world are so far off this machine's, and the scenario happens in
+        its own time (see `move_clocks`); without it the first step is now.
         `directory` (default: a new temporary one) gets world.json and world.log and is left behind.
         """
         loaded = load_scenario(scenario)
@@ -164,13 +176,15 @@ class WorldProcess:
             command += ["--tick-seconds", tick_seconds]
         if bitcoind is not None:
             command += ["--bitcoind", bitcoind]
+        if offset is not None:
+            command += ["--clock-offset-ms", str(offset // MILLISECOND)]
         with (place / LOG_FILE).open("ab") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=_environment()
             )
         try:
             line = _first_line(process, timeout)
-            return cls(process, WorldReport.from_line(line), loaded)
+            return cls(process, WorldReport.from_line(line), loaded, offset)
         except (WorldError, ValueError) as error:
             _end(process)
             tail = (place / LOG_FILE).read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
@@ -207,10 +221,27 @@ class WorldProcess:
         raise KeyError(label)
 
     def apply(self, step: Step) -> None:
-        """Move the market of every exchange, and the other sources, to a step of the scenario."""
+        """Move the market of every exchange, and the other sources, to a step of the scenario.
+
+        In the scenario's own time the hours up to the step are published first.
+        """
         for exchange, venue in self.venues.items():
+            if self._published is not None:
+                still = datetime.timedelta(0)
+                publish_hours(
+                    venue, self.scenario, exchange, shift=still, after=self._published, until=step.time
+                )
             apply_step(venue, self.scenario, step, exchange)
-        publish_feeds(self.feeds, self.scenario, step, datetime.datetime.now(datetime.UTC).date())
+        if self._published is not None:
+            self._published = max(self._published, step.time)
+        today = datetime.datetime.now(datetime.UTC) + (self._offset or datetime.timedelta(0))
+        publish_feeds(self.feeds, self.scenario, step, today.date())
+
+    def move_clocks(self, offset: datetime.timedelta) -> None:
+        """Set every exchange, and the chain with them, so far off this machine's clock."""
+        self._offset = offset
+        for venue in self.venues.values():
+            venue.clock(offset_ms=offset // MILLISECOND)
 
     def stop(self) -> int:
         """End the world and return its exit status; 0 is a clean end."""

@@ -233,9 +233,8 @@ class SpotHolding:
 class MarketReading:
     """Public market data of one contract at one venue; quantities in base units, prices in USD.
 
-    `funding_history` holds past rates per interval, oldest first. `depth_bid_1pct` is the quantity
-    bid within 1 % below the mid; `depth_history` and `oi_spot_history` are earlier readings of depth
-    and of open interest over spot volume, oldest first. None: the venue did not say.
+    `depth_bid_10bp` and `depth_bid_1pct` are the quantities bid within a tenth of a percent and within 1 %
+    below the mid. None: the venue did not say.
     """
 
     venue: str
@@ -244,15 +243,12 @@ class MarketReading:
     index_price: Decimal | None
     funding_rate: Decimal | None
     funding_interval_hours: int | None
-    funding_history: tuple[Decimal, ...]
     open_interest: Decimal | None
     spot_volume_24h: Decimal | None
     perp_volume_24h: Decimal | None
     depth_bid_10bp: Decimal | None
     depth_bid_1pct: Decimal | None
     spread: Decimal | None
-    depth_history: tuple[Decimal, ...]
-    oi_spot_history: tuple[Decimal, ...]
     observed_at: datetime
     missing: tuple[str, ...]
 

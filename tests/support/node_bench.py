@@ -79,7 +79,7 @@ class NodeBench:
             for name, (persona, mnemonic) in DEVICES.items()
         }
         with stage.environment(stage.own_keyring(folder)):
-            self.worker = venue_client._start()
+            self.worker = venue_client._start(venue_client.WORKER)
         self.worker.ready.result(60)
 
     def close(self) -> None:

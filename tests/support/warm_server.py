@@ -35,8 +35,10 @@ IMPORTED = (
     "keyrings.cryptfile.cryptfile", "numpy", "pbk", "rich.console", "rich.table", "sqlite3",
     "sqlalchemy.dialects.sqlite", "trezorlib.btc", "trezorlib.protocol_v1", "trezorlib.thp.client",
     "trezorlib.transport.udp", "vault.bitcoin.verify", "vault.bitcoin.wallet.watch", "vault.cli.edge",
-    "vault.device.session", "vault.markets.feeds.venue.present", "vault.policy.document", "vault.policy.engine",
-    "vault.risk.assess", "vault.treasury.desk", "vault.treasury.devices", "vault.treasury.overview",
+    "vault.device.session", "vault.markets.feeds.venue.present", "vault.policy.document",
+    "vault.policy.engine", "vault.risk.assess", "vault.risk.indicators.judge", "vault.treasury.desk",
+    "vault.treasury.devices",
+    "vault.treasury.market_feeds", "vault.treasury.market_history", "vault.treasury.overview",
     "vault.treasury.setup", "vault.treasury.venue_requests", "vault.venues.binance.account",
     "vault.venues.client",
 )  # fmt: skip
@@ -119,7 +121,7 @@ class WarmServer:
             err.seek(0)
             return status, out.read().decode(), err.read().decode()
 
-    def worker(self) -> Any:
+    def worker(self, module: str) -> Any:
         """In the place of `vault.venues.client._start`: the worker on its pipes, with this environment."""
         from vault.venues import client
 
@@ -127,7 +129,7 @@ class WarmServer:
         said = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
         try:
             streams = (stdin, stdout, said.fileno())
-            popen: Any = self.start("vault.venues.worker", (), Path.cwd(), os.environ, *streams)
+            popen: Any = self.start(module, (), Path.cwd(), os.environ, *streams)
         finally:
             os.close(stdin)
             os.close(stdout)

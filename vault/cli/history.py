@@ -20,7 +20,7 @@ KEPT_OR_NOT = "What was read is kept whole or not at all: `vault history show`."
 
 @click.group("history")
 def history() -> None:
-    """Market history: import, fetch, show and export it."""
+    """Market history: import, fetch, show, export and forget it."""
 
 
 @command("import", interrupted=KEPT_OR_NOT)
@@ -55,12 +55,16 @@ def import_(
 
 @command("fetch", interrupted=KEPT_OR_NOT)
 @click.option(
-    "--since", type=click.DateTime(["%Y-%m-%d"]), help="From this day on, where a source has it (UTC)."
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DAY",
+    help="From this day on (UTC, 2026-01-31), where a source has it.",
 )
 def fetch(call: Call, since: datetime | None) -> Answer:
     """Ask the configured feeds and venues, and keep what they give.
 
-    Exit status 26 when a source gave nothing; what the others gave is kept.
+    Exit status 26 when a source gave nothing or not all; what the others gave is kept. What an exchange does
+    not offer is named and is no failure.
     """
     from vault.cli.history_answers import fetched
     from vault.treasury.market_history import fetch as ask

@@ -131,7 +131,7 @@ def fetched(found: Fetched) -> Answer:
         for failed in found.failures:
             page.line(f"{failed.key}: {failed.reason}: {failed.code}: {failed.message}")
         if not found.histories and not found.failures:
-            page.line("No source is configured: see docs/history.md.")
+            page.line("No source is configured, or none is due: see docs/history.md.")
 
     missing = any(each.reason != "not_offered" for each in found.failures)
     return Answer(document, render, exit_status=UNUSABLE if missing else 0)

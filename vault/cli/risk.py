@@ -50,7 +50,8 @@ def show(call: Call, *, asset: str, target: Path | None) -> Answer:
     """Show fragility with its bounds, regime, stage, indicators, accounts, and what is missing.
 
     Reads the store only. The headline takes an absent indicator as what it last was, at least as a half;
-    least and most take it as calm and as worst. What is missing is named.
+    most takes it as worst; least takes it, and what nobody set up, as calm: policies act on that one. What is
+    missing is named.
     """
     from vault.clock import SystemClock
     from vault.report.risk_screen import screen

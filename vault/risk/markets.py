@@ -27,8 +27,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class MarketFindings:
     """Fragility of `asset`, the worst of all watched ones; `fragility` None where nothing is configured.
 
-    `least` takes what is missing as calm, `most` as worst. `steps` names the steps of a cascade that have
-    evidence. `missing` names every configured indicator of every asset without a score, and why.
+    `least` takes what is missing as calm, `most` as worst; each of them, each indicator and `coverage` is of
+    the asset for which it is worst, so that a feed that dies can raise no score by making another asset the
+    worst. `steps` names the steps of a cascade that have evidence. `missing` names every configured indicator
+    of every asset without a score, and why.
     """
 
     asset: str
@@ -50,19 +52,22 @@ def findings(judged: Sequence[Judgement]) -> MarketFindings:
     if not judged:
         return NO_MARKETS
     worst = max(judged, key=lambda one: (_or(one.found.fragility[-1], -1.0), one.asset))
-    whole = worst.found
+    by_name = zip(*(one.tracks for one in (worst, *judged)), strict=True)
     return MarketFindings(
         asset=worst.asset,
-        indicators=tuple(_indicator(track, int(worst.at[-1])) for track in worst.tracks),
-        fragility=_decimal(whole.fragility[-1]),
-        # Not of the same asset, perhaps: each bound is that of the asset for which it is worst.
+        indicators=tuple(_indicator(max(of_all, key=_score), int(worst.at[-1])) for of_all in by_name),
+        fragility=_decimal(worst.found.fragility[-1]),
         least=max(_decimal(one.found.least[-1]) or ZERO for one in judged),
         most=max(_decimal(_or(one.found.most[-1], 1.0)) or ONE for one in judged),
-        coverage=_decimal(_or(whole.coverage[-1], 0.0)) or ZERO,
+        coverage=min(_decimal(_or(one.found.coverage[-1], 0.0)) or ZERO for one in judged),
         regime=worst.regime.name(),
         steps=tuple(step.name for step in worst.stage.steps if step.state[-1] == 1),
         missing=tuple(f"indicator.{why} ({one.asset})" for one in judged for why in one.found.absent),
     )
+
+
+def _score(track: Track) -> float:
+    return _or(track.score[-1], -1.0)
 
 
 def _indicator(track: Track, at: int) -> Indicator:

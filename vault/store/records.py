@@ -181,27 +181,6 @@ def document(connection: Connection, name: str) -> Any:
     return body
 
 
-# -- order book history ------------------------------------------------------------------------------
-
-
-def save_depth(writer: Writer, venue: str, symbol: str, bid_1pct: str) -> None:
-    """Remember one reading of the order book; a second one of the same moment changes nothing."""
-    columns = schema.depth.c
-    where = (columns.venue == venue, columns.symbol == symbol, columns.at == writer.at)
-    if writer.connection.execute(select(columns.at).where(*where)).first() is None:
-        writer.connection.execute(
-            insert(schema.depth).values(venue=venue, symbol=symbol, at=writer.at, bid_1pct=bid_1pct)
-        )
-
-
-def past_depth(connection: Connection, venue: str, symbol: str, count: int) -> list[str]:
-    """The last `count` readings of the order book, oldest first."""
-    columns = schema.depth.c
-    query = select(columns.bid_1pct).where(columns.venue == venue, columns.symbol == symbol)
-    rows = connection.execute(query.order_by(columns.at.desc()).limit(count)).scalars().all()
-    return list(reversed(rows))
-
-
 # -- plans -------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 # 2: coin marks, labels, given-out addresses and their first payments; more states of plans and intents.
 # 3: venue accounts with their freezes, and how long withdrawals and deposits took.
-# 4: market history.
+# 4: market history, with what was a table of depth before.
 SCHEMA_VERSION = 4
 
 metadata = MetaData()
@@ -110,16 +110,6 @@ seen_version = Table(
     Column("name", String(64), primary_key=True),
     Column("version", Integer, nullable=False),
     Column("digest", String(64), nullable=False),
-)
-
-# The order book as it was seen: bids within 1 % of the mid, in base units.
-depth = Table(
-    "depth",
-    metadata,
-    Column("venue", String(40), primary_key=True),
-    Column("symbol", String(40), primary_key=True),
-    Column("at", String(24), primary_key=True),
-    Column("bid_1pct", String(64), nullable=False),
 )
 
 # What people said about single outputs of ours (``txid:vout``); the opening balance is accepted too.

@@ -23,21 +23,25 @@ from vault.venues.registry import NETWORKS
 from vault.venues.traits import traits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
 
     from vault.config import VenueSettings
     from vault.config_feeds import FeedSettings
+    from vault.markets.feeds.base import Answer, Parameters
     from vault.series import Recorded, SeriesKey
     from vault.treasury.desk import Desk
+    from vault.treasury.market_watch import AskedOnce
 
 STATES: Final = "feeds.json"
 FLAGGED: Final = "BTC"  # whose networks' flags are asked for with a key
 
 
-def collect(desk: Desk, since: datetime | None) -> tuple[tuple[Recorded, ...], tuple[Failed, ...]]:
-    """Ask all venues and feeds since their last known points, or with `since` from then on."""
+def collect(
+    desk: Desk, since: datetime | None, public: AskedOnce | None = None
+) -> tuple[tuple[Recorded, ...], tuple[Failed, ...]]:
+    """Ask venues (through `public`) and feeds since their last known points, or with `since` from then on."""
     config = desk.treasury.config
     with desk.store.read() as connection:
         known = {} if since is not None else {line.key: line.last for line in history.overview(connection)}
@@ -47,13 +51,21 @@ def collect(desk: Desk, since: datetime | None) -> tuple[tuple[Recorded, ...], t
     path = desk.treasury.folder / "state" / STATES
     states = {} if since is not None else _states(path, live, known)
     found = collect_from(
-        _venues(desk, config.venue), live, known, desk.clock, states=states, days=days, progress=desk.progress
+        _venues(desk, config.venue, public or desk.venues.public),
+        live,
+        known,
+        desk.clock,
+        states=states,
+        days=days,
+        progress=desk.progress,
     )
     _remember(path, found.states)
     return found.recorded, found.failures
 
 
-def _venues(desk: Desk, venues: Iterable[VenueSettings]) -> list[VenueSource]:
+def _venues(
+    desk: Desk, venues: Iterable[VenueSettings], public: Callable[[str, str, Parameters], Answer]
+) -> list[VenueSource]:
     """One source for each exchange, through its first account, with the contracts of all of them."""
     by_exchange: dict[str, list[VenueSettings]] = {}
     for settings in venues:
@@ -73,7 +85,7 @@ def _venues(desk: Desk, venues: Iterable[VenueSettings]) -> list[VenueSource]:
             VenueSource(
                 exchange,
                 contracts,
-                functools.partial(desk.venues.public, first),
+                functools.partial(public, first),
                 networks,
                 functools.partial(desk.venues.network_info, first),
             )

@@ -6,7 +6,9 @@ what says nothing counts as missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -18,7 +20,7 @@ from vault.model import SourceFailure
 if TYPE_CHECKING:
     from vault.config import TreasuryConfig
     from vault.kinds import Kind
-    from vault.markets.feeds.base import Failed
+    from vault.markets.feeds.base import Answer, Failed, Parameters
     from vault.risk.indicators.judge import Judgement
     from vault.risk.markets import MarketFindings
     from vault.series import MarketHistory
@@ -77,10 +79,34 @@ def judge_all(config: TreasuryConfig, history: MarketHistory, now: datetime) -> 
     return tuple(judge(history, to_milliseconds(now), asset, named) for asset in assets_of(history))
 
 
-def gather(desk: Desk) -> tuple[SourceFailure, ...]:
+class AskedOnce:
+    """The public questions of one observation: each is asked once, whoever wants its answer or failure."""
+
+    def __init__(self, public: Callable[[str, str, Parameters], Answer]) -> None:
+        self._public = public
+        self._lock = threading.Lock()
+        self._asked: dict[tuple[str, str, Parameters], Future[Answer]] = {}
+
+    def __call__(self, venue: str, endpoint: str, parameters: Parameters = ()) -> Answer:
+        """The answer, waited for where another thread is asking. Raises `VaultError`."""
+        question = (venue, endpoint, parameters)
+        with self._lock:
+            future = self._asked.get(question)
+            if first := future is None:
+                future = self._asked[question] = Future()
+        if first:
+            try:
+                future.set_result(self._public(*question))
+            except BaseException as error:  # noqa: BLE001  whoever waits must hear of it
+                future.set_exception(error)
+        return future.result()
+
+
+def gather(desk: Desk, public: AskedOnce | None = None) -> tuple[SourceFailure, ...]:
     """Collect every venue's public data and every feed that is due, and keep it; what failed, named.
 
-    One failure a source: a venue that is down fails in a dozen questions at once.
+    One failure a source: a venue that is down fails in a dozen questions at once. What was asked through
+    `public` already is not asked again.
     """
     from vault.treasury import market_history
     from vault.treasury.market_feeds import collect
@@ -89,7 +115,7 @@ def gather(desk: Desk) -> tuple[SourceFailure, ...]:
     if not config.feed and not any(venue.contracts for venue in config.venue):
         return ()
     desk.progress("reading market data")
-    recorded, failed = collect(desk, None)
+    recorded, failed = collect(desk, None, public)
     if recorded:
         market_history.keep(desk.store, recorded, "check")
     return _by_source(failed)

@@ -18,7 +18,7 @@ from vault.errors import VaultError, VenueError
 from vault.model import Assessment, MarketReading, Snapshot, SourceFailure, SpotHolding
 from vault.money import Amount
 from vault.store import records
-from vault.treasury.market_watch import findings_now, gather
+from vault.treasury.market_watch import AskedOnce, findings_now, gather
 from vault.treasury.venue_requests import outward
 from vault.venues.traits import traits_of
 
@@ -50,6 +50,7 @@ def take_snapshot(desk: Desk) -> Snapshot:
         return None
 
     config = desk.treasury.config
+    public = AskedOnce(desk.venues.public)
     with ExitStack() as stack:
         # Threads of its own for each venue: one that hangs takes none that another needs.
         pools = {v.name: stack.enter_context(ThreadPoolExecutor(VENUE_THREADS)) for v in config.venue}
@@ -61,11 +62,11 @@ def take_snapshot(desk: Desk) -> Snapshot:
             if traits_of(v.exchange).ships == "full"
         }
         markets = {
-            (v.name, contract): pools[v.name].submit(_market, desk, v, contract)
+            (v.name, contract): pools[v.name].submit(_market, desk, v, contract, public)
             for v in config.venue
             for contract in v.contracts
         }
-        gathered = stack.enter_context(ThreadPoolExecutor(1)).submit(gather, desk)
+        gathered = stack.enter_context(ThreadPoolExecutor(1)).submit(gather, desk, public)
         # Wallet state is a SQLite file each and not shared between threads: one thread for all of them.
         wallets = stack.enter_context(ThreadPoolExecutor(1)).submit(_wallets, desk)
         snapshot = Snapshot(
@@ -111,11 +112,11 @@ def _spot(desk: Desk, name: str, asset: str) -> SpotHolding:
     return SpotHolding(name, balance.free, balance.locked, balance.observed_at)
 
 
-def _market(desk: Desk, settings: VenueSettings, contract: str) -> MarketReading:
+def _market(desk: Desk, settings: VenueSettings, contract: str, public: AskedOnce) -> MarketReading:
     from vault.markets.feeds.venue.present import read_market
 
     desk.progress(f"reading the market of {contract} at {settings.name}")
-    ask = functools.partial(desk.venues.public, settings.name)
+    ask = functools.partial(public, settings.name)
     return read_market(ask, settings.exchange, settings.name, contract, desk.clock.now())
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.engine import Connection
 
+    from vault.model import Assessment
     from vault.risk.assess import State
     from vault.store.database import Store
     from vault.store.records import IntentRow

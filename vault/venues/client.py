@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from vault.venues.feeds.reading import FeedReading
 
+WORKER: Final = "vault.venues.worker"
 START_SECONDS: Final = 60.0  # loading ccxt takes some seconds on a cold disk
 # Beyond its time at the venue a call may wait for an earlier one and for the rate limit.
 SLACK_SECONDS: Final = 10.0
@@ -81,8 +82,9 @@ class VenueClient:
     Use as a context manager; the worker is started at the first call and ended at the exit.
     """
 
-    def __init__(self, treasury_id: str, *settings: VenueSettings) -> None:
+    def __init__(self, treasury_id: str, *settings: VenueSettings, worker: str = WORKER) -> None:
         self._treasury_id = treasury_id
+        self._worker = worker
         self._settings = {item.name: item for item in settings}
         self._lock = threading.Lock()
         self._number = 0
@@ -291,7 +293,7 @@ class VenueClient:
             if self._process is not None and not _alive(self._process):
                 _end(self._process)
                 self._process = None
-            self._process = self._process or _start()
+            self._process = self._process or _start(self._worker)
             process = self._process
         try:
             process.ready.result(START_SECONDS)
@@ -304,14 +306,14 @@ class VenueClient:
         return process
 
 
-def _start() -> _Process:
+def _start(worker: str) -> _Process:
     environment = dict(os.environ)
     root = str(Path(vault.__file__).resolve().parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
     stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
     # -P: modules are never taken from the folder the program happens to be run in.
     popen = subprocess.Popen(
-        [sys.executable, "-P", "-m", "vault.venues.worker"],
+        [sys.executable, "-P", "-m", worker],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,

@@ -167,13 +167,13 @@ def _lines(source: int) -> Iterator[str]:
             yield line.decode("utf-8", errors="replace")
 
 
-def main() -> None:
+def main(clock: Clock | None = None) -> None:
     """Serve until stdin ends; running calls are then abandoned, their outcome is unknown to nobody here."""
     source = _take_stdin()
     logging.disable(logging.CRITICAL)  # ccxt and urllib3 log headers and signed addresses at DEBUG
     import ccxt  # noqa: F401  loaded before the first request, so that its time counts for no call
 
-    worker = Worker(SystemClock())
+    worker = Worker(clock or SystemClock())
     sys.stdout.write(json.dumps({READY: os.getpid()}) + "\n")
     sys.stdout.flush()
     for line in _lines(source):

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from vault.policy.book import AddressBook
+from vault.risk.indicators.registry import NAMES
 
 D = Decimal
 SECOND = timedelta(seconds=1)
@@ -35,23 +36,48 @@ def test_a_frozen_snapshot_is_refused_later(world: ModuleType) -> None:
 def test_a_stale_wallet_balance_moves_nothing(world: ModuleType) -> None:
     old = tuple(dataclasses.replace(w, observed_at=world.AT - 301 * SECOND) for w in world.WALLETS)
     crowded = (world.market(crowded=True),)
-    found = world.decisions(world.snapshot((world.FALLEN,), crowded, old))
+    found = world.decisions(world.snapshot((world.FALLEN,), old), markets=crowded)
     assert {found["top_up", "main"].outcome, found["evacuate", "staging"].outcome} == {"deny"}
 
 
-def test_stale_market_data_never_empties_a_wallet(world: ModuleType) -> None:
-    old = (world.market(crowded=True, observed_at=world.AT - 301 * SECOND),)
-    assert world.decisions(world.snapshot(markets=old))["evacuate", "staging"].outcome == "deny"
+def evacuation(world: ModuleType, **scores: float | None) -> str:
+    markets = (world.market(crowded=True, **scores),)
+    return str(world.decisions(markets=markets)["evacuate", "staging"].outcome)
 
 
-@pytest.mark.parametrize("dead", [("funding_rate", "open_interest"), ("funding_rate", "oi_spot_history")])
+@pytest.mark.parametrize("dead", NAMES)
+def test_a_dead_feed_never_empties_a_wallet(world: ModuleType, dead: str) -> None:
+    before = evacuation(world, funding=0.0)
+    assert before == "allow"
+    said = world.CROWDED.get(dead, 0.0)
+    assert evacuation(world, **{dead: None}) == ("none" if said else "allow")
+
+
+def test_all_feeds_dead_never_empty_a_wallet_and_without_markets_the_rule_denies(world: ModuleType) -> None:
+    assert evacuation(world, **dict.fromkeys(NAMES)) == "none"
+    assert world.decisions(markets=())["evacuate", "staging"].outcome == "deny"
+
+
+@pytest.mark.parametrize("dead", [("funding", "open_interest"), ("etf", "liquidation_clusters"), NAMES[:6]])
 def test_killing_calm_feeds_cannot_push_fragility_over_the_trigger(
-    world: ModuleType, dead: tuple[str, str]
+    world: ModuleType, dead: tuple[str, ...]
 ) -> None:
-    thin = world.market(depth_bid_1pct=D(0))
-    killed = dataclasses.replace(thin, **{dead[0]: None, dead[1]: () if "history" in dead[1] else None})
-    for reading in (thin, killed):
-        assert world.decisions(world.snapshot(markets=(reading,)))["evacuate", "staging"].outcome == "none"
+    thin = world.market(depth=1.0)
+    killed = world.market(depth=1.0, **dict.fromkeys(dead))
+    for seen in (thin, killed):
+        assert world.decisions(markets=(seen,))["evacuate", "staging"].outcome == "none"
+
+
+def test_killing_the_feeds_of_one_market_cannot_turn_the_rules_to_another(world: ModuleType) -> None:
+    """By doubt the dead one becomes the most fragile: what it says of funding must not count only then."""
+    rulebook = world.policy(rules=world.RULES.replace("transfer.amount > 0", "market.funding_score > 0.5"))
+    for funding, outcome in ((0.2, "deny"), (0.9, "allow")):
+        lively = world.market(asset="ETH", funding=funding)
+        dying = world.market(asset="ETH", funding=funding, **dict.fromkeys(NAMES[2:]))
+        for seen in (lively, dying):
+            markets = (world.market(crowded=True), seen)
+            found = world.decisions(markets=markets, rulebook=rulebook)
+            assert found["evacuate", "staging"].outcome == outcome
 
 
 def test_flags_from_the_venue_deny_both_directions(world: ModuleType) -> None:
@@ -149,7 +175,7 @@ def test_limits_hold_for_emergencies_too(world: ModuleType) -> None:
     tight = world.limit("t", "top_up", "1", 24, "9") + world.limit("e", "evacuate", "1", 24, "9")
     rulebook = world.policy(limits=world.LIMITS + tight)
     crowded = (world.market(crowded=True),)
-    found = world.decisions(world.snapshot((world.FALLEN,), crowded), rulebook=rulebook)
+    found = world.decisions(world.snapshot((world.FALLEN,)), markets=crowded, rulebook=rulebook)
     assert found["top_up", "main"].decided_by == "limit:t"
     assert found["evacuate", "staging"].decided_by == "limit:e"
 
@@ -196,9 +222,7 @@ def test_a_general_allow_rule_does_not_lift_a_specific_deny(world: ModuleType) -
 
 def test_a_deny_rule_that_cannot_be_evaluated_denies(world: ModuleType) -> None:
     rules = world.RULES + world.rule("when-crowded", "deny", "sweep", "market.funding_score > 0.9")
-    dead = (world.market(funding_rate=None),)
-    decision = world.decisions(world.snapshot(markets=dead), rulebook=world.policy(rules=rules))[
-        "sweep", "main"
-    ]
+    dead = (world.market(funding=None),)
+    decision = world.decisions(markets=dead, rulebook=world.policy(rules=rules))["sweep", "main"]
     assert (decision.outcome, decision.decided_by) == ("deny", "rule:when-crowded")
     assert "missing_fact" in decision.reason

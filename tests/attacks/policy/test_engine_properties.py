@@ -9,7 +9,9 @@ from types import ModuleType
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from vault.model import Decision, MarginAccount, MarketReading, Snapshot, WalletBalance
+from vault.model import Decision, MarginAccount, Snapshot, WalletBalance
+from vault.risk.indicators.judge import Judgement
+from vault.risk.indicators.registry import NAMES
 from vault.risk.stress import joint_scenarios, run_scenario
 
 D = Decimal
@@ -55,13 +57,8 @@ anything = st.fixed_dictionaries(
     }
 )
 numbers = st.one_of(calm, fallen, anything)
-markets = st.fixed_dictionaries(
-    {
-        "funding_rate": st.one_of(st.none(), st.decimals("-0.001", "0.001", places=6)),
-        "open_interest": st.one_of(st.none(), st.decimals("50000", "200000", places=0)),
-        "depth_bid_1pct": st.one_of(st.none(), st.decimals("0", "1200", places=2)),
-    }
-)
+score = st.one_of(st.none(), st.decimals("0", "1", places=2).map(float))
+markets = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, score))
 coins = span("0", "50", 8)
 
 
@@ -91,7 +88,7 @@ def test_a_top_up_reaches_the_floor_never_passes_the_target_and_never_exceeds_th
 ) -> None:
     account = world.account(**told)
     wallets = (world.wallet(confirmed=cold), world.WALLETS[1])
-    decision = world.decisions(world.snapshot((account,), wallets=wallets))["top_up", "main"]
+    decision = world.decisions(world.snapshot((account,), wallets))["top_up", "main"]
     assume(decision.outcome == "allow")
     assert decision.amount.to_decimal() + D("0.001") <= D(cold)
     after = moved(account, decision.amount.to_decimal())
@@ -104,10 +101,8 @@ def test_a_top_up_reaches_the_floor_never_passes_the_target_and_never_exceeds_th
 def test_no_band_ever_calls_for_both_directions(
     world: ModuleType, told: dict[str, str], seen: dict[str, object], cold: str, crowded: bool
 ) -> None:
-    snapshot = world.snapshot(
-        (world.account(**told),), (world.market(crowded=crowded, **seen),), (world.wallet(confirmed=cold),)
-    )
-    found = world.decisions(snapshot)
+    snapshot = world.snapshot((world.account(**told),), (world.wallet(confirmed=cold),))
+    found = world.decisions(snapshot, markets=(world.market(crowded=crowded, **seen),))
     assert [found[key, "main"].outcome for key in ("sweep", "top_up")].count("allow") <= 1
 
 
@@ -129,10 +124,11 @@ conditions = st.sampled_from(
 def test_adding_a_deny_rule_never_turns_a_refusal_into_a_transfer(
     world: ModuleType, told: dict[str, str], seen: dict[str, object], crowded: bool, rule: tuple[str, str]
 ) -> None:
-    snapshot = world.snapshot((world.account(**told),), (world.market(crowded=crowded, **seen),))
-    before = world.decisions(snapshot)
+    snapshot = world.snapshot((world.account(**told),))
+    seen_markets = (world.market(crowded=crowded, **seen),)
+    before = world.decisions(snapshot, markets=seen_markets)
     rules = world.RULES + world.rule("extra", "deny", *rule)
-    after = world.decisions(snapshot, rulebook=world.policy(rules=rules))
+    after = world.decisions(snapshot, rulebook=world.policy(rules=rules), markets=seen_markets)
     for key, decision in after.items():
         assert RANK[decision.outcome] <= RANK[before[key].outcome]
 
@@ -141,14 +137,7 @@ REMOVALS = (
     "accounts",
     "markets",
     "wallets",
-    "market.funding_rate",
-    "market.funding_interval_hours",
-    "market.funding_history",
-    "market.open_interest",
-    "market.spot_volume_24h",
-    "market.oi_spot_history",
-    "market.depth_bid_1pct",
-    "market.depth_history",
+    *(f"market.{name}" for name in NAMES),
     "account.positions",
     "account.collateral",
     "account.brackets",
@@ -156,17 +145,13 @@ REMOVALS = (
 )
 
 
-def without(snapshot: Snapshot, what: str, markets_lost: int) -> Snapshot:
+def without(snapshot: Snapshot, what: str) -> Snapshot:
     """The snapshot as it would be had a source not said `what`."""
-    if what == "markets":
-        return dataclasses.replace(snapshot, markets=snapshot.markets[markets_lost:])
+    if what.partition(".")[0] in {"markets", "market"}:
+        return snapshot
     if "." not in what:
         return dataclasses.replace(snapshot, **{what: ()})
-    part, field = what.split(".")
-    if part == "market":
-        empty = () if "history" in field else None
-        first: MarketReading = dataclasses.replace(snapshot.markets[0], **{field: empty})
-        return dataclasses.replace(snapshot, markets=(first, *snapshot.markets[1:]))
+    field = what.partition(".")[2]
     account = snapshot.accounts[0]
     if field == "brackets":
         bare = tuple(dataclasses.replace(p, brackets=()) for p in account.positions)
@@ -185,25 +170,46 @@ def enlarged(before: Decision, after: Decision) -> bool:
     return before.outcome != "allow" or after.amount > before.amount  # type: ignore[operator]
 
 
-@given(numbers, markets, markets, st.booleans(), st.booleans(), st.sampled_from(REMOVALS), st.integers(1, 2))
+# What a rule may ask of markets before it allows; `fragility_upper` is for narrowing alone.
+ALLOWING = (
+    "transfer.amount > 0",
+    "market.fragility > 0.3",
+    "market.coverage > 0.6",
+    "market.depth_score > 0.5",
+    "market.etf_score >= 0.1",
+)
+
+
+@given(
+    numbers, markets, markets, st.booleans(), st.booleans(), st.sampled_from(REMOVALS), st.integers(1, 2),
+    st.sampled_from(ALLOWING),
+)  # fmt: skip
 def test_removing_data_never_causes_or_enlarges_a_transfer(  # noqa: PLR0917 -- drawn values
     world: ModuleType,
     told: dict[str, str],
-    one: dict[str, object],
-    two: dict[str, object],
+    one: dict[str, float | None],
+    two: dict[str, float | None],
     crowded: bool,
     both: bool,
     what: str,
     lost: int,
+    allows: str,
 ) -> None:
     # A position large enough that leaving it out cannot hide within rounding.
     told = told | {"size": str(max(D(told["size"]), D(5)))}
-    readings = (
-        world.market(crowded=crowded, **one),
-        world.market(crowded=crowded and both, symbol="ETHUSDT", **two),
-    )
-    snapshot = world.snapshot((world.account(**told),), readings)
-    before, after = world.decisions(snapshot), world.decisions(without(snapshot, what, lost))
+    snapshot = world.snapshot((world.account(**told),))
+    rulebook = world.policy(rules=world.RULES.replace("transfer.amount > 0", allows))
+
+    def seen(*, less: bool) -> tuple[Judgement, ...]:
+        gone = {"markets": NAMES, "market": (what.partition(".")[2],)}.get(what.partition(".")[0], ())
+        dead = [dict.fromkeys(gone if less and place < lost else ()) for place in range(2)]
+        return (
+            world.market(crowded=crowded, **{**one, **dead[0]}),
+            world.market(crowded=crowded and both, asset="ETH", **{**two, **dead[1]}),
+        )
+
+    before = world.decisions(snapshot, markets=seen(less=False), rulebook=rulebook)
+    after = world.decisions(without(snapshot, what), markets=seen(less=True), rulebook=rulebook)
     for key, decision in after.items():
         assert not enlarged(before[key], decision), (what, before[key], decision)
 
@@ -217,7 +223,7 @@ def test_no_amount_ever_exceeds_the_balance_it_leaves(
         world.wallet("staging", "staging", staging),
     )
     account = world.account(**told)
-    found = world.decisions(world.snapshot((account,), (world.market(crowded=True),), wallets))
+    found = world.decisions(world.snapshot((account,), wallets), markets=(world.market(crowded=True),))
     holds = {"main": account.collateral[0].balance, "cold": D(cold), "staging": D(staging)}
     for decision in found.values():
         if decision.outcome == "allow":

@@ -61,6 +61,9 @@ class FakeVenue:
     network: WithdrawNetwork | None = None
     searched: list[datetime] = field(default_factory=list)
 
+    def public(self, *_: object) -> Any:
+        raise VenueError("not_public", "expected no question about markets")
+
     def now(self) -> datetime:
         return self.clock.now() + self.skew
 

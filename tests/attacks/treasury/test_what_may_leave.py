@@ -239,7 +239,12 @@ def test_one_sources_unforeseen_fault_does_not_hide_what_the_others_said(
     bench.desk.treasury.config.venue, bench.desk.treasury.config.wallet = (venue,), ()
     monkeypatch.setattr(observe, "_account", broken)
     monkeypatch.setattr(observe, "_market", broken)
+    monkeypatch.setattr(observe, "gather", broken)
     monkeypatch.setattr(observe, "_spot", lambda desk, name, asset: None)
     snapshot = observe.take_snapshot(bench.desk)
-    assert {failure.source for failure in snapshot.failures} == {"venue:trading", "market:trading:BTCUSDT"}
+    assert {failure.source for failure in snapshot.failures} == {
+        "venue:trading",
+        "market:trading:BTCUSDT",
+        "market data",
+    }
     assert all(failure.code == "internal.unexpected" for failure in snapshot.failures)

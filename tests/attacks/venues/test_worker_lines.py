@@ -103,7 +103,7 @@ def withdraw(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> VenueClient:
     def write(_self: VenueClient, taken: Any, _line: bytes) -> None:
         taken.reader.start()
 
-    monkeypatch.setattr(venue_client, "_start", lambda: process)
+    monkeypatch.setattr(venue_client, "_start", lambda _: process)
     monkeypatch.setattr(venue_client, "_alive", lambda _process: True)
     monkeypatch.setattr(VenueClient, "_write", write)
     return VenueClient("t", SETTINGS)

@@ -158,7 +158,7 @@ class Bench:
         )
         self.scene = replace(Scene.of(world), devices=places)
         with stage.environment(stage.own_keyring(folder)):
-            self.worker = venue_client._start()
+            self.worker = venue_client._start(venue_client.WORKER)
         self.worker.ready.result(60)
 
     def case(self, kind: Kind, *, desk_clock: Clock | None = None, **options: Any) -> Case:
@@ -213,12 +213,12 @@ def share_worker(bench: Bench, patch: pytest.MonkeyPatch) -> None:
     """Clients take the session's worker instead of starting their own, and leave it running."""
     made = venue_client.VenueClient.__init__
 
-    def numbered(client: venue_client.VenueClient, *arguments: Any) -> None:
-        made(client, *arguments)
+    def numbered(client: venue_client.VenueClient, *arguments: Any, **named: Any) -> None:
+        made(client, *arguments, **named)
         client._number = next(_REQUESTS)
 
     patch.setattr(venue_client.VenueClient, "__init__", numbered)
-    patch.setattr(venue_client, "_start", lambda: bench.worker)
+    patch.setattr(venue_client, "_start", lambda _: bench.worker)
     patch.setattr(venue_client, "_end", lambda _process: None)
 
 

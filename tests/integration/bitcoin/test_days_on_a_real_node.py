@@ -46,7 +46,7 @@ DEAR = Decimal(20)  # sat/vB that a miner asks for, while something is to stay u
 @pytest.fixture(scope="module")
 def node_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeBench]:
     with opened_node_bench(tmp_path_factory.mktemp("node")) as bench, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(venue_client, "_start", lambda: bench.worker)
+        patch.setattr(venue_client, "_start", lambda _: bench.worker)
         patch.setattr(venue_client, "_end", lambda _process: None)
         yield bench
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from emulator.world_client import WorldProcess
 from vault.attestation import SignedStatement
 from vault.cli.demo.command import DEFAULT_DEVICE, DEVICES, demo, staged
 from vault.cli.demo.scenes import NOT_MEASURED, Outcome, Scene
+from vault.clock import from_iso, to_milliseconds
 from vault.money import BTC, Amount, plain
-from vault.store import records
+from vault.store import history, records
 from vault.treasury.desk import Desk
 
 pytestmark = pytest.mark.timeout(240)
@@ -104,6 +106,40 @@ def test_the_account_survives_where_its_twin_is_liquidated(day: Day) -> None:
     assert not day.world.venue.state("protected")["liquidations"]
     assert day.world.venue.state("twin")["liquidations"]
     assert (day.outcome.account_liquidated, day.outcome.twin_liquidated) == (False, True)
+
+
+def test_fragility_rises_from_calm_to_a_cascade_and_calls_for_the_evacuation_on_the_eve(day: Day) -> None:
+    steps = day.world.scenario.steps
+    looked = [scene for scene in day.scenes if scene.measures]
+    assert [scene.title for scene in looked] == [step.label for step in steps]
+    least = [Decimal(scene.measures[0].said.split()[1].strip(",")) for scene in looked]
+    calm, warning, eve = least[:3]
+    # The bound of the shipped policy; well clear of it on both days.
+    assert calm < Decimal("0.1") < warning < Decimal("0.4") < Decimal("0.47") < eve
+    regimes = [scene.notes[0].split(";")[0].removeprefix("regime ") for scene in looked]
+    assert regimes == ["calm", "elevated", *["stressed"] * 3, *["cascade"] * 5]
+    assert "flush" in looked[-2].notes[0]
+
+
+def test_only_what_nobody_told_it_has_no_score_and_that_says_why(day: Day) -> None:
+    for scene in day.scenes:
+        silent = {part.label.strip(): part.said for part in scene.measures if part.score is None}
+        weekend = {"time of day"} if scene.when.startswith("31 Jan") else set()
+        assert set(silent) == ({"realised liquidations", *weekend} if scene.measures else set())
+        assert all(silent.values())
+
+
+def test_the_treasury_lived_in_the_time_of_the_story(day: Day) -> None:
+    first, last = day.world.scenario.steps[0].time, day.world.scenario.steps[-1].time
+    now = day.desk.clock.now()
+    assert last <= now < last + timedelta(minutes=10)
+    with day.desk.store.read() as connection:
+        created = [from_iso(plan.created_at) for plan in records.all_plans(connection)]
+        lines = history.overview(connection)
+    assert all(first <= moment <= now for moment in created)
+    assert all(line.last <= to_milliseconds(now) for line in lines)
+    # A source may tell before its time, and is not believed until then; nobody contradicts himself.
+    assert {fault.kind for line in lines for fault in line.faults} <= {"future"}
 
 
 def test_every_device_of_the_story_is_of_that_persona(day: Day) -> None:

@@ -201,7 +201,8 @@ def test_open_interest_volumes_and_candles(connect: Any, control: VenueControl) 
     )
     control.market("BTCUSDT", open_interest="95000", spot_volume="31000", perp_volume="250000")
     exchange = connect("read")
-    assert exchange.fetch_open_interest("BTC/USDT:USDT")["info"]["openInterest"] == "95005.000"  # and the account's 5
+    present = exchange.fetch_open_interest("BTC/USDT:USDT")["info"]
+    assert present["openInterest"] == "95005.000", "and the account's 5"
     (past,) = exchange.fetch_open_interest_history("BTC/USDT:USDT", "1h")
     assert past["info"]["sumOpenInterest"] == "91000.50000000"
     assert exchange.fetch_ticker("BTC/USDT")["info"]["volume"] == "31000.00000000"

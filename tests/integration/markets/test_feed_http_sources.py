@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from emulator.feeds.control import FeedControl, FeedControlError
 from emulator.feeds.faults import FeedFault
 from emulator.feeds.server import FeedServer
-from vault.clock import SystemClock
+from vault.clock import ManualClock, SystemClock
 from vault.config_feeds import FeedSettings
 from vault.errors import VenueError
 from vault.markets.feeds import http
@@ -178,6 +179,17 @@ def test_what_has_not_changed_is_not_sent_again_and_not_asked_too_soon(control: 
     assert (again.unchanged, again.recorded, again.failures) == (("gold",), (), ())
     control.rows("gold", {"2020-01-01": "1500"})
     assert len(ask(settings, states=old).recorded) == 1
+
+
+def test_a_value_told_before_its_time_is_read_when_it_has_come(control: FeedControl) -> None:
+    gold = feed(control, "gold")
+    clock = ManualClock(SystemClock().now() - timedelta(days=5))
+    early = collect([], [gold], {}, clock)
+    assert [fault.kind for fault in early.recorded[0].faults if fault.kind == "future"]
+    clock.advance(5 * 86_400)
+    late = collect([], [gold], {}, clock, states=early.states)
+    assert not late.unchanged
+    assert series(late.recorded[0]).times[-1] > series(early.recorded[0]).times[-1]
 
 
 def test_one_that_wants_fewer_requests_is_left_alone_until_its_time(control: FeedControl) -> None:

@@ -16,7 +16,6 @@ from vault.money import BTC, USDT, Amount
 from vault.venues.base import InternalTransfer
 
 ACCOUNT = "binance-main"
-HOUR_MS = 3_600_000
 
 
 def now() -> datetime:
@@ -186,21 +185,12 @@ def test_two_withdrawals_under_one_client_id_are_never_taken_for_one(world: Any)
 
 
 def test_the_market_is_read_through_the_same_worker(world: Any) -> None:
-    hour = int(now().timestamp()) // 3600 * HOUR_MS
-    world.control.history(
-        "BTCUSDT",
-        funding=[[hour - 2 * 8 * HOUR_MS, "0.0003", "80000"], [hour - 8 * HOUR_MS, "-0.00012345", "80000"]],
-        open_interest=[[hour, "90000", "7200000000"]],
-        candles=[[hour - k * HOUR_MS, "1", "1", "1", "1", "1250"] for k in range(1, 25)],
-    )
     ask = lambda endpoint, parameters: world.client.public(ACCOUNT, endpoint, parameters)  # noqa: E731
     reading = read_market(ask, "binance", ACCOUNT, "BTCUSDT", now())
     assert reading.mark_price == Decimal(80000)
-    assert reading.funding_history == (Decimal("0.0003"), Decimal("-0.00012345"))
     assert reading.funding_interval_hours == 8
     assert reading.open_interest == Decimal(90003)  # 90,000 and what the account holds
     assert (reading.spot_volume_24h, reading.perp_volume_24h) == (Decimal(30000), Decimal(180000))
-    assert reading.oi_spot_history == (Decimal(3),)
     assert reading.depth_bid_10bp is not None
     assert reading.spread is not None
     raw = json.loads(world.client.public(ACCOUNT, "fapiPublicGetDepth", (("symbol", "BTCUSDT"),)).text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import select
@@ -24,6 +25,7 @@ from trezorlib.client import AppManifest, get_client, get_default_client
 from trezorlib.transport import get_transport
 
 from emulator.scenario import load_scenario
+from emulator.scenario_hours import HOUR
 from emulator.strict_toml import ScenarioError
 from emulator.world import World
 from emulator.world_client import WorldError, WorldProcess
@@ -67,6 +69,43 @@ def is_free(port: int) -> bool:
             except OSError:
                 return False
     return True
+
+
+# --- a world in its scenario's own time
+
+
+def test_with_an_offset_the_scenario_happens_in_its_own_time_and_hours_come_out_as_they_pass(
+    tmp_path: Path,
+) -> None:
+    steps = load_scenario().steps
+    before = steps[0].time - datetime.timedelta(minutes=50)
+    now = datetime.datetime.now(datetime.UTC)
+    with WorldProcess.start(directory=tmp_path, offset=before - now) as world:
+        assert before <= venue_time(world) < before + datetime.timedelta(minutes=5)
+        assert newest_candle(world) == before.replace(minute=0) - HOUR
+        world.move_clocks(steps[1].time - datetime.datetime.now(datetime.UTC))
+        world.apply(steps[1])
+        assert steps[1].time <= venue_time(world) < steps[1].time + datetime.timedelta(minutes=5)
+        assert newest_candle(world) == steps[1].time - HOUR
+        world.chain.mine(1)
+        assert "2026-01-28" in page_of(f"{world.report.feeds}/feeds/gold.csv")
+        block = json.loads(page_of(f"{world.esplora_url}/blocks"))[0]
+        assert abs(block["timestamp"] - steps[1].time.timestamp()) < 300
+
+
+def page_of(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  loopback
+        return bytes(answer.read()).decode()
+
+
+def venue_time(world: WorldProcess) -> datetime.datetime:
+    told = json.loads(page_of(f"{world.venue_url}/fapi/v1/time"))["serverTime"]
+    return datetime.datetime.fromtimestamp(told / 1000, datetime.UTC)
+
+
+def newest_candle(world: WorldProcess) -> datetime.datetime:
+    rows = json.loads(page_of(f"{world.venue_url}/fapi/v1/klines?symbol=BTCUSDT&interval=1h&limit=1000"))
+    return datetime.datetime.fromtimestamp(rows[-1][0] / 1000, datetime.UTC)
 
 
 # --- every part answers

@@ -24,7 +24,7 @@ AT = datetime(2026, 1, 31, tzinfo=UTC)
 LIMITS = Thresholds(Decimal("0.45"), Decimal("0.75"))
 RISK = AccountRisk("trading", AT, Decimal(9), Decimal(1), Decimal(5), "joint -10 %", (), Decimal("-0.4"), ())
 MARKET = MarketReading(
-    "trading", "BTCUSDT", *(None,) * 4, (), *(None,) * 6, (), (), AT, ()
+    "trading", "BTCUSDT", *(None,) * 10, AT, ()
 )  # fmt: skip
 
 

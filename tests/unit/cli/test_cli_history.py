@@ -133,7 +133,7 @@ def test_a_history_is_removed_only_with_write(shell: Any, data: Path) -> None:
 
 def test_a_fetch_without_any_source_says_so(shell: Any) -> None:
     ran = shell.vault("history", "fetch", "--since", "2026-01-01")
-    assert (ran.status, ran.out) == (0, "No source is configured: see docs/history.md.\n")
+    assert (ran.status, ran.out) == (0, "No source is configured, or none is due: see docs/history.md.\n")
     assert shell.vault("history", "fetch", "--since", "yesterday").status == 2
 
 

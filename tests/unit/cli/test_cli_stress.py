@@ -33,7 +33,7 @@ def fill(shell: Any, *, age: timedelta = timedelta(0)) -> None:
             world.account(name="second", exchange="bybit", coins="6", available_to_withdraw=D(0)),
         )
     )
-    market = world.market(venue="trading", observed_at=at)
+    market = world.reading(venue="trading", observed_at=at)
     snapshot = Snapshot("desk-one", at, accounts, (market,), (world.wallet(observed_at=at),), ())
     with Store.open(shell.treasury.store_url, "desk-one", SystemClock()) as store, store.write() as writer:
         records.save_document(writer, "snapshot", encode(snapshot))
@@ -134,7 +134,7 @@ def test_large_numbers_and_long_names_still_fit(shell: Any) -> None:
     position = dataclasses.replace(big.positions[0], symbol="BTC-PERPETUAL")
     broken = world.account(name="broken", collateral=(), observed_at=at)
     big = dataclasses.replace(big, positions=(position,))
-    market = world.market(
+    market = world.reading(
         venue="institutional-01", symbol="BTC-PERPETUAL", depth_bid_1pct=D(10**7), observed_at=at
     )
     snapshot = Snapshot("desk-one", at, (big, broken), (market,), (), ())

@@ -45,7 +45,16 @@ def test_every_scenario_of_ours_loads_and_is_named_like_its_file(path: Path) -> 
         ('symbol = "BTCUSDT"\n#', 'symbol = "ETHUSDT"\n#', "accounts: expected positions in ETHUSDT"),
         ('[[devices]]\nlabel = "cold"', '[devices]\nlabel = "cold"', "not TOML"),
         ('persona = "trezor-core"', 'persona = "ledger"', r"devices\[0\]\.persona: expected one of onekey-"),
-        ("date = 2026-01-14", 'date = "2026-01-14"', r"history\[0\]\.date: expected a date"),
+        ("2025-12-01  86322", "1.12.2025  86322", r"history\[0\]\.date: expected a date"),
+        ("2025-12-01  86322", "2025-11-30  86322", "history: expected each day right after"),
+        ("2025-12-02  91350", "2025-12-02", r"history\[1\]: expected 7 columns, found 6"),
+        ("2025-12-02  91350", "2025-12-02  -1", r"history\[1\]\.mark: expected at least 0"),
+        (
+            "spot_volume  perp_volume  depth",
+            "perp_volume  spot_volume  depth",
+            "history: expected the columns",
+        ),
+        ("2026-01-28T09:00:00Z", "2026-01-27T09:00:00Z", "history: expected it to end the day before"),
     ],
 )
 def test_refuses_a_file_and_names_the_key(write: Path, old: str, new: str, told: str) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.feeds.control import FeedControl
 from emulator.feeds.faults import TOUCHED, Armed, FaultShelf, FeedFault, damaged
 from emulator.feeds.shelf import KINDS, laid_over, published
 from emulator.scenario import load_scenario
-from emulator.scenario_player import feed_days
+from emulator.scenario_player import feed_days, publish_feeds
 from emulator.strict_toml import ScenarioError
 
 TODAY = datetime.date(2026, 3, 2)
@@ -35,6 +37,27 @@ def test_a_level_runs_into_the_scenarios_days_and_a_flow_is_left_alone() -> None
     assert level[before] == Decimal(10)
     flows = published(TODAY)["etf-flows"]
     assert laid_over(flows, {TODAY: Decimal(1)}, "flow") == {**flows, TODAY: Decimal(1)}
+
+
+def test_what_was_published_stays_as_it_was_when_the_next_day_comes() -> None:
+    scenario = load_scenario()
+    told: dict[str, dict[str, str]] = {}
+
+    class Shelf:
+        def rows(self, name: str, rows: dict[str, str], *, replace: bool) -> None:
+            before = told.get(name, {})
+            assert before.items() <= rows.items()
+            assert replace
+            told[name] = rows
+
+    for step in scenario.steps:
+        publish_feeds(cast("FeedControl", Shelf()), scenario, step, step.time.date())
+    assert {name: max(rows) for name, rows in told.items()} == {
+        "gold": "2026-01-30",
+        "silver": "2026-01-30",
+        "etf-flows": "2026-01-30",
+        "stablecoins": "2026-01-30",
+    }
 
 
 def test_a_scenario_publishes_what_is_known_on_the_day_of_a_step() -> None:
@@ -60,7 +83,7 @@ def test_feed_tables_of_a_scenario_are_read_strictly(tmp_path, feed: str, compla
     from emulator.scenario import SCENARIOS
 
     text = (SCENARIOS / "2026-01-31.toml").read_text(encoding="utf-8")
-    plain = text.split("# Published: gold lost")[0] + "# Days before" + text.split("# Days before")[1]
+    plain = text.split("# Published: gold lost")[0] + "[[steps]]" + text.split("[[steps]]", 1)[1]
     path = tmp_path / "day.toml"
     path.write_text(f"{plain}\n[[feeds]]\n{feed}\n", encoding="utf-8")
     with pytest.raises(ScenarioError, match=complaint):

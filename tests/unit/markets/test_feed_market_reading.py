@@ -1,4 +1,4 @@
-"""Public market data: depth that is seen, ratios over whole days, and every gap named."""
+"""The market as it is now: depth that is seen, one request a number, and every gap named."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from vault.errors import VenueError
 from vault.markets.feeds.book import depth_of
-from vault.markets.feeds.venue.present import over_trailing_day, read_market
-from vault.series import HOUR as HOUR_MS
+from vault.markets.feeds.venue.present import read_market
 
 NOW = datetime(2026, 1, 31, 5, 0, tzinfo=UTC)
 MS = 1769835600000
@@ -34,10 +33,6 @@ ANSWERS: dict[str, Any] = {
         "lastFundingRate": "-0.00012",
         "time": MS - 500,
     },
-    "fapiPublicGetFundingRate": [
-        {"fundingTime": MS, "fundingRate": "0.0002"},
-        {"fundingTime": MS - 8 * HOUR_MS, "fundingRate": "0.0001"},
-    ],
     "fapiPublicGetFundingInfo": [{"symbol": "BTCUSDT", "fundingIntervalHours": 4}],
     "fapiPublicGetOpenInterest": {"openInterest": "90000.123"},
     "fapiPublicGetTicker24hr": {"volume": "180000"},
@@ -46,8 +41,6 @@ ANSWERS: dict[str, Any] = {
         "bids": [["79999", "1"], ["79950", "2"], ["79300", "4"], ["79100", "9"]],
         "asks": [["80001", "1"]],
     },
-    "fapiDataGetOpenInterestHist": [{"timestamp": MS, "sumOpenInterest": "48"}],
-    "publicGetKlines": [[MS - k * HOUR_MS, "1", "1", "1", "1", "2"] for k in range(1, 25)],
 }
 
 
@@ -67,10 +60,8 @@ def test_reads_all_of_it_exactly() -> None:
     reading = read()
     assert (reading.mark_price, reading.index_price) == (Decimal("80000.1"), Decimal(80001))
     assert (reading.funding_rate, reading.funding_interval_hours) == (Decimal("-0.00012"), 4)
-    assert reading.funding_history == (Decimal("0.0001"), Decimal("0.0002"))
     assert reading.spot_volume_24h == Decimal("30000.00000001")
     assert (reading.depth_bid_10bp, reading.spread) == (3, 2)
-    assert reading.oi_spot_history == (1,)
     assert reading.observed_at.timestamp() * 1000 == MS - 500
 
 
@@ -119,24 +110,19 @@ def refuses(endpoint: str, fields: tuple[str, ...], failure: Any) -> None:
     assert all(getattr(reading, name) == getattr(whole, name) for name in others)
 
 
-def test_histories_that_fail_are_empty_and_named() -> None:
-    reading = read(fapiPublicGetFundingRate=[], fapiDataGetOpenInterestHist=[], publicGetKlines=[])
-    assert (reading.funding_history, reading.oi_spot_history) == ((), ())
-    assert [name.split(":")[0] for name in reading.missing] == ["funding_history", "oi_spot_history"]
+def test_each_source_is_asked_once_and_no_past_is_asked_for() -> None:
+    asked: list[str] = []
+
+    def fetch(endpoint: str, _: tuple[tuple[str, str], ...]) -> Text:
+        asked.append(endpoint)
+        return Text(json.dumps(ANSWERS[endpoint]))
+
+    assert read_market(fetch, "binance", "main", "BTCUSDT", NOW).missing == ()
+    assert sorted(asked) == sorted(ANSWERS)
 
 
 def test_a_contract_that_is_not_listed_as_adjusted_pays_every_eight_hours() -> None:
     assert read(fapiPublicGetFundingInfo=[]).funding_interval_hours == 8
-
-
-@given(st.integers(min_value=0, max_value=23))
-def test_a_day_with_a_missing_hour_gives_no_ratio(gap: int) -> None:
-    hours = {MS - hour * HOUR_MS: Decimal(1) for hour in range(1, 25) if hour != gap + 1}
-    assert over_trailing_day({MS: Decimal(5)}, hours) == ()
-
-
-def test_a_day_without_trade_gives_no_ratio() -> None:
-    assert over_trailing_day({MS: Decimal(5)}, {MS - h * HOUR_MS: Decimal(0) for h in range(1, 25)}) == ()
 
 
 levels = st.lists(

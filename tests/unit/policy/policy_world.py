@@ -8,6 +8,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from tests.support.judgements import judgement
 from vault.address import segwit_encode
 from vault.model import (
     Bracket,
@@ -25,7 +26,10 @@ from vault.policy.book import AddressBook, Entry
 from vault.policy.document import Policy, parse_policy
 from vault.policy.engine import decide
 from vault.risk.assess import RiskParameters, assess
+from vault.risk.indicators.judge import Judgement
+from vault.risk.indicators.registry import NAMES
 from vault.risk.margin import equity, maintenance_margin
+from vault.risk.markets import findings
 
 D = Decimal
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -165,8 +169,17 @@ CALM = account()
 FALLEN = account(coins="8", mark="84100", index="84128", max_withdraw="0")
 
 
-def market(*, crowded: bool = False, **changes: object) -> MarketReading:
-    """A calm market, or one whose book has emptied while open interest outgrew spot volume."""
+# What has to be sold and a book that has emptied, at their worst: half of the weight.
+CROWDED = {"open_interest": 1.0, "liquidation_clusters": 1.0, "depth": 1.0}
+
+
+def market(*, crowded: bool = False, asset: str = "BTC", **scores: float | None) -> Judgement:
+    """A calm market, or a crowded one with an empty book; None: that feed is dead."""
+    return judgement({**dict.fromkeys(NAMES, 0.0), **(CROWDED if crowded else {}), **scores}, asset)
+
+
+def reading(**changes: object) -> MarketReading:
+    """A market as an observation keeps it; rules do not look at it."""
     made = MarketReading(
         venue="binance",
         symbol="BTCUSDT",
@@ -174,15 +187,12 @@ def market(*, crowded: bool = False, **changes: object) -> MarketReading:
         index_price=D(89_200),
         funding_rate=D("0.00005"),
         funding_interval_hours=8,
-        funding_history=(D("0.00005"),) * 30,
-        open_interest=D(99_000) if crowded else D(90_000),
-        spot_volume_24h=D(17_000) if crowded else D(30_000),
+        open_interest=D(90_000),
+        spot_volume_24h=D(30_000),
         perp_volume_24h=D(180_000),
         depth_bid_10bp=D(90),
-        depth_bid_1pct=D(200) if crowded else D(900),
+        depth_bid_1pct=D(900),
         spread=D("0.1"),
-        depth_history=(D(900),) * 6,
-        oi_spot_history=(D(3),) * 6,
         observed_at=AT,
         missing=(),
     )
@@ -233,10 +243,9 @@ def outflow(action: str, subject: str, amount: str, minutes_ago: int, state: str
 
 def snapshot(
     accounts: tuple[MarginAccount, ...] = (CALM,),
-    markets: tuple[MarketReading, ...] = (market(),),
     wallets: tuple[WalletBalance, ...] = WALLETS,
 ) -> Snapshot:
-    return Snapshot("t", AT, accounts, markets, wallets, ())
+    return Snapshot("t", AT, accounts, (), wallets, ())
 
 
 def decisions(
@@ -247,9 +256,11 @@ def decisions(
     history: tuple[Outflow, ...] = (),
     in_flight: Collection[str] = (),
     at: datetime = AT,
+    markets: tuple[Judgement, ...] = (market(),),
 ) -> dict[tuple[str, str], Decision]:
     """Assess and decide as the treasury does; decisions by (action, subject)."""
     seen = snapshot() if seen is None else seen
     document, digest = rulebook or policy()
-    found = decide(document, digest, assess(seen, PARAMETERS, at), seen, book, history, in_flight, at)
+    assessment = assess(seen, PARAMETERS, at, findings(markets))
+    found = decide(document, digest, assessment, seen, book, history, in_flight, at)
     return {(decision.action, decision.subject): decision for decision in found}

@@ -45,7 +45,7 @@ def test_one_decision_per_direction_and_evacuation(world: ModuleType) -> None:
 
 def test_a_fragile_market_evacuates_the_staging_wallet_whole(world: ModuleType) -> None:
     calm = world.decisions()["evacuate", "staging"]
-    fragile = world.decisions(world.snapshot(markets=(world.market(crowded=True),)))["evacuate", "staging"]
+    fragile = world.decisions(markets=(world.market(crowded=True),))["evacuate", "staging"]
     assert calm.outcome == "none"
     assert (fragile.outcome, str(fragile.amount)) == ("allow", "2.50000000 BTC")
 
@@ -173,7 +173,7 @@ def test_a_top_up_leaves_room_for_its_own_fee(world: ModuleType) -> None:
 def test_a_wallet_of_the_wrong_role_is_not_used(world: ModuleType) -> None:
     wallets = (world.wallet(role="staging"), world.wallet("staging", "cold", "2.5"))
     crowded = (world.market(crowded=True),)
-    found = world.decisions(world.snapshot((world.FALLEN,), crowded, wallets))
+    found = world.decisions(world.snapshot((world.FALLEN,), wallets), markets=crowded)
     assert found["top_up", "main"].decided_by == "wallet:cold"
     assert found["evacuate", "staging"].decided_by == "wallet:staging"
 

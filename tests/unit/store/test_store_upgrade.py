@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from vault.canonical import read_json
 from vault.clock import ManualClock
 from vault.errors import StoreError
 from vault.store import coins as said
@@ -31,12 +32,34 @@ OLD_STATES = {
 }
 
 
+# Where stores before version 4 kept depth, and what one of them held of it.
+DEPTH_TABLE = (
+    "CREATE TABLE depth (venue VARCHAR(40), symbol VARCHAR(40), at VARCHAR(24), bid_1pct VARCHAR(64), "
+    "PRIMARY KEY (venue, symbol, at))"
+)
+DEPTH_ROWS = (
+    ("main", "BTCUSDT", "2026-01-30T05:00:00.000Z", "812.5"),
+    ("main", "BTCUSDT", "2026-01-30T06:00:00.000Z", "790"),
+    ("other", "BTCUSDT", "2026-01-30T06:00:00.000Z", "788.25"),
+    ("main", "ETHUSDC", "2026-01-30T06:00:00.000Z", "4000"),
+    ("main", "BTC-PERPETUAL", "2026-01-30T06:00:00.000Z", "1"),
+    ("main", "BTCUSDT", "yesterday", "1"),
+    ("main", "BTCUSDT", "2026-01-30T07:00:00.000Z", "much"),
+    ("main", "BTCUSDT", "2026-01-30T08:00:00.000Z", "inf"),
+)
+
+
 def url(folder: Path) -> str:
     return f"sqlite:///{folder / 'vault.db'}"
 
 
 def opened(folder: Path, treasury_id: str = "ours") -> Store:
     return Store.open(url(folder), treasury_id, CLOCK)
+
+
+def with_depth(raw: sqlite3.Connection) -> None:
+    raw.execute(DEPTH_TABLE)
+    raw.executemany("INSERT INTO depth VALUES (?, ?, ?, ?)", DEPTH_ROWS)
 
 
 @pytest.fixture
@@ -49,6 +72,7 @@ def old(tmp_path: Path) -> Path:
     with sqlite3.connect(tmp_path / "vault.db") as raw:
         for name in NEWER_TABLES:
             raw.execute(f"DROP TABLE {name}")
+        with_depth(raw)
         raw.execute("PRAGMA writable_schema=ON")
         for name, states in OLD_STATES.items():
             (sql,) = raw.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchone()
@@ -151,18 +175,59 @@ def test_foreign_keys_are_enforced_again_after_the_upgrade(old: Path) -> None:
         records.save_intent(writer, IntentRow("v2", "b" * 16, 1, 1, "spend", "planned", None, "x", "", "{}"))
 
 
-def test_a_store_of_version_3_gets_the_tables_of_market_history_and_keeps_its_rows(tmp_path: Path) -> None:
+@pytest.fixture
+def third(tmp_path: Path) -> Path:
+    """A store of version 3: a plan, no market history, depth in a table of its own."""
     with Store.open(url(tmp_path), "ours", CLOCK, create=True) as store, store.write() as writer:
         records.save_plan(writer, PLAN)
     with sqlite3.connect(tmp_path / "vault.db") as raw:
         for name in VERSION_4_TABLES:
             raw.execute(f"DROP TABLE {name}")
+        with_depth(raw)
         raw.execute("UPDATE about SET value = '3' WHERE key = 'schema_version'")
     raw.close()
-    with opened(tmp_path) as store:
+    return tmp_path
+
+
+def test_a_store_of_version_3_keeps_its_rows_and_its_depth_becomes_history(third: Path) -> None:
+    with opened(third) as store:
         store.verify()
         with store.read() as connection:
             assert records.find_plan(connection, PLAN.plan_id) == PLAN
-            rows = list(journal.rows(connection))
-            assert rows[-1].kind == "store_upgraded"
-            assert history.overview(connection) == ()
+            kept = history.load(connection)
+            journaled = list(journal.rows(connection))[-1]
+    found = {str(key): item.data.values.tolist() for key, item in kept.recorded.items()}
+    assert found == {
+        "depth_1pct:BTC:binance": [812.5, 788.25],
+        "depth_1pct:ETH:binance/ETHUSDC": [4000.0],
+    }
+    assert journaled.kind == "store_upgraded"
+    assert read_json(journaled.body) == {"from": "3", "to": "4", "depth_moved": 4, "depth_dropped": 4}
+    with sqlite3.connect(third / "vault.db") as raw:
+        assert not raw.execute("SELECT name FROM sqlite_schema WHERE name = 'depth'").fetchall()
+    raw.close()
+
+
+def test_a_store_that_never_looked_at_a_book_is_upgraded_too(third: Path) -> None:
+    with sqlite3.connect(third / "vault.db") as raw:
+        raw.execute("DELETE FROM depth")
+    raw.close()
+    with opened(third) as store, store.read() as connection:
+        assert history.overview(connection) == ()
+
+
+def test_depth_that_cannot_be_moved_leaves_the_old_store(
+    third: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("unwritable", "no space left")
+
+    monkeypatch.setattr(history, "append", fail)
+    with pytest.raises(StoreError):
+        opened(third)
+    monkeypatch.undo()
+    with sqlite3.connect(third / "vault.db") as raw:
+        assert raw.execute("SELECT count(*) FROM depth").fetchone() == (len(DEPTH_ROWS),)
+        assert raw.execute("SELECT value FROM about WHERE key = 'schema_version'").fetchone() == ("3",)
+    raw.close()
+    opened(third).close()

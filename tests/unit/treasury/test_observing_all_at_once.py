@@ -38,6 +38,9 @@ class Venues:
             self.gate.wait(SECONDS)
             raise VenueError("timeout", f"{name}: no answer in time")
 
+    def public(self, *_: object) -> Any:
+        raise AssertionError("markets are read by a stand-in")
+
     def read_account(self, name: str) -> Any:
         self._pass(name)
         self.answered.release()
@@ -75,12 +78,13 @@ def test_a_venue_that_hangs_with_all_its_calls_takes_no_thread_from_another(
 ) -> None:
     venues = Venues()
 
-    def market(_desk: Any, settings: VenueSettings, _contract: str) -> None:
+    def market(_desk: Any, settings: VenueSettings, *_: object) -> None:
         venues._pass(settings.name)
         venues.answered.release()
         raise VenueError("refused", "said at once")
 
     monkeypatch.setattr(observe, "_market", market)
+    monkeypatch.setattr(observe, "gather", lambda *_: ())
     monkeypatch.setattr(observe.records, "save_document", lambda *_: "")
     taken: list[Snapshot] = []
     thread = threading.Thread(target=lambda: taken.append(observe.take_snapshot(desk(venues))))

@@ -56,7 +56,8 @@ def store(treasury: Treasury, clock: ManualClock) -> Iterator[Store]:
 def keep(store: Store, *accounts: Any, at: Any = AT, **changes: Any) -> Snapshot:
     seen = tuple(dataclasses.replace(each, observed_at=at) for each in (accounts or (world.account(),)))
     made = dataclasses.replace(
-        world.snapshot(seen, (world.market(venue="main", observed_at=at),)), taken_at=at, **changes
+        world.snapshot(seen),
+        **{"taken_at": at, "markets": (world.reading(venue="main", observed_at=at),), **changes},
     )
     with store.write() as writer:
         records.save_document(writer, "snapshot", encode(made))

@@ -33,7 +33,8 @@ DEVICES: Final = ("onekey-pro", "onekey-classic1s", "trezor-core", "trezor-one")
 DEFAULT_DEVICE: Final = "onekey-classic1s"
 KEPT: Final = """
 Everything is left in {keep}. Look at it with `cd {keep}` and then `vault status`, `vault why --last`,
-`vault show PLAN`, `vault audit log`. The emulated world has ended: check and plan would find nobody."""
+`vault show PLAN`, `vault audit log`. The emulated world has ended: check and plan would find nobody.
+Its dates are the story's."""
 
 
 @click.command()
@@ -135,31 +136,42 @@ def staged(
     from emulator.strict_toml import ScenarioError
     from emulator.world_client import WorldProcess
     from vault.cli.demo import stage
+    from vault.cli.demo.clock import VENUE_WORKER, StoryClock
+    from vault.cli.demo.past import import_record
     from vault.cli.demo.story import Story
     from vault.treasury.desk import Desk
 
     try:
-        load_scenario(scenario)
+        begins = load_scenario(scenario).steps[0].time - stage.SETTING_UP
     except ScenarioError as error:
         raise ConfigError("scenario", str(error), hint="Give 2026-01-31, or a TOML file like it.") from None
     mode = "scripted" if person else "auto"
     with contextlib.ExitStack() as stack:
         progress("starting the world")
         stack.enter_context(stage.own_keyring(folder / "keyring"))
+        clock = stack.enter_context(StoryClock.starting(folder / "world" / "clock", begins))
         world = stack.enter_context(
             WorldProcess.start(
-                scenario=scenario, directory=folder / "world", device_mode=mode, persona=device
+                scenario=scenario,
+                directory=folder / "world",
+                device_mode=mode,
+                persona=device,
+                offset=clock.offset,
             )
         )
         keyboard = stack.enter_context(person(world)) if person else stage.comparing(world)
         progress("adding the devices")
-        treasury = stage.make_treasury(world, folder, keyboard)
-        desk = stack.enter_context(Desk(treasury, progress=progress, keyboard=keyboard))
+        treasury = stage.make_treasury(world, folder, keyboard, clock)
+        desk = stack.enter_context(
+            Desk(treasury, clock=clock, progress=progress, keyboard=keyboard, venue_worker=VENUE_WORKER)
+        )
         stage.fund(desk, world)
         progress("signing policy and address book")
         stage.sign_documents(desk)
         stage.allow_home(desk, world)
-        yield Story(desk, world, progress)
+        progress("importing the desk's record of the order book")
+        import_record(desk, world.scenario, folder)
+        yield Story(desk, world, clock, progress)
 
 
 @contextlib.contextmanager

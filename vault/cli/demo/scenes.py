@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 from vault.money import Amount
@@ -20,6 +21,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """A number from 0 to 1 that is drawn as a bar; None is said to be no data. `said` is cut to its line."""
+
+    label: str
+    score: Decimal | None
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceScreen:
     """A screen the device showed, and how it was answered."""
 
@@ -33,7 +43,8 @@ class DeviceScreen:
 class Scene:
     """One beat of the story. `mood` colours the heading: calm, warning, danger, good.
 
-    `lines` are facts that must stay whole (addresses, txids); they are never put into a table.
+    `lines` are facts that must stay whole (addresses, txids); they are never put into a table. `notes` follow
+    the measures.
     """
 
     when: str
@@ -41,6 +52,8 @@ class Scene:
     narration: str
     mood: str = "calm"
     lines: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    notes: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     screens: tuple[DeviceScreen, ...] = ()
 

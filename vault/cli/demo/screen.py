@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, Final
 
 from rich.box import ROUNDED, SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -11,8 +12,12 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from vault.cli.demo.scenes import DeviceScreen, Scene, Table
+    from vault.cli.demo.scenes import DeviceScreen, Measure, Scene, Table
 
+LABEL: Final = 23
+BAR: Final = 12
+# However narrow the terminal: so much of what is said is shown.
+MARGIN: Final = 20
 _STYLES = {"calm": "bold cyan", "warning": "bold yellow", "danger": "bold red", "good": "bold green"}
 
 
@@ -26,10 +31,25 @@ def show(console: Console, scene: Scene) -> None:
         console.print(scene.narration)
     for line in scene.lines:
         console.print(Text(line, overflow="fold"))
+    for measure in scene.measures:
+        console.print(Text(measure_line(measure, console.width), overflow="fold"))
+    for note in scene.notes:
+        console.print(note, style="dim", markup=False)
     for table in scene.tables:
         console.print(_table(table))
     for screen in scene.screens:
         console.print(device_panel(screen))
+
+
+def measure_line(measure: Measure, width: int) -> str:
+    """Label, bar, number, and as many words of what is said as the line has room for."""
+    if measure.score is None:
+        bar = f"{'no data':<{BAR + 5}}"
+    else:
+        filled = int(measure.score * BAR)
+        bar = "█" * filled + "░" * (BAR - filled) + f" {abs(measure.score):.2f}"
+    start = f"{measure.label:<{LABEL}} {bar}  "
+    return start + textwrap.shorten(measure.said, max(width - len(start), MARGIN), placeholder=" …")
 
 
 def _table(table: Table) -> RenderableType:

@@ -10,10 +10,11 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from vault.clock import SystemClock
+from vault.cli.demo.past import feed_tables
 from vault.config import Treasury, load_treasury
 from vault.device.connection.keyboard import Keyboard
 from vault.files import write_private
@@ -24,6 +25,7 @@ from vault.treasury.templates import table
 
 if TYPE_CHECKING:
     from emulator.world_client import WorldProcess
+    from vault.clock import Clock
     from vault.device.prompt import Prompt
     from vault.treasury.desk import Desk
 
@@ -36,6 +38,8 @@ PROTECTED, TWIN = "protected", "twin"
 TREASURER: Final = "treasurer"
 WALLETS: Final[tuple[Literal["cold", "staging"], ...]] = ("cold", "staging")
 FUNDING_CONFIRMATIONS: Final = 6
+# The treasury is set up so long before the first step; where a person takes longer, the story waits.
+SETTING_UP: Final = timedelta(minutes=50)
 
 
 @contextmanager
@@ -79,14 +83,14 @@ def comparing(world: WorldProcess) -> Keyboard:
     return Keyboard(confirm=shown)
 
 
-def make_treasury(world: WorldProcess, folder: Path, keyboard: Keyboard) -> Treasury:
-    """`vault init`, a table for the venue, its keys in the keyring, and both devices added."""
-    made = setup.init_treasury(folder, TREASURY_ID, SystemClock(), emulated=True, esplora=world.esplora_url)
+def make_treasury(world: WorldProcess, folder: Path, keyboard: Keyboard, clock: Clock) -> Treasury:
+    """`vault init`, tables for the venue and the feeds, keys in the keyring, and both devices added."""
+    made = setup.init_treasury(folder, TREASURY_ID, clock, emulated=True, esplora=world.esplora_url)
     account = world.account(PROTECTED)
     values = [("name", ACCOUNT), ("exchange", "binance"), ("account_uid", str(account.uid))]
     venue = table("venue", [*values, ("url", world.venue_url)])
     text = made.config.read_text(encoding="utf-8")
-    write_private(made.config, f"{text}\n{venue}".encode())
+    write_private(made.config, f"{text}\n{venue}\n{feed_tables(world)}".encode())
     for role, pair in (("read", account.read), ("withdraw", account.withdraw)):
         for name, value in zip(venue_secret_names(ACCOUNT, role), (pair.key, pair.secret), strict=True):
             write_secret(TREASURY_ID, name, Secret(value))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from emulator.device.personas import by_name
-from vault.cli.demo.scenes import NOT_MEASURED, DeviceScreen, Outcome, Payment, Scene, Table
+from vault.cli.demo.scenes import NOT_MEASURED, DeviceScreen, Measure, Outcome, Payment, Scene, Table
 from vault.cli.demo.stage import ACCOUNT, TREASURER, TWIN
 from vault.errors import BooksError, DeviceRefusedError
 from vault.money import plain
@@ -21,16 +21,14 @@ from vault.treasury import approve, books, execute, observe, propose, reconcile
 if TYPE_CHECKING:
     from emulator.scenario import Step
     from emulator.world_client import WorldProcess
-    from vault.model import Decision
+    from vault.cli.demo.clock import StoryClock
+    from vault.model import Assessment, Decision
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Plan
     from vault.treasury.propose import Proposal
 
-# A quiet market is looked at this often before the story starts: depth needs a history to be judged by.
-QUIET_LOOKS = 6
 # Blocks and venue ticks a transfer may need; more is a failure of the demo.
 PATIENCE = 30
-BAR_WIDTH = 20
 # The steps of a trace that say why something is called for at all.
 CALLERS = ("band:", "evacuation:")
 
@@ -44,8 +42,11 @@ _TITLES = {
 class Story:
     """One day; iterate `play` for its scenes, then read `outcome`."""
 
-    def __init__(self, desk: Desk, world: WorldProcess, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, desk: Desk, world: WorldProcess, clock: StoryClock, progress: Callable[[str], None]
+    ) -> None:
         self.desk = desk
+        self.clock = clock
         self.world = world
         persona = by_name(world.devices[0].persona)
         self.outcome = Outcome(persona.name, persona.measured_against)
@@ -63,21 +64,26 @@ class Story:
             lines=(self._devices(),),
             screens=self._screens(),
         )
-        self.world.apply(steps[0])
-        for number in range(QUIET_LOOKS):
-            self._progress(f"a quiet market, look {number + 1} of {QUIET_LOOKS}")
-            opening = observe.take_snapshot(self.desk)
+        self._move_to(steps[0])
+        self._progress("a quiet market")
+        opening = observe.take_snapshot(self.desk)
         books.open_books(self.desk, opening)
         self.outcome.before = books.places(opening)
         for step in steps:
             yield from self._moment(step)
         yield self._ending(steps[-1])
 
+    def _move_to(self, step: Step) -> None:
+        """Time passes, for the treasury and for the world; then the market is where the step says."""
+        self.clock.move_to(step.time)
+        self.world.move_clocks(self.clock.offset)
+        self.world.apply(step)
+
     # -- one moment of the day -----------------------------------------------------------------------
 
     def _moment(self, step: Step) -> Iterator[Scene]:
         twin_before = self._liquidated(TWIN)
-        self.world.apply(step)
+        self._move_to(step)
         self.world.venue.tick()
         when = f"{step.time:%d %b %H:%M} UTC"
         self._progress(f"{when}: {step.label}")
@@ -87,7 +93,9 @@ class Story:
             step.label,
             step.narration,
             _mood(step.phase),
-            lines=(self._market(step), *_fragility(proposal)),
+            lines=(self._market(step),),
+            measures=_fragility(proposal.assessment),
+            notes=_stage(proposal.assessment),
             tables=(self._accounts(proposal),),
         )
         if not twin_before and self._liquidated(TWIN):
@@ -336,22 +344,20 @@ def _percent(value: Decimal | None) -> str:
     return "none" if value is None else f"{value * 100:+.1f} %"
 
 
-def _fragility(proposal: Proposal) -> tuple[str, ...]:
-    """A bar for the composite and one for each indicator; what has no input says so."""
-    assessment = proposal.assessment
-    lines = [f"{'fragility':<16}{_bar(assessment.fragility)}  {assessment.coverage * 100:.0f} % covered"]
-    lines += [
-        f"  {item.name.replace('_', ' '):<14}{_bar(item.score)}  {item.detail}"
-        for item in assessment.indicators
-    ]
-    return tuple(lines)
+def _fragility(assessment: Assessment) -> tuple[Measure, ...]:
+    """The composite and each indicator; what has no input says why."""
+    span = f"least {assessment.fragility_least:.2f}, most {assessment.fragility_upper:.2f}"
+    whole = Measure("fragility", assessment.fragility, f"{span}, {assessment.coverage * 100:.0f} % covered")
+    parts = (
+        Measure(f"  {item.name.replace('_', ' ')}", item.score, item.detail) for item in assessment.indicators
+    )
+    return (whole, *parts)
 
 
-def _bar(score: Decimal | None) -> str:
-    if score is None:
-        return f"{'no data':<{BAR_WIDTH + 5}}"
-    filled = int(score * BAR_WIDTH)
-    return "█" * filled + "░" * (BAR_WIDTH - filled) + f" {score:.2f}"
+def _stage(assessment: Assessment) -> tuple[str, ...]:
+    """The regime, and the steps of a cascade that have evidence."""
+    steps = ", ".join(assessment.steps) or "none"
+    return (f"regime {assessment.regime}; steps of a cascade with evidence: {steps}",)
 
 
 def _verdict(decisions: tuple[Decision, ...]) -> str:

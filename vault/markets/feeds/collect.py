@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from vault.config_feeds import FeedSettings
 
 NOTHING: Final[Mapping[str, FeedState]] = MappingProxyType({})
-USUAL_DAYS: Final = 30
+# The windows of most indicators are 90 days, before the last midnight; venues keep less of some things.
+USUAL_DAYS: Final = 100
 # Beyond its own limit a source may still be parsing.
 GRACE_SECONDS: Final = 30
 
@@ -172,7 +173,10 @@ def _ask(feed: FeedSettings, state: FeedState | None, clock: Clock) -> _Told:
         kept = FeedState(now, state.etag, state.modified) if state is not None else FeedState(now)
         return _Told(state=kept, unchanged=True)
     recorded = read_mapped(page.data, feed, now, http.shown(feed.where))
-    return _Told(recorded, _aged(feed, recorded, now), FeedState(now, page.etag, page.modified))
+    # What was told before its time is read when it has come, though the answer will not have changed.
+    whole = all(fault.kind != "future" for fault in recorded.faults)
+    state = FeedState(now, page.etag, page.modified) if whole else FeedState(now)
+    return _Told(recorded, _aged(feed, recorded, now), state)
 
 
 def _aged(feed: FeedSettings, recorded: Recorded, now: int) -> tuple[Failed, ...]:

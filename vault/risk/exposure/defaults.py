@@ -19,14 +19,15 @@ FALL_5_FEBRUARY_2026: Final = Decimal("-0.148")
 # On 10 October 2025 USDe traded at 0.65 dollars at Binance alone, after the low of the coins; elsewhere it
 # stayed above 0.90 (Ethena's founder). ...
 USDE_AT_BINANCE: Final = Decimal("-0.35")
-# ... and wBETH at about 430 dollars there, 88 % below an ether of more than 3,800 (CoinDesk, 12 October 2025).
-# BNSOL fell too and is left out because no usable price was found: the 34.90 dollars of one article stand alone.
+# ... and wBETH at about 430 dollars there, 88 % below an ether of more than 3,800 (CoinDesk, 12 October
+# 2025). BNSOL fell too and is left out because no usable price was found: the 34.90 dollars of that article
+# stand alone.
 WBETH_AT_BINANCE: Final = Decimal("-0.88")
 # Gold on 30 January 2026, the day before bitcoin's fall. Silver lost 33.6 %; no venue takes it as collateral.
 GOLD_30_JANUARY_2026: Final = Decimal("-0.108")
 GOLD_TOKENS: Final = ("PAXG", "XAUT")
-# USDC at about 0.87 dollars on 11 March 2023, while its issuer's bank was shut (CoinMarketCap and CoinGecko as
-# the press quoted them; single venues showed 0.82 to 0.94). USDT at about 0.95 on 12 May 2022, for an hour (press).
+# USDC at about 0.87 dollars on 11 March 2023, while its issuer's bank was shut (price trackers as the press
+# quoted them; single venues showed 0.82 to 0.94). USDT at about 0.95 on 12 May 2022, briefly (press).
 USDC_IN_MARCH_2023: Final = Decimal("-0.13")
 USDT_IN_MAY_2022: Final = Decimal("-0.05")
 

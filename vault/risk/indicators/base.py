@@ -69,12 +69,13 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """One source: the inputs it rests on, and its reading at any moments."""
+    """One source: the inputs it rests on, and its reading at any moments; `unit` where it has its own."""
 
     label: str
     inputs: tuple[Series, ...]
     read: Callable[[IntArray], Reading]
     faults: tuple[str, ...] = ()
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,8 +89,8 @@ class Track:
     (`started`), and once no source has had a score for `RETIRED`.
     `statistic` sets `value` against the indicator's own history; `coverage` is the share of that history's
     window that was seen; `age` in ms is that of the oldest input the value rests on, -1 where there is none.
-    `source`, `detail` and `absent` (what is missing and why) are of the last moment. `faults` were found in
-    what the sources sent, and put right or left out.
+    `source`, `unit`, `detail` and `absent` (what is missing and why) are of the last moment. `faults` were
+    found in what the sources sent, and put right or left out.
     """
 
     name: str
@@ -164,7 +165,7 @@ def gather(
     ]
     return Track(
         name=about.name,
-        unit=unit,
+        unit=sources[best].unit or unit,
         value=pick([one.value for one in readings]),
         statistic=pick([one.statistic for one in readings]),
         statistic_kind=kind,
@@ -291,9 +292,9 @@ def ramp(value: FloatArray, calm: float, worst: float) -> FloatArray:
     return np.where(np.isfinite(value), found, np.nan)
 
 
-def said(value: float, digits: int = 2, unit: str = "") -> str:
-    """A number in words; "no number" for NaN."""
-    return f"{value:.{digits}f}{unit}" if np.isfinite(value) else "no number"
+def said(value: float, digits: int = 2, unit: str = "", otherwise: str = "not known") -> str:
+    """A number and its unit in words, so that a sentence reads well without it too: `otherwise` for NaN."""
+    return f"{value:.{digits}f}{unit}" if np.isfinite(value) else otherwise
 
 
 def span(milliseconds: float) -> str:

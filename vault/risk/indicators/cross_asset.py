@@ -99,20 +99,21 @@ def _source(item: Recorded, closes: Series) -> Source:
         why = late_weekday(part, int(at[-1]))
         if not why:
             why = f"{said(coverage[-1] * YEAR, 0)} of {YEAR} closes of history, or a hole in the last five"
-        unit = (value[-1], 2, "") if level else (value[-1] * 100, 1, " % a year")
+        worth = (value[-1], 2, " points") if level else (value[-1] * 100, 1, " % a year")
         return Reading(
             value=value,
             statistic=percentile,
             score=score,
             age=age,
             coverage=np.where(np.isfinite(coverage), coverage, 0.0),
-            detail=f"{item.key.name} {said(*unit)}, percentile {said(percentile[-1] * 100, 0)} of a year; "
-            f"last move {said(move[-1], 1)} usual ones" + ("; market shut, held" if shut[-1] else ""),
+            detail=f"{item.key.name} {said(*worth)}, percentile of a year: {said(percentile[-1] * 100, 0)}; "
+            f"last move {said(move[-1], 1, ' usual ones')}" + ("; market shut, held" if shut[-1] else ""),
             why=why,
             upper=np.where(shut, 1.0, score),
         )
 
-    return Source(f"{item.key.name} ({item.key.source})", (closes,), read, faults_of(item))
+    unit = "points" if level else ""
+    return Source(f"{item.key.name} ({item.key.source})", (closes,), read, faults_of(item), unit)
 
 
 def _disorder(closes: Series, level: bool) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

@@ -35,7 +35,6 @@ THIN_10BP: Final = 0.2
 # half as much again ordinary.
 SPREAD_CALM: Final = 1.5
 SPREAD_WIDE: Final = 1 / THIN_1PCT
-UNIT: Final = "coins, or a share of the mid"
 
 ABOUT: Final = About(
     name="depth",
@@ -82,11 +81,12 @@ def measure(history: MarketHistory, at: IntArray, asset: str) -> Track:
         for item in history.of(kind, asset)
         if isinstance(item.data, Series)
     ]
-    return gather(ABOUT, UNIT, _STATISTIC, at, sources)
+    return gather(ABOUT, "coins", _STATISTIC, at, sources)
 
 
 def _source(item: Recorded, series: Series, what: str, calm: float, worst: float) -> Source:
     max_age = oldest_allowed(item.key)
+    unit, digits = ("of the mid price", 6) if item.key.kind == "spread" else ("coins", 1)
 
     def day(midnights: IntArray) -> FloatArray:
         return mean_within(series, midnights, DAY)[0]
@@ -97,15 +97,15 @@ def _source(item: Recorded, series: Series, what: str, calm: float, worst: float
         median = past.median()
         ratio = past.enough(np.where((median > 0) & (value >= 0), value / median, np.nan))
         why = lacking(series, int(at[-1]), max_age) or f"{past.count[-1]} of {WINDOW} days of history"
-        digits = 6 if item.key.kind == "spread" else 1
         return Reading(
             value=value,
             statistic=ratio,
             score=ramp(ratio, calm, worst),
             age=age,
             coverage=past.coverage,
-            detail=f"{what} {said(value[-1], digits)}, {said(ratio[-1] * 100, 0)} % of its median",
+            detail=f"{what}: {said(value[-1], digits, f' {unit}')}, "
+            f"{said(ratio[-1] * 100, 0, ' % of its median', 'its median not known')}",
             why=why,
         )
 
-    return Source(f"{item.key.source} {what}", (series,), read, faults_of(item))
+    return Source(f"{item.key.source} {what}", (series,), read, faults_of(item), unit)

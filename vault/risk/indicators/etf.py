@@ -87,8 +87,8 @@ def _source(item: Recorded, flows: Series) -> Source:
             score=now_score,
             age=age,
             coverage=np.where(np.isfinite(seen), seen, 0.0),
-            detail=f"{said(value[-1] / 1e6, 0)} million USD in 5 days, z {said(now_z[-1])}, "
-            f"{said(running[-1], 0)} days of outflow running",
+            detail=f"{said(value[-1] / 1e6, 0, ' million USD', 'an unknown sum')} in 5 days, "
+            f"z {said(now_z[-1])}, {said(running[-1], 0, otherwise='unknown')} days of outflow running",
             why=why,
         )
 

@@ -151,6 +151,7 @@ def _detail(annual: Series, value: FloatArray, z: FloatArray, now: int) -> str:
     run = past.size - int(turned[-1]) - 1 if turned.size else past.size
     share = float(np.mean(month > 0)) * 100 if month.size else np.nan
     return (
-        f"{said(value[-1] * 100)} % a year, z {said(z[-1])}; above 0 in {said(share, 0)} % of 30 days, "
+        f"{said(value[-1] * 100, 2, ' % a year', 'rate a year not known')}, z {said(z[-1])}; "
+        f"above 0 in {said(share, 0, ' %', 'an unknown share')} of 30 days, "
         f"same sign {run} settlements running (of {past.size} looked at)"
     )

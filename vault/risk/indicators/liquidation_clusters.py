@@ -208,8 +208,9 @@ def _source(candles: HourlySource, marks: HourlySource | None) -> Source:
             score=ramp(percentile, CALM, CROWDED),
             age=age,
             coverage=past.coverage,
-            detail=f"{said(value[-1], 0)} coins within 5 % (estimate, relative only), {said(wide[-1], 0)} "
-            f"within 10 %; percentile {said(percentile[-1] * 100, 0)} of {WINDOW} days",
+            detail=f"{said(value[-1], 0, ' coins', 'an unknown amount')} within 5 % "
+            f"(estimate, relative only), {said(wide[-1], 0, ' coins', 'an unknown amount')} within 10 %; "
+            f"percentile of {WINDOW} days: {said(percentile[-1] * 100, 0)}",
             why=why or f"{past.count[-1]} of {WINDOW} days of history",
         )
 

@@ -147,9 +147,11 @@ def _source(
             score=score,
             age=np.where((age >= 0) & (spot_age >= 0), np.maximum(age, spot_age), -1),
             coverage=count / WEEKS,
-            detail=f"{said(value[-1])} days of spot volume, {said(multiple[-1])} times its median, "
-            f"percentile {said(percentile * 100, 0)} of {DAYS} days; in 7 days OI "
-            f"{said(grown[-1] * 100, 1)} %, spot volume {said(spot_grown[-1] * 100, 1)} %",
+            detail=f"{said(value[-1], 2, ' days of spot volume', 'days of spot volume not known')}, "
+            f"{said(multiple[-1], 2, ' times its median', 'its median not known')}, "
+            f"percentile of {DAYS} days: {said(percentile * 100, 0)}; "
+            f"change in 7 days: OI {said(grown[-1] * 100, 1, ' %')}, "
+            f"spot volume {said(spot_grown[-1] * 100, 1, ' %')}",
             why=why or "no change over 7 days known",
         )
 

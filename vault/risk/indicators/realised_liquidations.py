@@ -88,7 +88,8 @@ def _source(item: Recorded, longs: Series, shorts: Series | None) -> Source:
             score=score,
             age=age,
             coverage=past.coverage,
-            detail=f"{said(value[-1], 0)} USD in 1 h, {said(multiple[-1])} times a usual day's worst hour; "
+            detail=f"{said(value[-1], 0, ' USD', 'an unknown sum')} in 1 h, "
+            f"{said(multiple[-1], 2, ' times', 'not set against')} a usual day's worst hour; "
             f"{_share(value, at)}",
             why=why,
         )

@@ -86,8 +86,8 @@ def _supply(item: Recorded, supply: Series) -> Source:
             score=score,
             age=age,
             coverage=np.where(np.isfinite(score), 1.0, 0.0),
-            detail=f"supply of {item.key.name} {said(week[-1] * 100)} % in 7 days, {said(month[-1] * 100)} "
-            f"% in 30",
+            detail=f"change of {item.key.name} supply: {said(week[-1] * 100, 2, ' %')} in 7 days, "
+            f"{said(month[-1] * 100, 2, ' %')} in 30",
             why=lacking(supply, int(at[-1]), max_age) or "no supply 30 days before",
         )
 
@@ -123,7 +123,7 @@ def _peg(item: Recorded, prices: Series, others: list[tuple[Recorded, Series]]) 
             score=ramp(lost, PEG_CALM, PEG_BROKEN),
             age=age,
             coverage=np.where(np.isfinite(lost), 1.0, 0.0),
-            detail=f"{item.key.name} at {said(now[-1], 4)} on {item.key.source}"
+            detail=f"{item.key.name} at {said(now[-1], 4, '', 'an unknown price')} on {item.key.source}"
             + (f", {said(other[-1], 4)} elsewhere: one venue only" if alone else ""),
             why=lacking(prices, int(at[-1]), max_age) or "no dollar, and no other venue to compare it with",
         )

@@ -108,7 +108,10 @@ def _score(track: Track) -> _Sign:
     with np.errstate(invalid="ignore"):
         possible = track.started & (track.upper >= EVIDENT)
     return _Sign(
-        track.name, _seen(track.score, EVIDENT), possible, f"{said(track.score[-1])}: {track.detail}"
+        track.name.replace("_", " "),
+        _seen(track.score, EVIDENT),
+        possible,
+        f"{said(track.score[-1])}: {track.detail}",
     )
 
 

@@ -84,7 +84,7 @@ def _source(candles: HourlySource) -> Source:
             age=age,
             coverage=seen / days,
             detail=f"{'weekend' if weekend[-1] else 'weekday'} {int(hour[-1]):02d}:00 UTC: "
-            f"{said(multiple[-1])} times the range per dollar of the median hour",
+            f"{said(multiple[-1], 2, ' times the range', 'range not known')} per dollar of the median hour",
             why=lacking(clock, int(at[-1]), MAX_AGE) or f"{int(seen[-1])} such hours of history",
         )
 

@@ -98,6 +98,8 @@ class _Part:
     calm: float
     worst: float
     max_age: int
+    unit: str
+    digits: int
     against: Callable[[Series, IntArray, FloatArray], _Against]
 
 
@@ -109,7 +111,7 @@ def measure(history: MarketHistory, at: IntArray, asset: str) -> Track:
         for item in history.of(part.kind)
         if isinstance(item.data, Series)
     ]
-    return gather(ABOUT, "see detail", "ratio", at, sources)
+    return gather(ABOUT, "", "ratio", at, sources)
 
 
 def _source(part: _Part, item: Recorded, series: Series) -> Source:
@@ -126,12 +128,20 @@ def _source(part: _Part, item: Recorded, series: Series) -> Source:
             score=ramp(np.where(found.short, np.nan, found.ratio), part.calm, part.worst),
             age=age,
             coverage=found.coverage,
-            detail=f"{label}: {said(value[-1], 3)}, scored {said(found.ratio[-1])} (calm {part.calm:g}, "
-            f"worst {part.worst:g}), {span(age[-1])} old",
+            detail=_detail(part, label, float(value[-1]), float(found.ratio[-1]), int(age[-1])),
             why=why or "not enough history",
         )
 
-    return Source(label, (series,), read, faults_of(item))
+    return Source(label, (series,), read, faults_of(item), part.unit)
+
+
+def _detail(part: _Part, label: str, value: float, ratio: float, age: int) -> str:
+    found = [f"{label}: {said(value, part.digits, f' {part.unit}')}"]
+    if np.isfinite(ratio):
+        found.append(f"scored by {said(ratio)} (calm {part.calm:g}, worst {part.worst:g})")
+    if age >= 0:
+        found.append(f"{span(age)} old")
+    return ", ".join(found)
 
 
 def _itself(series: Series, at: IntArray, value: FloatArray) -> _Against:
@@ -163,9 +173,9 @@ def _against_fees(series: Series, at: IntArray, value: FloatArray) -> _Against:
 
 
 _PARTS: Final = (
-    _Part("venue_open", "open", 1.0, 0.0, HOURLY_AGE, _itself),
-    _Part("transfer_seconds", "transfer", SLOW, QUEUE, TRANSFER_AGE, _against_transfers),
-    _Part("adl_rank", "deleveraging rank", RANK_CALM, RANK_NEXT, HOURLY_AGE, _itself),
-    _Part("clock_skew", "clock skew", SKEW_CALM, SKEW_REFUSED, HOURLY_AGE, _itself),
-    _Part("network_fee", "fee", FEE_CALM, FEE_STUCK, HOURLY_AGE, _against_fees),
+    _Part("venue_open", "open", 1.0, 0.0, HOURLY_AGE, "(1 open, 0 closed)", 0, _itself),
+    _Part("transfer_seconds", "transfer", SLOW, QUEUE, TRANSFER_AGE, "s", 0, _against_transfers),
+    _Part("adl_rank", "deleveraging rank", RANK_CALM, RANK_NEXT, HOURLY_AGE, "of the queue", 2, _itself),
+    _Part("clock_skew", "clock skew", SKEW_CALM, SKEW_REFUSED, HOURLY_AGE, "ms", 0, _itself),
+    _Part("network_fee", "fee", FEE_CALM, FEE_STUCK, HOURLY_AGE, "as quoted", 1, _against_fees),
 )

@@ -170,7 +170,7 @@ def test_the_judged_stress_leaves_three_tenths_at_the_mid() -> None:
 
 
 def test_two_depths_prove_a_book_whose_cost_is_an_upper_bound() -> None:
-    book = book_of(world.market())
+    book = book_of(world.reading())
     assert book is not None
     assert [(level.price, level.size) for level in book.bids] == [
         (D(89_240) * D("0.999"), D(90)),
@@ -181,7 +181,7 @@ def test_two_depths_prove_a_book_whose_cost_is_an_upper_bound() -> None:
 
 
 def test_a_book_that_is_seen_for_10_basis_points_only_proves_no_more() -> None:
-    book = book_of(world.market(depth_bid_1pct=None))
+    book = book_of(world.reading(depth_bid_1pct=None))
     assert book is not None
     assert cost_of_leaving(book, "long", D(91)).verdict == BEYOND
 
@@ -196,7 +196,7 @@ def test_a_book_that_is_seen_for_10_basis_points_only_proves_no_more() -> None:
     ],
 )
 def test_a_reading_without_depth_proves_no_book(changes: dict[str, Any]) -> None:
-    assert book_of(world.market(**changes)) is None
+    assert book_of(world.reading(**changes)) is None
 
 
 def test_an_inverse_position_is_closed_by_its_size_in_coins() -> None:

@@ -246,7 +246,7 @@ def test_a_step_without_its_feed_says_no_data_and_could_be(history: MarketHistor
     found = steps_of(with_fault(history, BLINDING[fault], since, int(NOW[-1]), kinds))["forced selling"]
     assert found.state[-1] == -1
     assert found.possible[-1]
-    assert found.missing == ("realised_liquidations: no data",)
+    assert found.missing == ("realised liquidations: no data",)
 
 
 def test_open_interest_that_is_not_a_day_old_is_no_doubt_of_a_flush() -> None:
