@@ -44,7 +44,7 @@ check: $(READY_DEV)  ## ruff, mypy --strict and the floors of the house
 bench: $(READY_DEV)  ## ratios measured side by side
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-picture: $(READY)  ## draw docs/demo.svg, and with RISK="--data FOLDER --at INSTANT" the risk screens
+picture: $(READY)  ## draw docs/demo.svg, and with RISK="--desk DESK --at INSTANT --data FOLDER" the risk screens
 	@$(BIN)/python -m scripts.picture
 	@$(BIN)/python -m scripts.risk_pictures $(RISK)
 

@@ -1,7 +1,8 @@
-"""Draw docs/risk.svg, cascade.svg, risk-record.svg and risk-page.png from a folder of market history.
+"""Draw docs/risk.svg, cascade.svg, risk-record.svg and risk-page.png.
 
-`make picture RISK="--data FOLDER --at 2026-01-30T16:00:00Z"`: the screens as they would have been then, in a
-new treasury without accounts. The page needs a Chromium; without one it is left as it was, and that is said.
+`make picture RISK="--desk DESK --at 2026-01-31T23:59:10Z --data FOLDER"`: the screens of a treasury as they
+were then (`vault demo --keep DESK` leaves one), the record over files of market history. Refuses to guess:
+without all three nothing is drawn. The page needs a Chromium; without one it is left as it was.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,8 +22,13 @@ from rich.text import Text
 
 from scripts.drawing import DOCS, paper, save
 from vault.clock import ManualClock
+from vault.config import load_treasury
 from vault.report import cascade_screen, html, record_screen, risk_screen
-from vault.treasury.views import CascadeView, RecordView, RiskView
+from vault.store.database import Store
+from vault.treasury.cascade import cascade_view
+from vault.treasury.fragility import look
+from vault.treasury.record import replay_folder
+from vault.treasury.views import CascadeView, RiskView
 
 WIDTH = 100
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -34,41 +40,32 @@ DROP = Decimal("0.1")
 
 def main() -> None:
     told = argparse.ArgumentParser(description=__doc__)
-    told.add_argument("--data", type=Path, help="files of market history; without it nothing is drawn")
+    told.add_argument("--desk", type=Path, help="the folder of a treasury")
+    told.add_argument("--data", type=Path, help="files of market history, for the record")
     told.add_argument("--at", help="the moment of the screens, an instant with its zone")
     told.add_argument("--asset", default="BTC")
     told.add_argument("--to", type=Path, default=DOCS)
     asked = told.parse_args()
-    if asked.data is None or asked.at is None:
-        say('pictures of the risk screens are left as they are: RISK="--data FOLDER --at INSTANT" draws them')
+    if None in {asked.desk, asked.data, asked.at}:
+        say(
+            'pictures of the risk screens are left as they are: RISK="--desk DESK --at INSTANT --data FOLDER"'
+        )
         return
-    risk, cascade, record = views(asked.data, datetime.fromisoformat(asked.at), asked.asset)
+    risk, cascade = views(asked.desk, datetime.fromisoformat(asked.at), asked.asset)
+    record = replay_folder(
+        asked.data, datetime.now(UTC), asked.asset, drop=DROP, since=None, until=None, progress=say
+    )
     draw(risk_screen.screen(risk, width=WIDTH), "vault risk", asked.to / "risk.svg")
     draw(cascade_screen.screen(cascade, width=WIDTH), "vault cascade", asked.to / "cascade.svg")
     draw(record_screen.screen(record, width=WIDTH), "vault risk record", asked.to / "risk-record.svg")
     photograph(html.Report(risk, (cascade,), record), asked.to / "risk-page.png")
 
 
-def views(data: Path, at: datetime, asset: str) -> tuple[RiskView, CascadeView, RecordView]:
-    """What the program would have said at that moment with this history."""
-    from vault.config import load_treasury
-    from vault.store.database import Store
-    from vault.treasury.cascade import cascade_view
-    from vault.treasury.fragility import look
-    from vault.treasury.market_history import import_files
-    from vault.treasury.record import replay_store
-    from vault.treasury.setup import init_treasury
-
-    clock = ManualClock(at)
-    with tempfile.TemporaryDirectory() as folder:
-        treasury = load_treasury(init_treasury(Path(folder) / "desk", "desk", clock).config)
-        with Store.open(treasury.store_url, treasury.config.treasury_id, clock) as store:
-            import_files(store, [data], datetime.now(at.tzinfo), progress=say)
-            return (
-                look(treasury, store, at, asset),
-                cascade_view(store, at, asset, "long", SHOCKS),
-                replay_store(store, at, asset, drop=DROP, since=None, until=None, progress=say),
-            )
+def views(desk: Path, at: datetime, asset: str) -> tuple[RiskView, CascadeView]:
+    """What the program would have said at that moment of this treasury."""
+    treasury = load_treasury(desk / "treasury.toml")
+    with Store.open(treasury.store_url, treasury.config.treasury_id, ManualClock(at)) as store:
+        return look(treasury, store, at, asset), cascade_view(store, at, asset, "long", SHOCKS)
 
 
 def draw(lines: Sequence[str], title: str, target: Path) -> None:

@@ -53,7 +53,8 @@ _STATES: Final[dict[int, StepState]] = {1: "evidence", 0: "no evidence", -1: "no
 DEGREES_OF_FREEDOM: Final = 3.0
 SCENARIOS: Final = 20_000
 SEED: Final = 1
-VOLATILITY_DAYS: Final = 90
+# Days that the size of shocks is taken from: as many as there are.
+VOLATILITY_DAYS: Final = (90, 60, 30)
 
 
 def look(treasury: Treasury, store: Store, now: datetime, asset: str) -> RiskView:
@@ -221,9 +222,10 @@ def reach_model(history: MarketHistory, now: datetime, asset: str) -> Cascade | 
     from vault.treasury.stress import Cascade
 
     model = live_model(history, to_milliseconds(now), asset)
-    daily = _daily_volatility(history, to_milliseconds(now), asset)
-    if model.long.curve is None or model.short.curve is None or daily is None:
+    found = _daily_volatility(history, to_milliseconds(now), asset)
+    if model.long.curve is None or model.short.curve is None or found is None:
         return None
+    daily, days = found
     scale = daily * np.sqrt((DEGREES_OF_FREEDOM - 2) / DEGREES_OF_FREEDOM)
     shocks = ShockModel(np.array([scale]), np.eye(1), DEGREES_OF_FREEDOM)
     error = _log_error(model.long.phi)
@@ -234,7 +236,7 @@ def reach_model(history: MarketHistory, now: datetime, asset: str) -> Cascade | 
         seed=SEED,
         said=(
             f"shocks of a day: Student t, {DEGREES_OF_FREEDOM:g} degrees of freedom, standard deviation "
-            f"{daily:.2%} ({asset} over {VOLATILITY_DAYS} days); {SCENARIOS} scenarios, seed {SEED}",
+            f"{daily:.2%} ({asset} over {days} days); {SCENARIOS} scenarios, seed {SEED}",
             *model.assumptions,
         ),
     )
@@ -247,17 +249,15 @@ def _log_error(phi: PhiEstimate) -> float:
     return float(np.log1p(phi.error / phi.value))
 
 
-def _daily_volatility(history: MarketHistory, at: int, asset: str) -> float | None:
+def _daily_volatility(history: MarketHistory, at: int, asset: str) -> tuple[float, int] | None:
+    """Of the price over whole days, and over how many of them; None where even the fewest are not there."""
+    from vault.risk.cascade.live import daily_variance
     from vault.risk.indicators.hours import hourly
-    from vault.series import HOUR
 
     found, _ = hourly(history, "price", asset)
-    number = VOLATILITY_DAYS * 24
-    best: float | None = None
-    most = number // 2
-    for source in found:
-        returns = np.diff(np.log(source.hours(at // HOUR - number, number).close))
-        known = returns[np.isfinite(returns)]
-        if known.size > most:
-            best, most = float(np.sqrt(np.mean(known**2) * 24)), known.size
-    return best or None
+    for days in VOLATILITY_DAYS:
+        for source in found:
+            variance = daily_variance(source, at, days)
+            if variance is not None and variance > 0:
+                return float(np.sqrt(variance)), days
+    return None

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 OF_A_CONTRACT: Final = frozenset({
     "open_interest", "funding", "liquidation_clusters", "depth", "venue", "time_of_day",
 })  # fmt: skip
+# Others tell their liquidations by streams alone, which a look does not hear.
+TELL_LIQUIDATIONS: Final = frozenset({"okx", "deribit", "kraken"})
 OF_A_FEED: Final[dict[Kind, str]] = {
     "etf_flow": "etf",
     "close": "cross_asset",
@@ -57,6 +59,8 @@ def configured(config: TreasuryConfig) -> frozenset[str]:
     found = {OF_A_FEED[feed.kind] for feed in config.feed if feed.kind in OF_A_FEED}
     if any(venue.contracts for venue in config.venue):
         found |= OF_A_CONTRACT
+    if any(venue.contracts and venue.exchange in TELL_LIQUIDATIONS for venue in config.venue):
+        found.add("realised_liquidations")
     return frozenset(found)
 
 

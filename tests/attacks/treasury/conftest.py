@@ -20,6 +20,7 @@ from vault.bitcoin.backends.base import TxStatus
 from vault.canonical import canonical_json
 from vault.clock import ManualClock, to_iso
 from vault.codec import encode
+from vault.errors import VenueError
 from vault.money import BTC, Amount
 from vault.store import records
 from vault.store.database import Store

@@ -55,9 +55,9 @@ def adopt_workers(*workers: tuple[int, int, int]) -> None:
 
     start, waiting = client._start, list(workers)
 
-    def adopt() -> Any:
+    def adopt(module: str) -> Any:
         if not waiting:
-            return start()
+            return start(module)
         pid, stdin, stdout = waiting.pop(0)
         popen = _Adopted(pid, os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb"))
         said = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker

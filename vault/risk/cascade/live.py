@@ -208,16 +208,28 @@ def _deep_bids(source: HourlySource | None, at: int) -> Input:
         return Input(name, None, unit, None, "", "no price")
     number = IMPACT_DAYS * 24
     hours = source.hours(at // HOUR - number, number)
-    returns = np.diff(np.log(hours.close))
     traded = hours.volume * hours.close
-    known = np.isfinite(returns)
-    if np.sum(known) < SEEN * number or np.sum(np.isfinite(traded)) < SEEN * number:
+    variance = daily_variance(source, at, IMPACT_DAYS)
+    if variance is None or np.sum(np.isfinite(traded)) < SEEN * number:
         return Input(name, None, unit, None, source.source, f"less than {IMPACT_DAYS} days of candles")
-    variance = float(np.mean(returns[known] ** 2)) * 24
     volume = float(np.nanmean(traded)) * 24
     if variance <= 0 or volume <= 0:
         return Input(name, None, unit, None, source.source, "no volume or no movement")
     return Input(name, volume / variance, unit, _age(source.closes, at), source.source)
+
+
+def daily_variance(source: HourlySource, at: int, days: int) -> float | None:
+    """Mean square of the log returns over 24 hours that ended in the last `days`; None where hours lack.
+
+    Of whole days and not of hours: what hours do often comes back by the evening, or trends.
+    """
+    hours = source.hours(at // HOUR - days * 24, days * 24)
+    with np.errstate(invalid="ignore"):
+        returns = np.log(hours.close[24:] / hours.close[:-24])
+    known = returns[np.isfinite(returns)]
+    if known.size < SEEN * returns.size:
+        return None
+    return float(np.mean(known**2))
 
 
 def _depth(quoted: float, deep_bids: float) -> Depth:
