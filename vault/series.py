@@ -28,7 +28,9 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 Kind: TypeAlias = kinds.Kind
-FaultKind = Literal["unsorted", "duplicate", "contradiction", "not_a_number", "future", "out_of_range", "gap"]
+FaultKind = Literal[
+    "unsorted", "duplicate", "contradiction", "not_a_number", "future", "out_of_range", "gap", "stamp"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,7 +51,10 @@ class SeriesKey:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong in what a source said: how often, first when (Unix ms), and in words."""
+    """Something wrong in what a source said: how often, first when (Unix ms), and in words.
+
+    ``stamp``: nothing says whether candles are stamped at their beginning or at their end.
+    """
 
     kind: FaultKind
     count: int

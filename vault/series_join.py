@@ -40,6 +40,32 @@ def join(first: Series | Candles, second: Series | Candles) -> Joined:
     raise MarketDataError("bad_series", "expected two histories of one form and step, found different ones")
 
 
+def revise(first: Series | Candles, second: Series | Candles) -> Joined:
+    """`second` over `first`, both of the same source: what it says now stands, and is named where it differs.
+
+    Raises `MarketDataError` when one is a series and the other candles.
+    """
+    joined = join(first, second)
+    times = joined.data.opens if isinstance(joined.data, Candles) else joined.data.times
+    its = second.opens if isinstance(second, Candles) else second.times
+    places = np.searchsorted(times, its)
+
+    def over(both: FloatArray, now: FloatArray) -> FloatArray:
+        found = both.copy()
+        found[places] = now
+        return found
+
+    if isinstance(joined.data, Candles) and isinstance(second, Candles):
+        names = ("open", "high", "low", "close", "volume")
+        columns = [over(getattr(joined.data, name), getattr(second, name)) for name in names]
+        data: Series | Candles = Candles(times, joined.data.step, *columns)
+    elif isinstance(joined.data, Series) and isinstance(second, Series):
+        data = Series(times, over(joined.data.values, second.values))
+    else:  # pragma: no cover - join has refused it
+        raise MarketDataError("bad_series", "expected two histories of one form, found different ones")
+    return Joined(data, joined.new, joined.repeated, joined.contradicted, joined.faults)
+
+
 def _series(first: Series, second: Series) -> Joined:
     times, mine, its = _placed(first.times, second.times)
     one, two = _spread(first.values, mine, times.size), _spread(second.values, its, times.size)

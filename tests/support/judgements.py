@@ -6,59 +6,39 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vault.risk.indicators.base import DOUBT, Track
+from vault.risk.indicators.base import Reading, Source, gather
 from vault.risk.indicators.composite import compose
 from vault.risk.indicators.judge import Judgement
 from vault.risk.indicators.regime import find_regime
-from vault.risk.indicators.registry import NAMES
+from vault.risk.indicators.registry import ABOUT, NAMES
 from vault.risk.indicators.stage import find_stage
-from vault.series import MINUTE, FloatArray, MarketHistory
+from vault.series import HOUR, MINUTE, IntArray, MarketHistory, Series
 
 MOMENT = 1_769_860_800_000
-
-
-def track(name: str, score: float | None, asset: str = "BTC", before: float = 0.0) -> Track:
-    """An indicator that was read a minute ago; None: it has spoken, said `before`, and says nothing now."""
-    dead = score is None
-
-    def one(value: float | None) -> FloatArray:
-        return np.array([np.nan if value is None else value])
-
-    return Track(
-        name=name,
-        unit="",
-        value=one(score),
-        statistic=one(score),
-        statistic_kind="ratio",
-        score=one(score),
-        held=one(max(before, DOUBT) if score is None else score),
-        upper=one(1.0 if score is None else score),
-        started=np.array([True]),
-        age=np.array([-1 if dead else MINUTE], dtype=np.int64),
-        coverage=one(0.0 if dead else 1.0),
-        source=f"{name}:{asset}",
-        detail="" if dead else f"{name} of {asset}",
-        absent=("silent",) if dead else (),
-    )
+AT = np.array([MOMENT], dtype=np.int64)
 
 
 def judgement(
     scores: Mapping[str, float | None], asset: str = "BTC", configured: frozenset[str] = frozenset()
 ) -> Judgement:
-    """An asset of which these indicators have spoken; the others were never heard of."""
-    at = np.array([MOMENT], dtype=np.int64)
+    """An asset of which these indicators were read a minute ago; None: has spoken, and says nothing now.
+
+    The others were never heard of.
+    """
     tracks = tuple(
-        track(name, scores[name], asset) if name in scores else _never(name, asset) for name in NAMES
+        gather(ABOUT[name], "", "ratio", AT, [_source(name, scores[name], asset)] if name in scores else [])
+        for name in NAMES
     )
-    found = compose(at, tracks, configured=configured)
-    stage = find_stage(MarketHistory(), at, asset, tracks)
-    return Judgement(asset, at, tracks, found, find_regime(found, stage), stage)
+    found = compose(AT, tracks, configured=configured)
+    stage = find_stage(MarketHistory(), AT, asset, tracks)
+    return Judgement(asset, AT, tracks, found, find_regime(found, stage), stage)
 
 
-def _never(name: str, asset: str) -> Track:
-    silent = track(name, None, asset)
-    none = np.array([np.nan])
-    return Track(
-        name, "", none, none, "ratio", none, none, none, np.array([False]), silent.age, silent.coverage,
-        "", "", ("no history of it",),
-    )  # fmt: skip
+def _source(name: str, score: float | None, asset: str) -> Source:
+    def read(at: IntArray) -> Reading:
+        says = np.full(at.shape, np.nan if score is None else score)
+        age = np.full(at.shape, -1 if score is None else MINUTE)
+        return Reading(says, says, says, age, np.ones(at.shape), f"{name} of {asset}", "silent")
+
+    heard = Series(np.array([MOMENT - HOUR], dtype=np.int64), np.zeros(1))
+    return Source(f"{name}:{asset}", (heard,), read)

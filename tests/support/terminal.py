@@ -30,11 +30,12 @@ def at_a_terminal(
     An answer is text (a line; control characters as they are), or makes it; `ahead` lies in the terminal's
     buffer before anything is asked. Returns exit status and all that was to be seen.
     """
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "VAULT_DEBUG": "1", "TERM": term, "COLUMNS": "100"},
+        env={**os.environ, "PYTHONPATH": path, "VAULT_DEBUG": "1", "TERM": term, "COLUMNS": "100"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

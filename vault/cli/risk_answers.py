@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -25,8 +26,16 @@ asset_option = click.option(
     default="BTC",
     show_default=True,
     metavar="ASSET",
-    callback=lambda _ctx, _option, text: text.upper(),
+    callback=lambda _ctx, _option, text: asset_name(text),
 )
+
+
+def asset_name(text: str) -> str:
+    """An asset as it is written. Raises a usage error for what is none."""
+    name = text.upper()
+    if not re.fullmatch(r"[A-Z0-9][A-Z0-9._-]{0,19}", name):
+        raise click.UsageError(f"--asset: expected a name such as BTC, found {text!r}")
+    return name
 
 
 class Screen(Protocol):

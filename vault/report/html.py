@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vault.errors import ConfigError
 from vault.files import write_document
 from vault.report import svg, words
 from vault.report.cascade_plot import price_paths, price_steps, profile_heads, step_label
@@ -39,6 +40,8 @@ Cell = str | Markup
 SHORT: Final = 13
 # Columns of levels that fit a page beside the three that name a fall.
 LEVELS: Final = 5
+# By this an earlier page is known from anything else that may be at its place.
+GENERATOR: Final = "vault risk --html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,28 @@ class Report:
 
 
 def write(path: Path, report: Report) -> None:
-    """Write the report whole or not at all (mode 0600). Raises `ConfigError` (``config.not_writable``)."""
+    """Write the report whole or not at all (mode 0600); only another such page is replaced.
+
+    Raises `ConfigError` (``config.exists``, ``config.not_writable``).
+    """
+    if (path.exists() or path.is_symlink()) and not _is_page(path):
+        raise ConfigError(
+            "exists",
+            f"{path}: expected a new file or an earlier page of this command, found something else",
+            hint="Nothing was written. Name another file.",
+        )
     write_document(path, page(report).encode("utf-8"))
+
+
+def _is_page(path: Path) -> bool:
+    """Whether a regular file begins as our pages do."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return GENERATOR.encode() in file.read(4096)
+    except OSError:
+        return False
 
 
 def page(report: Report) -> str:
@@ -64,6 +87,7 @@ def page(report: Report) -> str:
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name_="generator", content=GENERATOR),
         tag("meta", name_="referrer", content="no-referrer"),
         tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
         tag("title", name),

@@ -60,7 +60,7 @@ def findings(judged: Sequence[Judgement]) -> MarketFindings:
         least=max(_decimal(one.found.least[-1]) or ZERO for one in judged),
         most=max(_decimal(_or(one.found.most[-1], 1.0)) or ONE for one in judged),
         coverage=min(_decimal(_or(one.found.coverage[-1], 0.0)) or ZERO for one in judged),
-        regime=worst.regime.name(),
+        regime=_regime(judged),
         steps=tuple(step.name for step in worst.stage.steps if step.state[-1] == 1),
         missing=tuple(f"indicator.{why} ({one.asset})" for one in judged for why in one.found.absent),
     )
@@ -68,6 +68,14 @@ def findings(judged: Sequence[Judgement]) -> MarketFindings:
 
 def _score(track: Track) -> float:
     return _or(track.score[-1], -1.0)
+
+
+def _regime(judged: Sequence[Judgement]) -> str:
+    """The worst of all assets; one of which too little is known hides no other's."""
+    from vault.risk.indicators.regime import LEVELS, UNKNOWN
+
+    known = [int(one.regime.level[-1]) for one in judged if bool(one.regime.known[-1])]
+    return LEVELS[max(known)] if known else UNKNOWN
 
 
 def _indicator(track: Track, at: int) -> Indicator:

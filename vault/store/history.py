@@ -28,7 +28,7 @@ from vault.series import (
     SeriesKey,
     gaps,
 )
-from vault.series_join import join
+from vault.series_join import join, revise
 from vault.store import schema
 from vault.store.packing import pack, unpack
 
@@ -69,12 +69,20 @@ class HistoryLine:
     bytes: int
 
 
-def append(writer: Writer, recorded: Recorded) -> Appended:
-    """Keep a history beside what is known of it. Raises `MarketDataError`, `StoreError`."""
+def append(writer: Writer, recorded: Recorded, *, live: bool = False) -> Appended:
+    """Keep a history beside what is known of it. Raises `MarketDataError`, `StoreError`.
+
+    `live`: the program asked its source itself. From its first live point on a key is its source's alone:
+    what that says again otherwise replaces what it said (named as a contradiction), nothing else is added.
+    """
     key, connection = recorded.key, writer.connection
     new = repeated = contradicted = 0
     faults: list[Fault] = [fault for fault in recorded.faults if fault.kind != "gap"]
-    for period, part in _periods(key, recorded.data):
+    data, since = recorded.data, _live_since(connection, key)
+    if not live and since is not None:
+        data, late = _before(data, since)
+        faults += late
+    for period, part in _periods(key, data):
         where = and_(_is(schema.history, key), schema.history.c.period == period)
         row = connection.execute(select(schema.history.c.data).where(where)).first()
         if row is None:
@@ -82,7 +90,8 @@ def append(writer: Writer, recorded: Recorded) -> Appended:
             connection.execute(insert(schema.history).values(**values))
             new += len(part)
             continue
-        joined = join(unpack(row.data, key.step), part)
+        held = unpack(row.data, key.step)
+        joined = revise(held, part) if live else join(held, part)
         new, repeated = new + joined.new, repeated + joined.repeated
         contradicted += joined.contradicted
         packed = pack(joined.data)
@@ -90,8 +99,32 @@ def append(writer: Writer, recorded: Recorded) -> Appended:
             faults += joined.faults
             values = {"points": len(joined.data), "data": packed}
             connection.execute(update(schema.history).where(where).values(**values))
-    _remember(writer, recorded, faults)
+    if live and len(data):
+        since = min(_first(data), since) if since is not None else _first(data)
+    _remember(writer, recorded, faults, since)
     return Appended(new, repeated, contradicted)
+
+
+def _first(data: Series | Candles) -> int:
+    return int((data.opens if isinstance(data, Candles) else data.times)[0])
+
+
+def _before(data: Series | Candles, since: int) -> tuple[Series | Candles, list[Fault]]:
+    """The part that began before the first live point, and the rest by name."""
+    times = data.opens if isinstance(data, Candles) else data.times
+    number = int(np.searchsorted(times, since))
+    late = int(times.size) - number
+    if not late:
+        return data, []
+    words = f"{late} moments of a time that the program has asked its source about itself: left out"
+    return _part(data, slice(0, number)), [Fault("out_of_range", late, int(times[number]), words)]
+
+
+def _live_since(connection: Connection, key: SeriesKey) -> int | None:
+    """The first moment that was asked of the source itself; None while all was imported."""
+    table = schema.history_origin
+    row = connection.execute(select(table.c.body).where(_is(table, key))).first()
+    return None if row is None else read_json(row.body).get("live_since")
 
 
 def load(
@@ -249,7 +282,7 @@ def _cut(data: Series | Candles, start: int | None, end: int | None) -> Series |
     return data.between(earliest if start is None else start, latest if end is None else end)
 
 
-def _remember(writer: Writer, recorded: Recorded, faults: list[Fault]) -> None:
+def _remember(writer: Writer, recorded: Recorded, faults: list[Fault], live_since: int | None) -> None:
     """Where it came from and what was wrong, once each."""
     table, key = schema.history_origin, recorded.key
     row = writer.connection.execute(select(table.c.body).where(_is(table, key))).first()
@@ -259,7 +292,7 @@ def _remember(writer: Writer, recorded: Recorded, faults: list[Fault]) -> None:
         "origins": _union(before["origins"], recorded.provenance.origin.split(", "))[-KEPT_ORIGINS:],
         "licences": _union(before["licences"], [recorded.provenance.licence]),
         "faults": _union(before["faults"], said)[-KEPT_FAULTS:],
-    }
+    } | ({} if live_since is None else {"live_since": live_since})
     text = canonical_json(body)
     if row is None:
         writer.connection.execute(insert(table).values(**_columns(key), at=writer.at, body=text))

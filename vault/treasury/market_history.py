@@ -52,10 +52,12 @@ class Imported:
     kept: tuple[Kept, ...]
 
 
-def keep(store: Store, recorded: Iterable[Recorded], what: str) -> tuple[Kept, ...]:
+def keep(store: Store, recorded: Iterable[Recorded], what: str, *, live: bool = False) -> tuple[Kept, ...]:
     """Append histories in one transaction, journaled when anything was new or became disputed."""
     with store.write() as writer:
-        kept = tuple(Kept(each.key, history.append(writer, each), each.faults) for each in recorded)
+        kept = tuple(
+            Kept(each.key, history.append(writer, each, live=live), each.faults) for each in recorded
+        )
         _journal(writer, what, kept)
     return kept
 
@@ -89,7 +91,7 @@ def fetch(desk: Desk, since: datetime | None) -> Fetched:
     from vault.treasury.market_feeds import collect
 
     recorded, failures = collect(desk, since)
-    return Fetched(keep(desk.store, recorded, "fetch") if recorded else (), tuple(failures))
+    return Fetched(keep(desk.store, recorded, "fetch", live=True) if recorded else (), tuple(failures))
 
 
 def find(store: Store, text: str) -> history.HistoryLine:

@@ -6,6 +6,7 @@ what says nothing counts as missing.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -46,9 +47,32 @@ OF_A_FEED: Final[dict[Kind, str]] = {
 }
 
 
-def assets_of(history: MarketHistory) -> tuple[str, ...]:
-    """The assets whose contracts are watched; bitcoin where nothing was collected yet."""
-    return tuple(sorted({item.key.name for kind in _OF_CONTRACTS for item in history.of(kind)})) or ("BTC",)
+def assets_of(config: TreasuryConfig, history: MarketHistory) -> tuple[str, ...]:
+    """The assets of configured contracts and feeds; bitcoin where nothing of them was collected yet.
+
+    What else the store holds (somebody's import) is not watched: it must not be able to move anything.
+    """
+    from vault.risk.indicators.base import witness_of
+
+    contracts = [(venue.exchange, contract) for venue in config.venue for contract in venue.contracts]
+    feeds = {feed.asset for feed in config.feed if feed.kind in _OF_CONTRACTS}
+    found = {
+        item.key.name
+        for kind in _OF_CONTRACTS
+        for item in history.of(kind)
+        if item.key.name in feeds
+        or any(
+            witness_of(item.key.source) == exchange and _is_of(item.key.name, contract)
+            for exchange, contract in contracts
+        )
+    }
+    return tuple(sorted(found)) or ("BTC",)
+
+
+def _is_of(asset: str, contract: str) -> bool:
+    """Whether a contract's own name begins with the asset: BTCUSDT, BTC-PERPETUAL, PF_XBTUSD."""
+    parts = re.split(r"[-_:/]", contract.upper().replace("XBT", "BTC"))
+    return any(part.startswith(asset) for part in parts)
 
 
 _OF_CONTRACTS: Final[tuple[Kind, ...]] = ("open_interest", "funding", "depth_1pct")
@@ -80,7 +104,7 @@ def judge_all(config: TreasuryConfig, history: MarketHistory, now: datetime) -> 
 
     if not (named := configured(config)):
         return ()
-    return tuple(judge(history, to_milliseconds(now), asset, named) for asset in assets_of(history))
+    return tuple(judge(history, to_milliseconds(now), asset, named) for asset in assets_of(config, history))
 
 
 class AskedOnce:
@@ -121,7 +145,7 @@ def gather(desk: Desk, public: AskedOnce | None = None) -> tuple[SourceFailure, 
     desk.progress("reading market data")
     recorded, failed = collect(desk, None, public)
     if recorded:
-        market_history.keep(desk.store, recorded, "check")
+        market_history.keep(desk.store, recorded, "check", live=True)
     return _by_source(failed)
 
 

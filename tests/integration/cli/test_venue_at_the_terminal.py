@@ -13,8 +13,6 @@ from tests.support.warm_server import WarmServer, warm_server
 
 pytestmark = pytest.mark.timeout(120)
 
-STOCK = "keyrings.cryptfile.cryptfile.CryptFileKeyring"
-
 
 @pytest.fixture(scope="module")
 def warm() -> Iterator[WarmServer]:
@@ -25,7 +23,6 @@ def warm() -> Iterator[WarmServer]:
 @pytest.fixture
 def desk(tmp_path: Path, warm: WarmServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[VenueDesk]:
     with venue_desk(tmp_path, warm) as made:
-        made.environment["PYTHON_KEYRING_BACKEND"] = STOCK
         for name, value in made.environment.items():
             monkeypatch.setenv(name, value)
         yield made

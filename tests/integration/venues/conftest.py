@@ -62,10 +62,10 @@ class FakeChain:
         return self.depth.get(txid, 0)
 
 
-def fill(backend: Any) -> None:
-    """Store the keys of both accounts."""
+def fill(backend: Any, *accounts: str) -> None:
+    """Store the keys of these accounts, of both without any."""
     backend.keyring_key = PASSWORD
-    for account in ("binance-main", "binance-second"):
+    for account in accounts or ("binance-main", "binance-second"):
         for role, key, secret in (
             ("read", READ_KEY, READ_SECRET),
             ("withdraw", WITHDRAW_KEY, WITHDRAW_SECRET),
@@ -87,7 +87,7 @@ class World:
     address: str = COLD_ADDRESS
     treasury: str = TREASURY
     secrets: tuple[str, ...] = (*SECRETS, PASSWORD)
-    fill: Callable[[Any], None] = fill
+    fill: Callable[..., None] = fill
     withdraw_key: str = WITHDRAW_KEY
 
     def soon(self, seconds: int = 60) -> datetime:

@@ -178,7 +178,7 @@ def test_keys_are_read_from_the_standard_encrypted_file_keyring(
     from keyrings.cryptfile.cryptfile import CryptFileKeyring
 
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyrings.cryptfile.cryptfile.CryptFileKeyring")
-    world.fill(CryptFileKeyring())
+    world.fill(CryptFileKeyring(), ACCOUNT)
     with world.open() as client:
         assert client.permissions(ACCOUNT, "read").can_read
 

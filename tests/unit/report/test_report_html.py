@@ -145,12 +145,25 @@ def test_parts_that_could_not_be_had_leave_the_others() -> None:
 
 def test_the_file_is_private_whole_and_replaces_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "risk.html"
-    target.write_text("older", encoding="utf-8")
+    target.write_text(page(report()) + "older", encoding="utf-8")
     target.chmod(0o644)
     write(target, report())
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert target.read_text(encoding="utf-8") == page(report())
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_nothing_but_an_earlier_page_is_ever_replaced(tmp_path: Path) -> None:
+    treasury, link, earlier = (tmp_path / name for name in ("treasury.toml", "link.html", "risk.html"))
+    treasury.write_text("treasury_id = 'ours'", encoding="utf-8")
+    write(earlier, report())
+    link.symlink_to(earlier)
+    for target in (treasury, link):
+        with pytest.raises(ConfigError) as caught:
+            write(target, report())
+        assert caught.value.code == "config.exists"
+    assert treasury.read_text(encoding="utf-8") == "treasury_id = 'ours'"
+    assert link.is_symlink()
 
 
 def test_a_place_that_cannot_be_written_is_an_error_that_leaves_nothing(tmp_path: Path) -> None:

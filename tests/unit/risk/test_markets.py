@@ -92,13 +92,16 @@ def test_an_indicator_is_that_of_the_asset_for_which_it_is_worst() -> None:
 
 def test_what_is_missing_is_named_for_every_asset_with_the_reason() -> None:
     found = findings((judgement({**CALM, "depth": None}, "BTC"), judgement({**CALM, "etf": None}, "ETH")))
-    assert set(found.missing) == {"indicator.depth: silent (BTC)", "indicator.etf: silent (ETH)"}
+    assert set(found.missing) == {
+        "indicator.depth: depth:BTC: silent (BTC)",
+        "indicator.etf: etf:ETH: silent (ETH)",
+    }
     assert set(found.missing) <= set(assessed(found).missing)
 
 
 def test_a_dead_indicator_has_no_score_no_moment_and_says_why() -> None:
     dead = next(i for i in findings((judgement({**CALM, "depth": None}),)).indicators if i.name == "depth")
-    assert (dead.value, dead.score, dead.observed_at, dead.detail) == (None, None, None, "silent")
+    assert (dead.value, dead.score, dead.observed_at, dead.detail) == (None, None, None, "depth:BTC: silent")
     assert "market.depth_score" not in policy_facts(findings((judgement({**CALM, "depth": None}),)))
 
 

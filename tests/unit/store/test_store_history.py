@@ -278,3 +278,39 @@ def test_postgresql_has_the_tables_too() -> None:
     text = str(CreateTable(schema.history).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
     assert "data BYTEA NOT NULL" in text
     assert "step BIGINT NOT NULL" in text
+
+
+def live(store: Store, data: Series) -> Appended:
+    with store.write() as writer:
+        return history.append(writer, recorded(FUNDING, data), live=True)
+
+
+def test_an_import_can_only_add_to_the_time_before_the_program_asked_the_source_itself(store: Store) -> None:
+    live(store, series(100, 20))
+    (appended,) = keep(store, recorded(FUNDING, series(90, 40, value=2e-4)))
+    assert (appended.new, appended.contradicted) == (10, 0)
+    found = loaded(store, FUNDING)
+    assert isinstance(found.data, Series)
+    told = dict(zip(found.data.times.tolist(), found.data.values.tolist(), strict=True))
+    for place in range(100, 120):
+        assert told[place * 8 * HOUR] == round(1e-4 * (place + 1), 8)
+    assert max(told) == 119 * 8 * HOUR
+    assert [fault.kind for fault in found.faults] == ["out_of_range"]
+
+
+def test_what_a_source_says_otherwise_today_stands_and_is_named(store: Store) -> None:
+    live(store, series(100, 20))
+    appended = live(store, series(110, 15, value=2e-4))
+    assert (appended.new, appended.contradicted) == (5, 10)
+    found = loaded(store, FUNDING)
+    assert isinstance(found.data, Series)
+    assert np.all(np.isfinite(found.data.values))
+    assert found.data.values[-1] == round(2e-4 * 125, 8)
+    assert [fault.kind for fault in found.faults] == ["contradiction"]
+
+
+def test_two_imports_that_differ_still_dispute_each_other(store: Store) -> None:
+    keep(store, recorded(FUNDING, series(0, 10)), recorded(FUNDING, series(0, 10, value=2e-4)))
+    found = loaded(store, FUNDING)
+    assert isinstance(found.data, Series)
+    assert np.all(np.isnan(found.data.values))

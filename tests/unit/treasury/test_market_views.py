@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.indicator_history import START, full_history
 from vault.clock import ManualClock, from_milliseconds
 from vault.codec import decode, encode
-from vault.config import Treasury, load_treasury
+from vault.config import Treasury, TreasuryConfig, VenueSettings, load_treasury
 from vault.markets.feeds.base import Failed
-from vault.series import DAY, MarketHistory
+from vault.series import DAY, Kind, MarketHistory, Provenance, Recorded, Series, SeriesKey
 from vault.store.database import Store
 from vault.treasury import market_history, market_watch
 from vault.treasury.cascade import cascade_view
@@ -134,6 +135,46 @@ def test_what_fails_is_told_once_a_source_and_what_is_not_offered_is_no_failure(
     ])  # fmt: skip
     assert [each.source for each in told] == ["market data:binance", "market data:etf-flows"]
     assert told[0].message.startswith("2 of its data")
+
+
+def with_venue(treasury: Treasury, *contracts: str, exchange: str = "binance") -> TreasuryConfig:
+    venue = VenueSettings(name="main", exchange=exchange, account_uid="1", contracts=contracts)
+    return treasury.config.model_copy(update={"venue": (venue,)})
+
+
+def one_point(kind: Kind, name: str, source: str) -> Recorded:
+    data = Series(np.array([START], dtype=np.int64), np.array([1.0]))
+    return Recorded(SeriesKey(kind, name, source), data, Provenance("made"))
+
+
+def test_what_somebody_imported_is_not_watched(treasury: Treasury) -> None:
+    held = MarketHistory().with_recorded([
+        one_point("funding", "BTC", "binance"),
+        one_point("funding", "FOO", "binance"),
+        one_point("open_interest", "DOGE", "doge-file"),
+        one_point("funding", "ETH", "binance-file"),
+    ])  # fmt: skip
+    config = with_venue(treasury, "BTCUSDT")
+    assert market_watch.assets_of(config, held) == ("BTC",)
+    both = with_venue(treasury, "BTCUSDT", "ETHUSDT")
+    assert market_watch.assets_of(both, held) == ("BTC", "ETH")
+    assert market_watch.assets_of(treasury.config, held) == ("BTC",), "nothing watched: the usual one"
+
+
+@pytest.mark.parametrize(
+    ("exchange", "contract"),
+    [
+        ("binance", "BTCUSD_PERP"),
+        ("okx", "BTC-USDT-SWAP"),
+        ("deribit", "BTC-PERPETUAL"),
+        ("kraken", "PF_XBTUSD"),
+    ],
+)
+def test_a_contract_is_known_by_its_own_exchanges_name(
+    treasury: Treasury, exchange: str, contract: str
+) -> None:
+    held = MarketHistory().with_recorded([one_point("open_interest", "BTC", f"{exchange}/{contract}")])
+    assert market_watch.assets_of(with_venue(treasury, contract, exchange=exchange), held) == ("BTC",)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -9,10 +9,14 @@ from typing import Final
 
 import numpy as np
 
-from vault.markets.reading.names import COINS, OTHERS, PERPETUAL, STABLES, Place, venue_of
+from vault.errors import MarketDataError
+from vault.markets.reading.columns import ENDS
+from vault.markets.reading.names import COINS, OTHERS, PERPETUAL, STABLES, Place, venue_of, words_of
 from vault.markets.reading.sheet import Found, Sheet, spaced
 from vault.markets.reading.table import numbers, unusable
+from vault.markets.reading.times import read_times
 from vault.series import (
+    DAY,
     MINUTE,
     SECOND,
     CandleArrays,
@@ -29,6 +33,11 @@ _POSSIBLE: Final = 0.98
 # Headerless orders: Binance, freqtrade and Kraken; Coinbase; Bitfinex.
 _ORDERS: Final = (("open, high, low, close", (0, 1, 2, 3)), ("low, high, open, close", (2, 1, 0, 3)),
                   ("open, close, high, low", (0, 2, 3, 1)))  # fmt: skip
+# Their interfaces stamp candles at the opening.
+_EXCHANGES: Final = frozenset({
+    "binance", "bybit", "okx", "deribit", "kraken", "bitget", "gate", "kucoin", "hyperliquid", "dydx",
+    "coinbase", "bitfinex", "bitstamp", "gemini", "htx", "mexc",
+})  # fmt: skip
 # There can never be more coins than this: a larger volume of an interval is one in dollars.
 COINS_THERE_ARE: Final = {"BTC": 21e6, "ETH": 200e6}
 
@@ -62,7 +71,8 @@ def candles(  # noqa: PLR0917
     if asset not in COINS and (asset in STABLES or asset in OTHERS):
         kind = "peg" if asset in STABLES else "close"
         return _closes(sheet, asset, prices[3], rule, kind, faults)
-    opens, note = _opens(sheet)
+    opens, note, unsure = _opens(sheet)
+    faults += unsure
     volumes, unit = _volume(asset, prices[3], volume)
     table: CandleArrays = (prices[0], prices[1], prices[2], prices[3], volumes)
     data, found = clean_candles(opens, table, sheet.step, sheet.now)
@@ -85,17 +95,60 @@ def _closes(  # noqa: PLR0917
     return found.noted("closing prices only")
 
 
-def _opens(sheet: Sheet) -> tuple[IntArray, str]:
-    """When candles open: stamps at the last moment of an interval are their end."""
+def _opens(sheet: Sheet) -> tuple[IntArray, str, tuple[Fault, ...]]:
+    """When candles open: stamps at the last moment of an interval are their end.
+
+    Where nothing says which end a stamp is, it is read as the beginning (later is safe for what is judged by
+    it), and a fault says that what happened may have happened a step earlier.
+    """
     stamps, step = sheet.stamps, sheet.step
     if sheet.timeline.closing:
         ends = np.where(stamps % MINUTE == MINUTE - 1, stamps + 1, stamps)
         ends = np.where(ends % MINUTE == MINUTE - SECOND, ends + SECOND, ends)
-        return (ends - step).astype(np.int64), "stamps are the ends of candles, by the column's name"
+        return (ends - step).astype(np.int64), "stamps are the ends of candles, by the column's name", ()
     late = np.isin(stamps % step, (step - 1, step - SECOND)) if stamps.size else np.zeros(0, dtype=np.bool_)
     if stamps.size and bool(np.mean(late) > 0.9):
-        return ((stamps // step) * step).astype(np.int64), "stamps are the last moments of candles"
-    return stamps, ""
+        return ((stamps // step) * step).astype(np.int64), "stamps are the last moments of candles", ()
+    if _is_coingecko(sheet) and sheet.place.has("coingecko"):
+        return (stamps - step).astype(np.int64), "stamps are the ends of candles, as CoinGecko's are", ()
+    if _surely_opens(sheet):
+        return stamps, "", ()
+    note = "nothing says whether stamps are beginnings or ends: read as beginnings, a fall may be a step earlier"
+    first = int(stamps.min()) if stamps.size else 0
+    return stamps, note, (Fault("stamp", int(stamps.size), first, note),)
+
+
+def _is_coingecko(sheet: Sheet) -> bool:
+    """Rows of a time and four prices without a header, as CoinGecko's OHLC has them: stamped at their end."""
+    return not sheet.table.named and len(sheet.table.columns) == 5
+
+
+def _surely_opens(sheet: Sheet) -> bool:
+    """Whether the times are beginnings: by name, by an end that stands beside, or as exchanges' candles are.
+
+    Candles with a volume are as exchanges tell them; of a day, a number may be the midnight after it.
+    """
+    if sheet.timeline.opening or _ends_beside(sheet):
+        return True
+    if sheet.step >= DAY or _is_coingecko(sheet):
+        return False
+    volume = any(each.quantity in {"volume", "quote_volume"} for each in sheet.columns)
+    return volume or not sheet.table.named or venue_of(sheet.place.words) in _EXCHANGES
+
+
+def _ends_beside(sheet: Sheet) -> bool:
+    """Whether another column has the ends of the same candles."""
+    for place, name in enumerate(sheet.table.names):
+        if place == sheet.timeline.place or (sheet.table.named and not set(words_of(name)) & ENDS):
+            continue
+        try:
+            ends = read_times(sheet.table.columns[place])
+        except MarketDataError:
+            continue
+        apart = (ends.times - sheet.stamps)[ends.ok]
+        if apart.size and bool(np.mean(np.abs(apart - sheet.step) <= SECOND) > 0.9):
+            return True
+    return False
 
 
 def _volume(asset: str, closes: FloatArray, volume: FloatArray | None) -> tuple[FloatArray, str]:

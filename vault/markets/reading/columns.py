@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vault.errors import MarketDataError
-from vault.markets.reading.names import FUND_OF, asset_of_words, known_asset, words_of
+from vault.markets.reading.names import FOREIGN, FUND_OF, asset_of_words, known_asset, words_of
 from vault.markets.reading.table import Table, unusable
 from vault.markets.reading.times import Moments, read_times
 
@@ -21,7 +21,8 @@ _TIME_NAMES: Final = (
     "datetime", "funding time", "funding rate timestamp", "calc time", "create time", "date", "time",
     "snapped at", "observation date", "unix", "unix timestamp", "unix time", "timestamp ms", "ts", "t", "day",
     "month", "data", "period", "begin", "index", "index level 0", "close time", "time close", "created at",
-    "time utc", "date utc", "timestamp utc", "known at",
+    "time utc", "date utc", "timestamp utc", "known at", "time period start", "period start", "start",
+    "closetime", "end time", "endtime", "time end", "time period end", "period end", "end date", "end", "ends",
 )  # fmt: skip
 # In this order: a table with both says more in its symbols than in its names.
 _SYMBOL_NAMES: Final = (
@@ -64,6 +65,9 @@ _BY_WORD: Final = (
 _DAY = re.compile(r"\d{4}[-./]\d{2}[-./]\d{2}")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 
+_BEGINNING: Final = frozenset({"open", "opens", "opentime", "begin", "start"})
+ENDS: Final = frozenset({"close", "closes", "closetime", "end", "ends", "endtime"})
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -88,6 +92,8 @@ def _meaning(place: int, name: str) -> Meaning:
     funds = [word for word in words if word in FUND_OF]
     if len(funds) == 1 and not any(known_asset(word) for word in words):
         return Meaning(place, name, FUND_OF[funds[0]], "fund", words)
+    if set(words) & FOREIGN:
+        return Meaning(place, name, asset, "foreign", words)
     rest = words_of(" ".join(part for part in parts if not known_asset(part))) if asset else words
     left = {word for word in rest if not (asset and known_asset(word))}
     return Meaning(place, name, asset, _quantity(left, set(words), asset), words)
@@ -128,7 +134,21 @@ class Timeline:
 
     @property
     def closing(self) -> bool:
-        return "close" in words_of(self.name) or self.known
+        return self.known or (self._named_end and not self._is_date)
+
+    @property
+    def opening(self) -> bool:
+        """Whether the column's name, or a plain date, says that these are beginnings."""
+        return bool(set(words_of(self.name)) & _BEGINNING) or (self._is_date and not self._named_end)
+
+    @property
+    def _named_end(self) -> bool:
+        return bool(set(words_of(self.name)) & ENDS)
+
+    @property
+    def _is_date(self) -> bool:
+        """A plain date is the day itself, whatever its column is named."""
+        return self.moments.resolution == "day" and not self.moments.zoned
 
     @property
     def known(self) -> bool:

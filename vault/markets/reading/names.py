@@ -71,9 +71,14 @@ _QUOTES: Final = (
     "perp",
     "zusd",
     "usd",
-    "eur",
     "dai",
 )
+# Currencies in which coins are quoted, and which are no dollars of the United States.
+FOREIGN: Final = frozenset({
+    "eur", "gbp", "jpy", "krw", "brl", "try", "aud", "cad", "chf", "inr", "rub", "uah", "mxn", "zar", "cny",
+    "hkd", "sgd", "idr", "ngn", "ars", "pln", "czk", "sek", "nok", "dkk", "huf", "nzd", "php", "thb", "vnd",
+    "aed", "twd", "ils", "clp", "eurt", "eurc", "eurs", "euri",
+})  # fmt: skip
 
 _EVERYTHING: Final = {
     alias: name for group in (COINS, STABLES, OTHERS) for name, all_ in group.items() for alias in all_

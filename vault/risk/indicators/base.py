@@ -69,13 +69,18 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """One source: the inputs it rests on, and its reading at any moments; `unit` where it has its own."""
+    """One source: the inputs it rests on, and its reading at any moments; `unit` where it has its own.
+
+    `witness` is whose word it is, where others can say the same of the same thing: a venue. Sources of
+    different things (gold, the dollar) are no witnesses of each other and have none.
+    """
 
     label: str
     inputs: tuple[Series, ...]
     read: Callable[[IntArray], Reading]
     faults: tuple[str, ...] = ()
     unit: str = ""
+    witness: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +88,7 @@ class Track:
     """One indicator at moments `at` (n,). All arrays (n,); NaN where there is nothing.
 
     `score` is 0 (calm) to 1, one-sided: more of it is worse; the highest of the sources that have one.
+    `evidence` is what a rule may act on: where several venues speak, what at least two of them say.
     `held` is what the headline counts: the score, but what a source said last stands until it speaks again,
     and at least `DOUBT` where no source speaks. `upper` is what the score could be: 1 where any source is
     missing. Both are NaN where the indicator does not count: before each input of a source had a first value
@@ -99,6 +105,7 @@ class Track:
     statistic: FloatArray
     statistic_kind: Statistic
     score: FloatArray
+    evidence: FloatArray
     held: FloatArray
     upper: FloatArray
     started: BoolArray
@@ -110,10 +117,13 @@ class Track:
     faults: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        arrays = (self.value, self.statistic, self.score, self.held, self.upper, self.started, self.age)
+        arrays = (
+            *(self.value, self.statistic, self.score, self.evidence),
+            *(self.held, self.upper, self.started, self.age),
+        )
         if len({item.shape for item in (*arrays, self.coverage)}) != 1 or self.value.ndim != 1:
             raise MarketDataError("bad_series", f"{self.name}: expected arrays of one length")
-        shares = (self.score, self.held, self.upper)
+        shares = (self.score, self.evidence, self.held, self.upper)
         with np.errstate(invalid="ignore"):
             if any(bool(np.any((share < 0) | (share > 1))) for share in shares):
                 raise MarketDataError("bad_series", f"{self.name}: expected scores from 0 to 1")
@@ -170,6 +180,7 @@ def gather(
         statistic=pick([one.statistic for one in readings]),
         statistic_kind=kind,
         score=np.fmax.reduce(scores, axis=0),
+        evidence=_evidence(sources, scores),
         held=held,
         upper=upper,
         started=counts,
@@ -197,7 +208,10 @@ def _merged(
         for source, start, lost in zip(sources, starts.tolist(), missing[:, 0].tolist(), strict=True)
     ]
     last, since = _last_known(scores, at, earlier)
-    missing &= at[None, :] - since <= RETIRED
+    heard, unusable = _heard(sources, at)
+    missing &= at[None, :] - np.maximum(since, heard) <= RETIRED
+    # What a source says now and cannot be used is no calm, whatever it never said before.
+    last = np.where(unusable, np.fmax(last, DOUBT), last)
     live = np.any(np.isfinite(scores), axis=0)
     counts = live | np.any(missing, axis=0)
     score = np.fmax.reduce(scores, axis=0)
@@ -209,6 +223,30 @@ def _merged(
     return scores, started, counts, held, np.where(counts, upper, np.nan)
 
 
+def _evidence(sources: list[Source], scores: FloatArray) -> FloatArray:
+    """The highest score that is not one venue's word alone; of a single venue that speaks, its own."""
+    rows: dict[str, FloatArray] = {}
+    alone = np.full(scores.shape[1], np.nan)
+    for source, score in zip(sources, scores, strict=True):
+        if source.witness:
+            rows[source.witness] = np.fmax(rows.get(source.witness, score), score)
+        else:
+            alone = np.fmax(alone, score)
+    if not rows:
+        return alone
+    ordered = np.sort(np.stack([np.where(np.isnan(row), -1.0, row) for row in rows.values()]), axis=0)
+    said_by = np.sum(ordered >= 0, axis=0)
+    second = ordered[-2] if len(rows) > 1 else ordered[-1]
+    backed = np.where(said_by >= 2, second, ordered[-1])
+    found: FloatArray = np.fmax(alone, np.where(said_by > 0, backed, np.nan))
+    return found
+
+
+def witness_of(source: str) -> str:
+    """The venue that a source of history speaks for: binance of binance/BTCUSDT and of binance-perp."""
+    return source.partition(" ")[0].partition("/")[0].partition("-")[0]
+
+
 def _nothing(name: str, unit: str, kind: Statistic, at: IntArray, absent: tuple[str, ...]) -> Track:
     empty = np.full(at.shape, np.nan)
     return Track(
@@ -218,6 +256,7 @@ def _nothing(name: str, unit: str, kind: Statistic, at: IntArray, absent: tuple[
         statistic=empty,
         statistic_kind=kind,
         score=empty,
+        evidence=empty,
         held=empty,
         upper=empty,
         started=np.zeros(at.shape, dtype=np.bool_),
@@ -255,6 +294,22 @@ def _earlier(source: Source, start: int, at: IntArray) -> tuple[float, int]:
     scores = _read(source, times).score
     found = np.flatnonzero(np.isfinite(scores))
     return (float(scores[found[-1]]), int(times[found[-1]])) if found.size else (np.nan, start)
+
+
+def _heard(sources: list[Source], at: IntArray) -> tuple[IntArray, BoolArray]:
+    """Per source and moment: when it was last unusable, and whether any of its inputs is so now."""
+    heard = np.full((len(sources), at.size), np.iinfo(np.int64).min // 2, dtype=np.int64)
+    unusable = np.zeros(heard.shape, dtype=np.bool_)
+    for row, source in enumerate(sources):
+        for one in source.inputs:
+            if not len(one):
+                continue
+            place = np.searchsorted(one.times, at, side="right") - 1
+            newest = np.maximum(place, 0)
+            bad = (place >= 0) & ~np.isfinite(one.values[newest])
+            unusable[row] |= bad
+            heard[row] = np.maximum(heard[row], np.where(bad, one.times[newest], heard[row]))
+    return heard, unusable
 
 
 def _last_known(

@@ -28,9 +28,10 @@ class Fragility:
     `fragility` is the headline: a missing indicator counts what it said last, at least one half. `most`
     counts 1 for it, `known` leaves it out; all three are of what is configured. `least` is the evidence there
     is: of all ten, what is missing and what nobody set up counting 0, so that no feed alone weighs more than
-    it does among ten. `coverage` is the weight that is present over the weight that is configured,
-    `coverage_of_all` over all ten; `present` is how many have a score. `contributions` and `weights` are by
-    name; contributions add up to the headline exactly. `not_configured` and `absent` are of the last moment.
+    it does among ten; and of venues what at least two say, where two speak. `coverage` is the weight that is
+    present over the weight that is configured, `coverage_of_all` over all ten; `present` is how many have a
+    score. `contributions` and `weights` are by name; contributions add up to the headline exactly.
+    `not_configured` and `absent` are of the last moment.
     """
 
     at: IntArray
@@ -73,9 +74,10 @@ def compose(
     parts = _grains(share * held)
     seen = np.add.reduce(np.where(present, given, 0.0), axis=0)
     covered = np.where(some, seen / np.where(some, total, 1.0), 0.0)
-    seen_score = np.where(present, score, 0.0)
-    parts_known = np.add.reduce(_grains(share * seen_score), axis=0)
-    least = np.add.reduce(_grains(given / sum(weights.values()) * seen_score), axis=0)
+    parts_known = np.add.reduce(_grains(share * np.where(present, score, 0.0)), axis=0)
+    backed = np.stack([track.evidence for track in tracks])
+    backed = np.where(counts & np.isfinite(backed), backed, 0.0)
+    least = np.add.reduce(_grains(given / sum(weights.values()) * backed), axis=0)
 
     def where_some(values: FloatArray) -> FloatArray:
         return np.where(some, np.minimum(values, 1.0), np.nan)

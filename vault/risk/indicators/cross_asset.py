@@ -23,12 +23,18 @@ from vault.risk.indicators.base import (
     span,
 )
 from vault.risk.indicators.windows import MIN_COVERAGE, MIN_POINTS, at_moments, late_weekday, trailing
-from vault.series import DAY, HOUR, FloatArray, IntArray, MarketHistory, Recorded, Series
+from vault.series import DAY, HOUR, FloatArray, IntArray, Kind, MarketHistory, Recorded, Series
 
 # A trading year, a week of trading, and a quarter for the usual size of a day's move.
 YEAR: Final = 252
 WEEK: Final = 5
 QUARTER: Final = 60
+# Coins fall with the asset: they are no other markets, whatever a file calls them.
+COINS: Final = frozenset({
+    "AAVE", "ADA", "ARB", "ATOM", "AVAX", "BCH", "BNB", "BTC", "DOGE", "DOT", "ETC", "ETH", "FIL", "HYPE",
+    "LINK", "LTC", "NEAR", "OP", "PEPE", "SHIB", "SOL", "SUI", "TON", "TRX", "UNI", "XLM", "XMR", "XRP",
+})  # fmt: skip
+_OF_COINS: Final[tuple[Kind, ...]] = ("price", "mark", "funding", "open_interest", "supply", "peg")
 # The usual size of a day's move is known from half of them.
 MOVE_COVERAGE: Final = 0.5
 # Several markets are watched and the worst of them counts, so each must be rare alone: one day in twenty.
@@ -78,6 +84,9 @@ def measure(history: MarketHistory, at: IntArray, asset: str) -> Track:
     unused: list[str] = []
     for item in history.of("close"):
         if not isinstance(item.data, Series) or item.key.name == asset:
+            continue
+        if item.key.name in COINS or any(history.of(kind, item.key.name) for kind in _OF_COINS):
+            unused.append(f"{item.key}: a coin is no other market")
             continue
         if item.key.step > LONGEST:
             unused.append(f"{item.key}: closes {span(item.key.step)} apart, daily ones needed")

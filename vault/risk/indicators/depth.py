@@ -20,14 +20,18 @@ from vault.risk.indicators.base import (
     gather,
     ramp,
     said,
+    witness_of,
 )
 from vault.risk.indicators.windows import Past, lacking, mean_within, oldest_allowed
-from vault.series import DAY, FloatArray, IntArray, Kind, MarketHistory, Recorded, Series
+from vault.series import DAY, MINUTE, FloatArray, IntArray, Kind, MarketHistory, Recorded, Series
 
 WINDOW: Final = 90
 # Bids within 1 % as a share of their median: all there is calm, three tenths left is a thin book.
 CALM_1PCT: Final = 1.0
 THIN_1PCT: Final = 0.3
+# Looks at the book of which the middle one counts, if they are close enough to be about the same moment.
+LOOKS: Final = 3
+TOGETHER: Final = 30 * MINUTE
 # Within 10 basis points single orders come and go: a third less is breathing, and a fifth left is thin.
 CALM_10BP: Final = 0.67
 THIN_10BP: Final = 0.2
@@ -88,11 +92,13 @@ def _source(item: Recorded, series: Series, what: str, calm: float, worst: float
     max_age = oldest_allowed(item.key)
     unit, digits = ("of the mid price", 6) if item.key.kind == "spread" else ("coins", 1)
 
+    steady = _steady(series)
+
     def day(midnights: IntArray) -> FloatArray:
         return mean_within(series, midnights, DAY)[0]
 
     def read(at: IntArray) -> Reading:
-        value, age = series.as_of(at, max_age)
+        value, age = steady.as_of(at, max_age)
         past = Past(day, at, WINDOW)
         median = past.median()
         ratio = past.enough(np.where((median > 0) & (value >= 0), value / median, np.nan))
@@ -108,4 +114,25 @@ def _source(item: Recorded, series: Series, what: str, calm: float, worst: float
             why=why,
         )
 
-    return Source(f"{item.key.source} {what}", (series,), read, faults_of(item), unit)
+    label, witness = f"{item.key.source} {what}", witness_of(item.key.source)
+    return Source(label, (series,), read, faults_of(item), unit, witness)
+
+
+def _steady(series: Series) -> Series:
+    """Each look as the median of it and the two before it within half an hour: one can be a moment's trick.
+
+    A look that is unusable stays so.
+    """
+    looks = [series.values]
+    for back in range(1, LOOKS):
+        earlier = np.full(series.values.shape, np.nan)
+        earlier[back:] = series.values[:-back]
+        recent = np.zeros(series.values.shape, dtype=np.bool_)
+        recent[back:] = series.times[back:] - series.times[:-back] <= TOGETHER
+        looks.append(np.where(recent, earlier, np.nan))
+    table = np.sort(np.stack(looks), axis=0)
+    known = np.sum(np.isfinite(table), axis=0)
+    middle = np.maximum(known - 1, 0) / 2
+    place = np.arange(series.values.size)
+    low, high = table[np.floor(middle).astype(int), place], table[np.ceil(middle).astype(int), place]
+    return Series(series.times, np.where(np.isfinite(series.values), (low + high) / 2, np.nan))

@@ -21,6 +21,7 @@ from vault.risk.indicators.base import (
     ramp,
     said,
     span,
+    witness_of,
 )
 from vault.risk.indicators.windows import MIN_POINTS, mean_and_deviation
 from vault.series import DAY, HOUR, MINUTE, FloatArray, IntArray, MarketHistory, Recorded, Series
@@ -114,7 +115,7 @@ def _source(item: Recorded, rates: Series) -> Source:
             why = f"stale: {span(age[-1])} old, {span(allowed)} allowed"
         return Reading(value, z, score, age, coverage, _detail(annual, value, z, int(at[-1])), why)
 
-    return Source(item.key.source, (rates,), read, faults_of(item))
+    return Source(item.key.source, (rates,), read, faults_of(item), witness=witness_of(item.key.source))
 
 
 def _now(annual: Series, interval: IntArray, at: IntArray) -> tuple[FloatArray, IntArray, float]:

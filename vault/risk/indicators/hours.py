@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vault.risk.indicators.base import faults_of
-from vault.series import HOUR, Candles, FloatArray, Kind, MarketHistory, Recorded, Series
+from vault.series import HOUR, Candles, FloatArray, Kind, MarketHistory, Series
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,9 +66,9 @@ def hourly(
 ) -> tuple[tuple[HourlySource, ...], tuple[str, ...]]:
     """Every source of hours, and what could not be used.
 
-    Of a source with several steps the longest up to an hour is taken.
+    Each step that a source has candles of stands for itself: an old file of hours takes no live one's place.
     """
-    chosen: dict[str, tuple[Recorded, Candles]] = {}
+    found: list[HourlySource] = []
     unused: list[str] = []
     for item in history.of(kind, asset):
         if not isinstance(item.data, Candles):
@@ -76,8 +76,5 @@ def hourly(
         elif item.data.step > HOUR or HOUR % item.data.step:
             unused.append(f"{item.key}: candles of {item.data.step // 60_000} min, an hour or a part needed")
         else:
-            chosen[item.key.source] = item, item.data
-    found = tuple(
-        HourlySource(source, candles, faults_of(item)) for source, (item, candles) in chosen.items()
-    )
-    return found, tuple(unused)
+            found.append(HourlySource(item.key.source, item.data, faults_of(item)))
+    return tuple(found), tuple(unused)

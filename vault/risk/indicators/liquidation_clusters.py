@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from vault.risk.cascade.ladder import JUDGED_MIX, LeverageMix, long_liquidation_price
-from vault.risk.indicators.base import POST, About, Reading, Source, Track, gather, ramp, said
+from vault.risk.indicators.base import POST, About, Reading, Source, Track, gather, ramp, said, witness_of
 from vault.risk.indicators.hours import HourlySource, Hours, hourly
 from vault.risk.indicators.windows import HOURLY_AGE, Past, lacking
 from vault.series import DAY, HOUR, FloatArray, IntArray, MarketHistory
@@ -214,4 +214,4 @@ def _source(candles: HourlySource, marks: HourlySource | None) -> Source:
             why=why or f"{past.count[-1]} of {WINDOW} days of history",
         )
 
-    return Source(candles.source, (closes,), read, candles.faults)
+    return Source(candles.source, (closes,), read, candles.faults, witness=witness_of(candles.source))

@@ -9,7 +9,18 @@ from typing import Final
 
 import numpy as np
 
-from vault.risk.indicators.base import POST, About, Reading, Source, Track, faults_of, gather, ramp, said
+from vault.risk.indicators.base import (
+    POST,
+    About,
+    Reading,
+    Source,
+    Track,
+    faults_of,
+    gather,
+    ramp,
+    said,
+    witness_of,
+)
 from vault.risk.indicators.windows import (
     Past,
     lacking,
@@ -155,4 +166,4 @@ def _source(
             why=why or "no change over 7 days known",
         )
 
-    return Source(label, (interest, volume), read, faults)
+    return Source(label, (interest, volume), read, faults, witness=witness_of(label))

@@ -9,7 +9,18 @@ from typing import Final
 
 import numpy as np
 
-from vault.risk.indicators.base import POST, About, Reading, Source, Track, faults_of, gather, ramp, said
+from vault.risk.indicators.base import (
+    POST,
+    About,
+    Reading,
+    Source,
+    Track,
+    faults_of,
+    gather,
+    ramp,
+    said,
+    witness_of,
+)
 from vault.risk.indicators.windows import Past, lacking, oldest_allowed, sum_of_last
 from vault.series import HOUR, FloatArray, IntArray, MarketHistory, Recorded, Series
 
@@ -100,4 +111,4 @@ def _source(item: Recorded, longs: Series, shorts: Series | None) -> Source:
         both = value[-1] + sum_of_last(shorts, at[-1:], number, step, max_age)[0][0]
         return f"longs {said(100 * value[-1] / both, 0)} %" if both > 0 else "share of longs not known"
 
-    return Source(item.key.source, (longs,), read, faults_of(item))
+    return Source(item.key.source, (longs,), read, faults_of(item), witness=witness_of(item.key.source))

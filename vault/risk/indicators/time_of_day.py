@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from vault.risk.indicators.base import POST, About, Reading, Source, Track, gather, ramp, said
+from vault.risk.indicators.base import POST, About, Reading, Source, Track, gather, ramp, said, witness_of
 from vault.risk.indicators.hours import HourlySource, hourly
 from vault.risk.indicators.windows import MIN_POINTS, lacking
 from vault.series import DAY, HOUR, FloatArray, IntArray, MarketHistory, Series
@@ -88,7 +88,7 @@ def _source(candles: HourlySource) -> Source:
             why=lacking(clock, int(at[-1]), MAX_AGE) or f"{int(seen[-1])} such hours of history",
         )
 
-    return Source(candles.source, (closes,), read, candles.faults)
+    return Source(candles.source, (closes,), read, candles.faults, witness=witness_of(candles.source))
 
 
 def _usual(candles: HourlySource, first: int, number: int) -> tuple[FloatArray, IntArray]:

@@ -22,6 +22,7 @@ from vault.risk.indicators.base import (
     ramp,
     said,
     span,
+    witness_of,
 )
 from vault.risk.indicators.windows import HOURLY_AGE, Past, lacking, mean_within, oldest_allowed
 from vault.series import DAY, BoolArray, FloatArray, IntArray, Kind, MarketHistory, Recorded, Series
@@ -132,7 +133,7 @@ def _source(part: _Part, item: Recorded, series: Series) -> Source:
             why=why or "not enough history",
         )
 
-    return Source(label, (series,), read, faults_of(item), part.unit)
+    return Source(label, (series,), read, faults_of(item), part.unit, witness=witness_of(item.key.source))
 
 
 def _detail(part: _Part, label: str, value: float, ratio: float, age: int) -> str:

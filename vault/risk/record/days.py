@@ -6,13 +6,16 @@ is not seen there. Refuses to mix sources within a day.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final, Literal
 
 import numpy as np
 
 from vault.errors import MarketDataError
 from vault.series import DAY, Candles, FloatArray, IntArray, MarketHistory, Series, SeriesKey
+from vault.series_clocks import hours_apart
 
 # "A day of -10 % or worse": the low against the day's open, UTC.
 EVENT_DROP: Final = 0.10
@@ -26,8 +29,9 @@ JudgedBy = Literal["low", "close"]
 class Day:
     """One UTC day: `start` in Unix ms, `drop` a share (negative: a fall), by what it was judged.
 
-    `onset` is the opening of the first candle that reached the fall that makes an event (what came before it
-    was surely before); None where there was no such candle or the day is judged by its close.
+    `onset` is a moment surely before the fall that makes an event: the opening of the first candle that
+    reached it, a step earlier where nothing says that stamps are openings. None where there was no such candle,
+    the day is judged by its close, or the source's clock differs from another's by whole hours.
     """
 
     start: int
@@ -65,9 +69,11 @@ def _all_days(history: MarketHistory, asset: str, drop: float) -> list[Day]:
     ranged = [pair for pair in priced if not _flat(pair[1])]
     closes = [(key, candles.closes()) for key, candles in priced if _flat(candles)]
     closes += [pair for kind in _CLOSES for pair in history.series(kind, asset)]
+    disputed = _disputed(priced + [pair for kind in _CLOSES for pair in history.series(kind, asset)])
     found: list[Day] = []
     for key, candles in sorted(ranged, key=lambda pair: pair[1].step):
-        found += _by_low(key, candles, drop)
+        early = key.step if any(fault.kind == "stamp" for fault in history.recorded[key].faults) else 0
+        found += _by_low(key, candles, drop, None if key in disputed else early)
     for key, series in closes:
         found += _by_close(key, series)
     return found
@@ -77,13 +83,25 @@ _CANDLES: Final[tuple[Literal["price"], Literal["mark"]]] = ("price", "mark")
 _CLOSES: Final[tuple[Literal["price"], Literal["close"]]] = ("price", "close")
 
 
+def _disputed(priced: Sequence[tuple[SeriesKey, Series | Candles]]) -> frozenset[SeriesKey]:
+    """Sources whose prices agree with another's only when the hours of one of them are moved."""
+    closes = [(key, data.closes() if isinstance(data, Candles) else data) for key, data in priced]
+    return frozenset(
+        key
+        for (one, first), (two, second) in combinations(closes, 2)
+        if one.step == two.step and hours_apart(first, second, one.step)
+        for key in (one, two)
+    )
+
+
 def _flat(candles: Candles) -> bool:
     """Whether a source knows one price a candle only."""
     usable = np.isfinite(candles.close)
     return bool(np.all(candles.high[usable] == candles.low[usable]))
 
 
-def _by_low(key: SeriesKey, candles: Candles, drop: float) -> list[Day]:
+def _by_low(key: SeriesKey, candles: Candles, drop: float, early: int | None) -> list[Day]:
+    """Days by their lows; onsets are `early` ms before the stamp, None: there are none."""
     usable = np.isfinite(candles.close)
     opens, first_price, low = candles.opens[usable], candles.open[usable], candles.low[usable]
     if not opens.size:
@@ -106,7 +124,7 @@ def _by_low(key: SeriesKey, candles: Candles, drop: float) -> list[Day]:
                 judged_by="low",
                 step=candles.step,
                 source=str(key),
-                onset=int(opens[place + reached[0]]) if reached.size else None,
+                onset=int(opens[place + reached[0]]) - early if reached.size and early is not None else None,
                 whole=count >= WHOLE_DAY * expected,
             )
         )

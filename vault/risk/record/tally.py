@@ -126,7 +126,8 @@ class Tally:
 def moments_before(day: Day) -> tuple[int, int | None]:
     """When a signal is asked before an event: one day, and one hour (None where the hour is not known).
 
-    By closes nobody knows when within the day it fell: a full day before it began is surely a day before.
+    Where nobody knows when within the day it fell (by closes, or by a disputed clock), a full day before it
+    began is surely a day before.
     """
     if day.onset is None:
         return day.start - ONE_DAY, None

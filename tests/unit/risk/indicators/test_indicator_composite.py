@@ -202,3 +202,40 @@ def test_every_indicator_explains_itself() -> None:
         assert about.source
         assert about.pitfalls
         assert all(len(one) == 3 and all(one) for one in about.thresholds)
+
+
+def venue_source(witness: str, score: float) -> Source:
+    return replace(source(f"{witness} {score}", np.full(100, score)), witness=witness)
+
+
+@pytest.mark.parametrize(
+    ("said", "evidence"),
+    [
+        ([("a", 0.9)], 0.9),  # nobody else to ask
+        ([("a", 0.9), ("b", 0.1)], 0.1),
+        ([("a", 0.9), ("b", 0.8), ("c", 0.1)], 0.8),
+        ([("a", 0.9), ("a", 0.8), ("b", 0.1)], 0.1),  # twice the same venue is one venue
+        ([("a", 0.9), ("b", math.nan)], 0.9),  # a silent one contradicts nobody
+        ([("", 0.9), ("a", 0.2), ("b", 0.1)], 0.9),  # of another thing
+    ],
+)
+def test_where_several_venues_speak_evidence_is_what_two_of_them_say(
+    said: list[tuple[str, float]], evidence: float
+) -> None:
+    found = gather(TEST_ABOUT, "", "", AT, [venue_source(*each) for each in said])
+    assert found.evidence[-1] == evidence
+    assert found.score[-1] == max(score for _, score in said if not math.isnan(score))
+    whole = compose(AT, (found,))
+    assert whole.least[-1] == pytest.approx(WEIGHTS["depth"] * evidence)
+
+
+def test_a_source_whose_past_was_all_disputed_is_missing_and_not_forgotten() -> None:
+    times = START + DAY * np.arange(1, 101, dtype=np.int64)
+    disputed = Source(
+        "b", (Series(times, np.full(100, np.nan)),), source("b", np.full(100, np.nan), times).read
+    )
+    calm = source("a", np.full(100, 0.1), times)
+    found = gather(TEST_ABOUT, "", "", times, [calm, disputed])
+    assert found.held[-1] == DOUBT, "what it says now cannot be used: that is no calm"
+    assert found.upper[-1] == 1
+    assert "b: silent" in found.absent

@@ -18,10 +18,11 @@ from tests.support.indicator_history import (
     recorded,
     weekdays,
 )
+from vault.risk.indicators import depth
 from vault.risk.indicators.base import Track, ramp
 from vault.risk.indicators.funding import annualised
 from vault.risk.indicators.registry import INDICATORS
-from vault.series import DAY, HOUR, Candles, FloatArray, IntArray, Kind, MarketHistory, Series
+from vault.series import DAY, HOUR, MINUTE, Candles, FloatArray, IntArray, Kind, MarketHistory, Series
 
 DAYS = 120
 HOURS = moments(DAYS)
@@ -486,3 +487,18 @@ def test_every_indicator_says_the_same_of_another_asset_only_where_it_is_of_all(
     history, at = full_history(200), moments(3, START + 190 * DAY)
     of_all = {name for name, measure in INDICATORS.items() if measure(history, at, "ETH").configured}
     assert of_all == {"cross_asset", "stablecoins", "venue"}
+
+
+def test_one_look_at_a_thin_book_among_three_is_no_thin_book() -> None:
+    hours = moments(30)
+    at = int(hours[-1])
+    looks = np.append(hours, [at + 10 * MINUTE, at + 20 * MINUTE, at + 30 * MINUTE]).astype(np.int64)
+    times = looks[-2:]
+
+    def score(*last: float) -> list[float]:
+        values = np.append(np.full(hours.size, 100.0), last)
+        history = history_of(recorded("depth_1pct", "BTC", "north/BTC", HOUR, (looks, values)))
+        return depth.measure(history, times, "BTC").score.tolist()
+
+    assert score(100.0, 5.0, 100.0) == [0.0, 0.0]
+    assert score(5.0, 5.0, 5.0) == [1.0, 1.0]
