@@ -108,7 +108,7 @@ def venue_that_says(made: CoinDesk, amount: int, txid: str | None) -> Any:
         )  # fmt: skip
         return WithdrawalSearch(status, now, now - timedelta(minutes=1))
 
-    return SimpleNamespace(search_withdrawal=search)
+    return SimpleNamespace(search_withdrawal=search, public=None)
 
 
 def test_a_strangers_payment_of_the_expected_amount_settles_no_withdrawal(

@@ -203,6 +203,7 @@ def test_faults_of_a_source_are_counted_and_its_future_is_dropped(tmp_path: Path
         "contradiction": 1,
         "future": 1,
         "gap": 1,
+        "stamp": 32,
     }
 
 

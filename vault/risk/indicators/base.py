@@ -157,7 +157,7 @@ def gather(
     if not sources:
         return _nothing(about.name, unit, kind, at, (*unused, "no history of it"))
     readings = [_read(source, at) for source in sources]
-    scores, started, counts, held, upper = _merged(sources, readings, at)
+    scores, silent, started, counts, held, upper = _merged(sources, readings, at)
     ranked = np.where(np.isnan(scores), np.where(started, -1.0, -2.0), scores)
     chosen = np.argmax(ranked, axis=0)[None, :]
 
@@ -180,7 +180,7 @@ def gather(
         statistic=pick([one.statistic for one in readings]),
         statistic_kind=kind,
         score=np.fmax.reduce(scores, axis=0),
-        evidence=_evidence(sources, scores),
+        evidence=_evidence(sources, scores, silent),
         held=held,
         upper=upper,
         started=counts,
@@ -195,9 +195,9 @@ def gather(
 
 def _merged(
     sources: list[Source], readings: list[Reading], at: IntArray
-) -> tuple[FloatArray, BoolArray, BoolArray, FloatArray, FloatArray]:
-    """Scores and starts of each source (sources, n); where any counts, what the headline counts, what could
-    be (n,).
+) -> tuple[FloatArray, BoolArray, BoolArray, BoolArray, FloatArray, FloatArray]:
+    """Scores of each source, where it has fallen silent, and starts (sources, n); where any counts, what the
+    headline counts, what could be (n,).
     """
     starts = np.array([_start(source) for source in sources], dtype=np.int64)
     started = at[None, :] >= starts[:, None]
@@ -210,6 +210,7 @@ def _merged(
     last, since = _last_known(scores, at, earlier)
     heard, unusable = _heard(sources, at)
     missing &= at[None, :] - np.maximum(since, heard) <= RETIRED
+    silent = missing & np.isfinite(last)
     # What a source says now and cannot be used is no calm, whatever it never said before.
     last = np.where(unusable, np.fmax(last, DOUBT), last)
     live = np.any(np.isfinite(scores), axis=0)
@@ -220,16 +221,20 @@ def _merged(
     widened = np.fmax.reduce(np.where(np.isnan(scores), np.nan, uppers), axis=0)
     upper = np.where(live & ~np.any(missing, axis=0), np.fmax(widened, score), 1.0)
     held = _held(np.fmax(score, kept), live, counts)
-    return scores, started, counts, held, np.where(counts, upper, np.nan)
+    return scores, silent, started, counts, held, np.where(counts, upper, np.nan)
 
 
-def _evidence(sources: list[Source], scores: FloatArray) -> FloatArray:
-    """The highest score that is not one venue's word alone; of a single venue that speaks, its own."""
+def _evidence(sources: list[Source], scores: FloatArray, silent: BoolArray) -> FloatArray:
+    """The highest score that is not one venue's word alone; of a single venue, its own.
+
+    A venue that spoke and has fallen silent says 0 here, so that silencing one cannot make another's word do.
+    """
     rows: dict[str, FloatArray] = {}
     alone = np.full(scores.shape[1], np.nan)
-    for source, score in zip(sources, scores, strict=True):
+    for source, score, gone in zip(sources, scores, silent, strict=True):
         if source.witness:
-            rows[source.witness] = np.fmax(rows.get(source.witness, score), score)
+            said_now = np.where(gone, 0.0, score)
+            rows[source.witness] = np.fmax(rows.get(source.witness, said_now), said_now)
         else:
             alone = np.fmax(alone, score)
     if not rows:

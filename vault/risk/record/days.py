@@ -30,8 +30,8 @@ class Day:
     """One UTC day: `start` in Unix ms, `drop` a share (negative: a fall), by what it was judged.
 
     `onset` is a moment surely before the fall that makes an event: the opening of the first candle that
-    reached it, a step earlier where nothing says that stamps are openings. None where there was no such candle,
-    the day is judged by its close, or the source's clock differs from another's by whole hours.
+    reached it, a step earlier where nothing says that stamps are openings. None where there was no such
+    candle, the day is judged by its close, or the source's clock differs from another's by whole hours.
     """
 
     start: int

@@ -215,7 +215,7 @@ def venue_source(witness: str, score: float) -> Source:
         ([("a", 0.9), ("b", 0.1)], 0.1),
         ([("a", 0.9), ("b", 0.8), ("c", 0.1)], 0.8),
         ([("a", 0.9), ("a", 0.8), ("b", 0.1)], 0.1),  # twice the same venue is one venue
-        ([("a", 0.9), ("b", math.nan)], 0.9),  # a silent one contradicts nobody
+        ([("a", 0.9), ("b", math.nan)], 0.9),  # one that never spoke contradicts nobody
         ([("", 0.9), ("a", 0.2), ("b", 0.1)], 0.9),  # of another thing
     ],
 )
@@ -227,6 +227,15 @@ def test_where_several_venues_speak_evidence_is_what_two_of_them_say(
     assert found.score[-1] == max(score for _, score in said if not math.isnan(score))
     whole = compose(AT, (found,))
     assert whole.least[-1] == pytest.approx(WEIGHTS["depth"] * evidence)
+
+
+def test_silencing_the_calm_venue_does_not_make_the_other_ones_word_evidence() -> None:
+    times = START + DAY * np.arange(1, 101, dtype=np.int64)
+    dies = np.where(np.arange(100) < 90, 0.0, np.nan)
+    loud, calm = source("a", np.full(100, 0.9), times), source("b", dies, times)
+    found = gather(TEST_ABOUT, "", "", times, [replace(loud, witness="a"), replace(calm, witness="b")])
+    assert np.all(found.score == 0.9)
+    assert np.all(found.evidence == 0.0), "alive or dead"
 
 
 def test_a_source_whose_past_was_all_disputed_is_missing_and_not_forgotten() -> None:
