@@ -92,13 +92,11 @@ def _source(item: Recorded, series: Series, what: str, calm: float, worst: float
     max_age = oldest_allowed(item.key)
     unit, digits = ("of the mid price", 6) if item.key.kind == "spread" else ("coins", 1)
 
-    steady = _steady(series)
-
     def day(midnights: IntArray) -> FloatArray:
         return mean_within(series, midnights, DAY)[0]
 
     def read(at: IntArray) -> Reading:
-        value, age = steady.as_of(at, max_age)
+        value, age = _steady(series, at).as_of(at, max_age)
         past = Past(day, at, WINDOW)
         median = past.median()
         ratio = past.enough(np.where((median > 0) & (value >= 0), value / median, np.nan))
@@ -118,11 +116,14 @@ def _source(item: Recorded, series: Series, what: str, calm: float, worst: float
     return Source(label, (series,), read, faults_of(item), unit, witness)
 
 
-def _steady(series: Series) -> Series:
-    """Each look as the median of it and the two before it within half an hour: one can be a moment's trick.
+def _steady(series: Series, at: IntArray) -> Series:
+    """The looks that moments need, each as the median of it and the two before it within half an hour.
 
-    A look that is unusable stays so.
+    One look can be a moment's trick. A look that is unusable stays so.
     """
+    first = max(0, int(np.searchsorted(series.times, at[0], side="right")) - LOOKS)
+    last = int(np.searchsorted(series.times, at[-1], side="right"))
+    series = Series(series.times[first:last], series.values[first:last])
     looks = [series.values]
     for back in range(1, LOOKS):
         earlier = np.full(series.values.shape, np.nan)
