@@ -23,7 +23,7 @@ from vault.treasury.figures import (
     significant,
     source_view,
 )
-from vault.treasury.market_watch import configured, recent_history
+from vault.treasury.market_watch import aged, configured, recent_history
 from vault.treasury.views import (
     AccountView,
     IndicatorView,
@@ -61,7 +61,7 @@ def look(treasury: Treasury, store: Store, now: datetime, asset: str) -> RiskVie
     """Everything `vault risk` says of one asset. Raises `StoreError`, `MarketDataError`."""
     from vault.risk.indicators.judge import judge
 
-    history = recent_history(store, now)
+    history = aged(treasury.config, recent_history(store, now), now)
     found = judge(history, to_milliseconds(now), asset, configured(treasury.config))
     accounts, missing = _accounts(treasury, store, now, history, asset)
     return replace(
@@ -211,7 +211,7 @@ def _account(found: StressReport, one: AccountStress, state: str) -> AccountView
         rules=tuple(
             RuleView(rule.rule, rule.verdict, rule.number, rule.unit, rule.reason) for rule in one.rules
         ),
-        problem="; ".join(one.doubts),
+        problem="" if one.distances is not None else "; ".join(one.doubts) or "its numbers cannot be used",
     )
 
 

@@ -98,13 +98,39 @@ def recent_history(store: Store, now: datetime) -> MarketHistory:
         return history.load(connection, start=at - HISTORY, end=at)
 
 
+def aged(config: TreasuryConfig, history: MarketHistory, now: datetime) -> MarketHistory:
+    """The history with feeds that are older than their `max_age_seconds` made missing from then on.
+
+    What a feed said last is unusable from the moment it is too old: it hides itself and is never calm.
+    """
+    import numpy as np
+
+    from vault.series import Series
+
+    at = to_milliseconds(now)
+    older = []
+    for feed in config.feed:
+        if feed.max_age_seconds is None:
+            continue
+        for item in history.of(feed.kind, feed.asset):
+            if item.key.source != feed.said_by or not isinstance(item.data, Series) or not len(item.data):
+                continue
+            ends = int(item.data.times[-1]) + feed.max_age_seconds * 1000
+            if ends < at:
+                times = np.append(item.data.times, np.int64(ends))
+                silent = Series(times, np.append(item.data.values, np.nan))
+                older.append(replace(item, data=silent))
+    return history.with_recorded(older)
+
+
 def judge_all(config: TreasuryConfig, history: MarketHistory, now: datetime) -> tuple[Judgement, ...]:
     """Every watched asset now, in order."""
     from vault.risk.indicators.judge import judge
 
     if not (named := configured(config)):
         return ()
-    return tuple(judge(history, to_milliseconds(now), asset, named) for asset in assets_of(config, history))
+    known = aged(config, history, now)
+    return tuple(judge(known, to_milliseconds(now), asset, named) for asset in assets_of(config, history))
 
 
 class AskedOnce:

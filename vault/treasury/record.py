@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from vault.clock import to_milliseconds
 from vault.codec import decode, encode
+from vault.errors import MarketDataError
 from vault.store import records
 from vault.treasury.figures import SHARE_DIGITS, figure, instant, share, source_view
 from vault.treasury.views import (
@@ -38,12 +39,19 @@ if TYPE_CHECKING:
 RECORD: Final = "record"
 # The regime at which the shipped policy empties a wallet.
 JUDGED_BY: Final = "stressed"
+# Falls from which on a rate is worth reading.
+FEW: Final = 5
 NOTES: Final = (
     "A hit is an alarm at that time, a miss is none. Moments without input are neither: they are 'no data'.",
     "One hour before is known only where candles say when in the day it fell; by closes it is 'no data'.",
     "A false alarm day has an alarm that no such fall followed within 24 hours; days after a fall count too.",
     "Thresholds are those of the live screen; none was chosen by looking at this record.",
 )
+
+
+def few(events: int) -> str:
+    """What a rate over so few falls is worth."""
+    return f"{events} falls: rates and skill over fewer than {FEW} say next to nothing."
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +151,25 @@ def _view(history: MarketHistory, now: datetime, span: Span, progress: Callable[
         progress=progress,
     )
     days = found.days
+    if not days:
+        raise MarketDataError(
+            "no_price",
+            f"expected prices of {span.asset} to find falls in, found none",
+            hint="Candles or closes of the asset are needed; see docs/history.md for what is recognised.",
+        )
     events = [day for day in days if day.is_event(drop)]
     return RecordView(
         asset=span.asset,
         drop=span.drop,
-        since=instant(days[0].start) if days else None,
-        until=instant(days[-1].start) if days else None,
+        since=instant(days[0].start),
+        until=instant(days[-1].start),
         days=len(days),
         signals=tuple(_signal(one) for one in found.tallies),
         events=tuple(_event(day, place, found) for place, day in enumerate(events)),
         named=tuple(_named(one, days, drop) for one in NAMED_DAYS),
         sources=tuple(source_view(item, to_milliseconds(now)) for item in history.recorded.values()),
         unused=(),
-        notes=NOTES,
+        notes=NOTES if len(events) >= FEW else (*NOTES, few(len(events))),
     )
 
 

@@ -16,8 +16,10 @@ from tests.support.indicator_history import START, full_history
 from vault.clock import ManualClock, from_milliseconds
 from vault.codec import decode, encode
 from vault.config import Treasury, TreasuryConfig, VenueSettings, load_treasury
+from vault.config_feeds import FeedSettings
+from vault.errors import MarketDataError
 from vault.markets.feeds.base import Failed
-from vault.series import DAY, Kind, MarketHistory, Provenance, Recorded, Series, SeriesKey
+from vault.series import DAY, HOUR, Kind, MarketHistory, Provenance, Recorded, Series, SeriesKey
 from vault.store.database import Store
 from vault.treasury import market_history, market_watch
 from vault.treasury.cascade import cascade_view
@@ -175,6 +177,32 @@ def test_a_contract_is_known_by_its_own_exchanges_name(
 ) -> None:
     held = MarketHistory().with_recorded([one_point("open_interest", "BTC", f"{exchange}/{contract}")])
     assert market_watch.assets_of(with_venue(treasury, contract, exchange=exchange), held) == ("BTC",)
+
+
+def test_a_feed_older_than_its_settings_allow_is_missing(treasury: Treasury, history: MarketHistory) -> None:
+    key = next(each for each in history.recorded if each.kind == "etf_flow")
+    feed = FeedSettings(
+        name="flows", kind="etf_flow", asset=key.name, source=key.source, where="flows.csv", format="csv",
+        time="date", value="total", max_age_seconds=3600,
+    )  # fmt: skip
+    config = treasury.config.model_copy(update={"feed": (feed,)})
+    fresh, old = (
+        market_watch.aged(config, history, from_milliseconds(START + DAYS * DAY + hours * HOUR))
+        for hours in (-100, 200)
+    )
+    assert fresh.recorded[key] is history.recorded[key]
+    ((_, series),) = old.series("etf_flow", key.name)
+    assert math.isnan(series.values[-1])
+    (judged,) = market_watch.judge_all(config, history, from_milliseconds(START + DAYS * DAY))
+    etf = next(track for track in judged.tracks if track.name == "etf")
+    assert math.isnan(etf.score[-1])
+    assert "unusable" in " ".join(etf.absent)
+
+
+def test_a_record_without_a_price_is_an_error_with_a_hint(store: Store) -> None:
+    with pytest.raises(MarketDataError) as caught:
+        replay_store(store, NOW, "BTC", drop=Decimal("0.1"), since=None, until=None, progress=lambda _: None)
+    assert caught.value.code == "market.no_price"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

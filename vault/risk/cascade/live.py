@@ -18,6 +18,7 @@ from vault.risk.cascade.fixed_point import CascadeCurve
 from vault.risk.cascade.ladder import JUDGED_MIX, EntryHistory, Ladder, Side, build_ladder
 from vault.risk.cascade.phi import Calibration, PhiEstimate, calibrate, estimate_phi
 from vault.risk.exposure.book import JUDGED_STRESS
+from vault.risk.indicators.base import witness_of
 from vault.risk.indicators.hours import HourlySource, hourly
 from vault.series import DAY, HOUR, FloatArray, IntArray, Kind, MarketHistory, Series, SeriesKey
 
@@ -37,6 +38,8 @@ SEEN: Final = 0.95
 # October 2025 and January 2026.
 PHI_DAYS: Final = 30
 PHI_HALF_LIFE_HOURS: Final = 7 * 24
+# Fewer days than this estimate nothing: two quiet ones would say that nobody is ever liquidated.
+PHI_WINDOWS: Final = 7
 # A generation is what liquidation engines and the makers' answer to them take: seconds to minutes.
 GENERATION_SECONDS: Final = 60.0
 # Days of candles that volume and volatility are taken from, for the deep bids.
@@ -276,7 +279,11 @@ def _phi(
 ) -> tuple[PhiEstimate, Calibration | None]:
     """phi from each of the last days: what was liquidated over what the ladder of the day before held."""
     pairs = history.series(_LIQUIDATIONS[side], asset)
-    interest = history.series("open_interest", asset)
+    # What is liquidated at one venue says nothing of positions at another.
+    tell = {witness_of(key.source) for key, _ in pairs}
+    interest = tuple(
+        pair for pair in history.series("open_interest", asset) if witness_of(pair[0].source) in tell
+    )
     if source is None or not pairs or not interest:
         lacking = "price" if source is None else "realised liquidations" if not pairs else "open interest"
         return PhiEstimate(None, None, None, 0, f"no source of {lacking}"), None
@@ -285,6 +292,10 @@ def _phi(
     held = np.array([_expected(source, int(end), side, interest) for end in ends.tolist()])
     told = np.isfinite(realised) & np.isfinite(held)
     ages = (at - ends[told]) / HOUR
+    if np.sum(told & (held > 0)) < PHI_WINDOWS:
+        seen = int(np.sum(told & (held > 0)))
+        why = f"{seen} days with liquidations and open interest of the same venue, {PHI_WINDOWS} needed"
+        return PhiEstimate(None, None, None, seen, why), None
     found = estimate_phi(realised[told], held[told], ages, half_life_hours=PHI_HALF_LIFE_HOURS)
     judged = calibrate(realised[told], held[told], ends[told] / HOUR, half_life_hours=PHI_HALF_LIFE_HOURS)
     return found, judged

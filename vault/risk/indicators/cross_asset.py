@@ -22,7 +22,14 @@ from vault.risk.indicators.base import (
     said,
     span,
 )
-from vault.risk.indicators.windows import MIN_COVERAGE, MIN_POINTS, at_moments, late_weekday, trailing
+from vault.risk.indicators.windows import (
+    MIN_COVERAGE,
+    MIN_POINTS,
+    at_moments,
+    business_age,
+    late_weekday,
+    trailing,
+)
 from vault.series import DAY, HOUR, FloatArray, IntArray, Kind, MarketHistory, Recorded, Series
 
 # A trading year, a week of trading, and a quarter for the usual size of a day's move.
@@ -132,7 +139,10 @@ def _disorder(closes: Series, level: bool) -> tuple[FloatArray, FloatArray, Floa
         return empty, empty, empty, empty
     logs = np.log(np.where(closes.values > 0, closes.values, np.nan))
     returns = np.diff(logs, prepend=np.nan)
-    returns[np.diff(closes.times, prepend=closes.times[:1]) > LONGEST] = np.nan
+    before = np.concatenate([closes.times[:1], closes.times[:-1]])
+    # A move over days that are missing is so many days' move: it grows with their root.
+    returns /= np.sqrt(np.maximum(1.0, np.round(business_age(before, closes.times) / DAY)))
+    returns[closes.times - before > LONGEST] = np.nan
     value = closes.values if level else np.sqrt(np.mean(trailing(returns, WEEK) ** 2, axis=1) * YEAR)
     past = trailing(value, YEAR)
     count = np.sum(np.isfinite(past), axis=1)

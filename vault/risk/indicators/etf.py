@@ -76,11 +76,15 @@ def _source(item: Recorded, flows: Series) -> Source:
         z = np.where(enough & (least > 0), (sums - mean) / least, np.nan)
         streak = _streak(part.values)
         score = np.maximum(ramp(-z, Z_CALM, Z_WORST), ramp(streak, STREAK_CALM, STREAK_WORST))
+        # A day in between may be a holiday; the newest one was said, and cannot be used.
+        score = np.where(np.isfinite(part.values), score, np.nan)
         (value, now_z, now_score, seen, running), age = at_moments(part, at, sums, z, score, coverage, streak)
         why = late_weekday(part, int(at[-1]))
         if not why:
             hole = not np.isfinite(value[-1])
             why = "a day of the last five is missing" if hole else "not enough trading days of history"
+            if len(part) and not np.isfinite(part.values[-1]):
+                why = "the newest value is unusable"
         return Reading(
             value=value,
             statistic=now_z,

@@ -146,3 +146,19 @@ def test_what_comes_later_changes_nothing() -> None:
     future = Series(np.array([NOW, NOW + HOUR], dtype=np.int64), np.array([100_000.0, 1e9]))
     seen = live_model(history(open_interest=future), NOW, "BTC")
     assert given(seen, "open interest") == pytest.approx(100_000 * (seen.price or 0))
+
+
+def test_phi_sets_liquidations_against_the_open_interest_of_the_same_venue_only() -> None:
+    alone = live_model(history(), NOW, "BTC").long.phi
+    beside = history().with_recorded(
+        [Recorded(SeriesKey("open_interest", "BTC", "silent/y", HOUR), steady(900_000.0), Provenance("made"))]
+    )
+    assert live_model(beside, NOW, "BTC").long.phi == alone
+
+
+def test_a_few_quiet_days_estimate_no_phi() -> None:
+    quiet = Series(np.arange(NOW - 2 * DAY, NOW + 1, HOUR, dtype=np.int64), np.zeros(49))
+    model = live_model(history(long_liquidations=quiet), NOW, "BTC")
+    assert model.long.phi.value is None
+    assert "needed" in model.long.phi.reason
+    assert any("upper bound" in text for text in model.assumptions)

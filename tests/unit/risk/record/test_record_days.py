@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 
 from vault.errors import MarketDataError
 from vault.risk.record.days import days_of
+from vault.risk.record.tally import moments_before
 from vault.series import (
     DAY,
     HOUR,
     MINUTE,
     Candles,
+    Fault,
     Kind,
     MarketHistory,
     Provenance,
@@ -90,6 +92,39 @@ def test_a_day_whose_open_is_unusable_is_left_out() -> None:
     for column in (bad.open, bad.high, bad.low, bad.close):
         column[0] = np.nan
     assert days_of(history(("price", "x", bad)), "BTC") == ()
+
+
+def walk(hours: int = 0) -> Candles:
+    """Sixty days of hours with one fall of a seventh, stamped `hours` late."""
+    moves = np.random.default_rng(7).normal(0, 0.002, 60 * 24)
+    moves[50 * 24 + 14] = -0.15
+    close = 100 * np.exp(np.cumsum(moves))
+    opened = np.concatenate([[100.0], close[:-1]])
+    opens = START + HOUR * np.arange(close.size, dtype=np.int64) + hours * HOUR
+    ones = np.ones(close.shape)
+    return Candles(opens, HOUR, opened, np.maximum(opened, close), np.minimum(opened, close), close, ones)
+
+
+@pytest.mark.parametrize("hours", [8, -5])
+def test_sources_whose_clocks_differ_by_whole_hours_give_no_hour(hours: int) -> None:
+    one, other = walk(hours), walk()
+    alone = [day for day in days_of(history(("price", "b", other)), "BTC") if day.is_event()]
+    assert [day.onset for day in alone] == [START + 50 * DAY + 14 * HOUR]
+    both = history(("price", "a", one), ("price", "b", other))
+    disputed = [day for day in days_of(both, "BTC") if day.is_event()]
+    assert disputed
+    assert [day.onset for day in disputed] == [None] * len(disputed)
+    day_before, hour_before = moments_before(disputed[0])
+    assert day_before < START + 50 * DAY
+    assert hour_before is None
+
+
+def test_where_stamps_may_be_ends_the_onset_is_a_step_earlier() -> None:
+    key = SeriesKey("price", "BTC", "x", HOUR)
+    unsure = Fault("stamp", 24, START, "beginnings or ends")
+    found = MarketHistory({key: Recorded(key, day_of({7: 89.0}), Provenance("x"), (unsure,))})
+    (day,) = days_of(found, "BTC")
+    assert day.onset == START + 6 * HOUR
 
 
 def test_another_asset_is_another_matter() -> None:
