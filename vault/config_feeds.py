@@ -7,9 +7,10 @@ address that is neither encrypted nor on this machine.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -28,25 +29,89 @@ MAX_FEEDS: Final = 100
 # Whole numbers since 1970 in these units; anything else is text.
 TimeUnit = Literal["seconds", "milliseconds", "microseconds", "nanoseconds"]
 _UNITS: Final = ("seconds", "milliseconds", "microseconds", "nanoseconds")
-_KEY_IN_QUERY = re.compile(r"(?i)[?&][a-z_-]*(key|token|secret|signature)[a-z_-]*=")
+# Names, without what separates their words, that say a value is a secret.
+_SECRET: Final = re.compile(
+    r"key|token|secret|signature|password|passwd|passphrase|credential|bearer|^auth(?!or$|ors$)"
+)
+_SECRET_NAMES: Final = frozenset({"k", "sig", "pwd", "pass", "pw", "sid", "jwt", "hmac"})
+_SECRET_PARTS: Final = frozenset(
+    {"apikey", "accesstoken", "authtoken", "password", "passwd", "secret", "key"}
+)
+# A part of so many characters that goes to and fro between letters, capitals and digits is no word.
+_OPAQUE_LENGTH: Final = 24
+_OPAQUE_SHARE: Final = 0.25
+_NO_SECRETS: Final = (
+    "expected no key or password in the URL: this file is no place for secrets; have a program "
+    "of yours fetch it into a file, and name that file here"
+)
 _HERE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def _where(value: str) -> str:
+def _require_place(value: str) -> None:
+    """Raise `ValueError` for what is neither a file nor an address without a secret in it."""
     if "://" not in value:
         if not value.strip() or "\0" in value:
             raise ValueError("expected a file or a URL")
-        return value
-    parts = urlsplit(value)
+        return
+    parts = _split(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"[\s\x00-\x1f]", value):
         raise ValueError("expected a file, or a URL such as https://example.org/flows.csv")
-    if parts.username is not None or parts.password is not None or _KEY_IN_QUERY.search(value):
-        raise ValueError("expected no key or password in the URL: this file is no place for secrets")
+    if parts.username is not None or parts.password is not None or _is_telling(parts):
+        raise ValueError(_NO_SECRETS)
+    if "#" in value:
+        raise ValueError("expected no # in the URL: a server never sees what stands behind it")
     if parts.scheme == "http" and parts.hostname not in _HERE:
         raise ValueError("expected https for a server that is not this machine")
     if parts.port == 0:
         raise ValueError("expected a port from 1 to 65535")
-    return value
+
+
+def _split(value: str) -> SplitResult:
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  raises for what is none
+    except ValueError:
+        raise ValueError("expected a file, or a URL such as https://example.org/flows.csv") from None
+    return parts
+
+
+def _is_telling(parts: SplitResult) -> bool:
+    """Whether anything in the path, the query or the fragment looks like a key or a password."""
+    whole = _unquoted(f"{parts.path}?{parts.query}#{parts.fragment}")
+    for part in re.split(r"[/;&?#]", whole):
+        *names, last = part.split("=")
+        if last and any(map(_is_secret_name, names)):
+            return True
+        if _plain(part) in _SECRET_PARTS or any(map(_is_opaque, re.split(r"[=,:]", part))):
+            return True
+    return False
+
+
+def _unquoted(text: str) -> str:
+    for _ in range(5):
+        plain = unquote_plus(text)
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _is_secret_name(name: str) -> bool:
+    plain = _plain(name)
+    return plain.rstrip("0123456789") in _SECRET_NAMES or _SECRET.search(plain) is not None
+
+
+def _is_opaque(text: str) -> bool:
+    plain = re.sub(r"[^A-Za-z0-9]", "", text)
+    if len(plain) < _OPAQUE_LENGTH:
+        return False
+    sorts = ["d" if each.isdigit() else "u" if each.isupper() else "l" for each in plain]
+    changes = sum(one != other for one, other in pairwise(sorts))
+    return changes > _OPAQUE_SHARE * len(plain)
 
 
 def _time_format(value: str) -> str:
@@ -94,7 +159,7 @@ class FeedSettings(StrictModel):
     kind: Kind
     asset: str = Field(pattern=r"^[A-Z0-9][A-Z0-9._-]{0,19}$")
     source: Name | None = None
-    where: Annotated[str, Field(max_length=2000), AfterValidator(_where)]
+    where: str = Field(max_length=2000)
     format: Literal["csv", "json"]
     delimiter: Literal[",", ";", "\t", "|"] = ","
     header: bool = True
@@ -121,6 +186,15 @@ class FeedSettings(StrictModel):
     def said_by(self) -> str:
         """The source of the history's key."""
         return self.source or self.name
+
+    @model_validator(mode="after")
+    def _address(self) -> Self:
+        """Here and not at the field: what is wrong with an address is told without showing it."""
+        try:
+            _require_place(self.where)
+        except ValueError as error:
+            raise PlacedError(str(error), "where") from None
+        return self
 
     @model_validator(mode="after")
     def _columns(self) -> Self:

@@ -113,13 +113,13 @@ def aged(config: TreasuryConfig, history: MarketHistory, now: datetime) -> Marke
         if feed.max_age_seconds is None:
             continue
         for item in history.of(feed.kind, feed.asset):
-            if item.key.source != feed.said_by or not isinstance(item.data, Series) or not len(item.data):
+            if item.key.source != feed.said_by or not isinstance(item.data, Series):
                 continue
-            ends = int(item.data.times[-1]) + feed.max_age_seconds * 1000
-            if ends < at:
-                times = np.append(item.data.times, np.int64(ends))
-                silent = Series(times, np.append(item.data.values, np.nan))
-                older.append(replace(item, data=silent))
+            told = item.data.between(-(2**62), at)
+            if not len(told) or (ends := int(told.times[-1]) + feed.max_age_seconds * 1000) >= at:
+                continue
+            silent = Series(np.append(told.times, np.int64(ends)), np.append(told.values, np.nan))
+            older.append(replace(item, data=silent))
     return history.with_recorded(older)
 
 

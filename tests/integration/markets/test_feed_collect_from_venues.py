@@ -19,7 +19,7 @@ from vault.config import VenueSettings
 from vault.markets.feeds.base import VenueSource
 from vault.markets.feeds.collect import Collected, collect
 from vault.markets.feeds.venue.present import read_market
-from vault.series import Candles, Kind, Recorded, Series, SeriesKey
+from vault.series import HOUR, Candles, Kind, Recorded, Series, SeriesKey
 from vault.venues.client import VenueClient
 
 KINDS: dict[str, set[Kind]] = {
@@ -155,6 +155,14 @@ def test_a_second_time_only_what_is_new_is_asked(line: Line) -> None:
     again = by_kind(line.collect(known))
     assert len(again["price"].data) <= 3
     assert len(line.control.requests()) - before <= before + 1
+
+
+def test_what_a_wrong_clock_kept_from_the_future_is_asked_again(line: Line) -> None:
+    first = line.collect()
+    ahead = 20 * HOUR
+    known = {item.key: int(_last(item)) + ahead for item in first.recorded}
+    again = by_kind(line.collect(known))
+    assert len(again["price"].data) == len(by_kind(first)["price"].data)
 
 
 def _last(item: Recorded) -> int:

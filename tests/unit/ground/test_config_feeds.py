@@ -86,8 +86,40 @@ def test_a_feed_that_cannot_be_is_refused_at_its_line(text: str, line: int, foun
     assert f"mapping.toml:{line}:" in caught.value.message
 
 
+SECRETS = [
+    "a.csv?auth=1", "a.csv?sig=1", "a.csv?password=1", "a.csv?passwd=1", "a.csv?k=1", "a.csv?api%5Fkey=1",
+    "a.csv?api%255Fkey=1", "a.csv?access.token=1", "a.csv?apikey2=1", "a.csv?x=1;key=2", "a.csv;key=2",
+    "a.csv#token=1", "v1/9f8A7c6B5d4E3f2A1b0C9d8E7f6A5b4C/a.csv", "a.csv?id=0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+    "apikey/x/a.csv", "k%65y=1/a.csv", "a.csv?u=https://h/?token=1", "a.csv?q=%3Ftoken%3D1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rest", SECRETS)
+def test_what_looks_like_a_secret_in_an_address_is_refused_with_a_way_out(rest: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parsed(CSV.replace("flows*.csv", f"https://example.org/{rest}"))
+    assert "no key or password" in caught.value.message
+    assert "into a file" in caught.value.message
+    assert rest not in caught.value.message
+
+
+@pytest.mark.parametrize("rest", ["a.csv#part", "a.csv#"])
+def test_a_fragment_is_refused(rest: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parsed(CSV.replace("flows*.csv", f"https://example.org/{rest}"))
+    assert "no # in the URL" in caught.value.message
+
+
 @pytest.mark.parametrize(
-    "where", ["https://example.org/a?b=1", "http://127.0.0.1:8080/a.csv", "http://localhost/a"]
+    "where",
+    [
+        "https://example.org/graph.csv?id=VIXCLS&cosd=2020-01-01",
+        "https://example.org/v1/getHistoricalStablecoinPrices?author=all",
+        "https://example.org/BTCUSDT-fundingRate-2024-01.csv?s=BTCUSDT,ETHUSDT",
+        "https://example.org/a?b=1",
+        "http://127.0.0.1:8080/a.csv",
+        "http://localhost/a",
+    ],
 )
 def test_treasury_toml_may_name_urls_that_are_encrypted_or_here(where: str) -> None:
     from vault.config_feeds import FeedSettings

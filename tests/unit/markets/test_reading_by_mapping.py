@@ -59,6 +59,34 @@ def test_a_column_is_read_with_its_scale_zone_and_lag() -> None:
     assert read_mapped(data, settings, NOW, "a file").provenance.licence == "CC0-1.0"
 
 
+@pytest.mark.parametrize("newest", ["NaN", "null", "broken!", "n/a", "-1e400", "1e999"])
+def test_a_newest_value_that_is_none_hides_the_older_one_and_is_named(newest: str) -> None:
+    settings = feed(step_seconds=86400)
+    data = f"day,fix\n2024-01-02,5\n2024-01-03,6\n2024-01-04,{newest}\n".encode()
+    found = read_mapped(data, settings, NOW, "a file")
+    assert isinstance(found.data, Series)
+    assert found.data.times.tolist()[-1] == at("2024-01-05T00:00")
+    assert np.isnan(found.data.values).tolist() == [False, False, True]
+    assert [(fault.kind, fault.count) for fault in found.faults] == [("not_a_number", 1)]
+
+
+@pytest.mark.parametrize("value", [None, "x", {"a": 1}, [1], True])
+def test_so_does_a_value_of_json_that_is_none(value: object) -> None:
+    rows = [{"d": "2024-01-02", "v": 5}, {"d": "2024-01-03", "v": value}]
+    settings = feed(format="json", time="/d", value="/v", step_seconds=86400)
+    found = read_mapped(json.dumps(rows).encode(), settings, NOW, "a file").data
+    assert isinstance(found, Series)
+    assert np.isnan(found.values).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("nothing", ["", ".", "-", " "])
+def test_a_day_of_which_nothing_is_told_is_no_value(nothing: str) -> None:
+    settings = feed(step_seconds=86400)
+    found = read_mapped(f"day,fix\n2024-01-02,5\n2024-01-03,{nothing}\n".encode(), settings, NOW, "a file")
+    assert len(found.data) == 1
+    assert not found.faults
+
+
 def test_without_a_lag_that_of_the_kind_is_taken() -> None:
     settings = feed(kind="etf_flow", asset="BTC", step_seconds=86400, scale="1000000")
     assert values(b"day,fix\n2024-01-11,655.3\n", settings) == {at("2024-01-12T12:00"): 655.3e6}

@@ -186,10 +186,11 @@ def test_a_feed_older_than_its_settings_allow_is_missing(treasury: Treasury, his
         time="date", value="total", max_age_seconds=3600,
     )  # fmt: skip
     config = treasury.config.model_copy(update={"feed": (feed,)})
-    fresh, old = (
-        market_watch.aged(config, history, from_milliseconds(START + DAYS * DAY + hours * HOUR))
-        for hours in (-100, 200)
-    )
+    data = history.recorded[key].data
+    assert isinstance(data, Series)
+    told = int(data.times[-2])
+    fresh = market_watch.aged(config, history, from_milliseconds(told + HOUR // 2))
+    old = market_watch.aged(config, history, from_milliseconds(told + 2 * HOUR))
     assert fresh.recorded[key] is history.recorded[key]
     ((_, series),) = old.series("etf_flow", key.name)
     assert math.isnan(series.values[-1])

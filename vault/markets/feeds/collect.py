@@ -80,8 +80,13 @@ def collect(
     days: int = USUAL_DAYS,
     progress: Callable[[str], None] = _quiet,
 ) -> Collected:
-    """Ask all of them at the same time; `known` is the newest time of each key in the store (Unix ms)."""
+    """Ask all of them at the same time; `known` is the newest time of each key in the store (Unix ms).
+
+    A key whose newest time lies after now counts as unknown: its usual days are asked again.
+    """
     now = to_milliseconds(clock.now())
+    # What the store holds from the future was kept by a wrong clock: nobody knows what is missing before it.
+    known = {key: moment for key, moment in known.items() if moment <= now}
     due = [feed for feed in feeds if _is_due(feed, states.get(feed.name), now)]
     jobs = [_Job(feed) for feed in due]
     for job in jobs:

@@ -106,8 +106,18 @@ def _follow(url: str, state: FeedState | None, deadline: _Deadline) -> Page:
         found = _request(parts, url, state, deadline)
         if isinstance(found, Page):
             return found
-        url = urljoin(url, found)
+        url = _joined(url, found)
     raise MarketDataError("moved", f"{shown(url)}: expected data, found {MAX_REDIRECTS} redirects in a row")
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        joined = urljoin(url, target)
+        urlsplit(joined)
+    except ValueError:
+        words = f"{shown(url)}: expected data, found a redirect to what is no address"
+        raise MarketDataError("moved", words) from None
+    return joined
 
 
 def _check(parts: SplitResult, first: SplitResult) -> None:
@@ -275,6 +285,6 @@ def _require_data(data: bytes, kind: str, url: str) -> None:
 
 
 def shown(url: str) -> str:
-    """An address without its query: what stands there is nobody's business in a log."""
+    """Scheme, host and path: what stands behind them is nobody's business in a log."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.partition(';')[0]}"

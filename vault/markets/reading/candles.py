@@ -11,6 +11,7 @@ import numpy as np
 
 from vault.errors import MarketDataError
 from vault.markets.reading.columns import ENDS
+from vault.markets.reading.evidence import require_peg, require_price
 from vault.markets.reading.names import COINS, OTHERS, PERPETUAL, STABLES, Place, venue_of, words_of
 from vault.markets.reading.sheet import Found, Sheet, spaced
 from vault.markets.reading.table import numbers, unusable
@@ -38,6 +39,7 @@ _EXCHANGES: Final = frozenset({
     "binance", "bybit", "okx", "deribit", "kraken", "bitget", "gate", "kucoin", "hyperliquid", "dydx",
     "coinbase", "bitfinex", "bitstamp", "gemini", "htx", "mexc",
 })  # fmt: skip
+_ENDS_TOLD: Final = frozenset({"bitmex", "coingecko"})  # theirs at the end
 # There can never be more coins than this: a larger volume of an interval is one in dollars.
 COINS_THERE_ARE: Final = {"BTC": 21e6, "ETH": 200e6}
 
@@ -71,6 +73,7 @@ def candles(  # noqa: PLR0917
     if asset not in COINS and (asset in STABLES or asset in OTHERS):
         kind = "peg" if asset in STABLES else "close"
         return _closes(sheet, asset, prices[3], rule, kind, faults)
+    require_price(sheet, asset, PARTS, prices[3])
     opens, note, unsure = _opens(sheet)
     faults += unsure
     volumes, unit = _volume(asset, prices[3], volume)
@@ -91,6 +94,10 @@ def _closes(  # noqa: PLR0917
     sheet: Sheet, asset: str, closes: FloatArray, rule: str, kind: str, faults: tuple[Fault, ...]
 ) -> Found:
     source = source_of(sheet.place)
+    if kind == "peg":
+        require_peg(sheet, PARTS, closes)
+    else:
+        require_price(sheet, asset, PARTS, closes)
     found = sheet.series("peg" if kind == "peg" else "close", asset, source, closes, rule, faults=faults)
     return found.noted("closing prices only")
 
@@ -113,7 +120,9 @@ def _opens(sheet: Sheet) -> tuple[IntArray, str, tuple[Fault, ...]]:
         return (stamps - step).astype(np.int64), "stamps are the ends of candles, as CoinGecko's are", ()
     if _surely_opens(sheet):
         return stamps, "", ()
-    note = "nothing says whether stamps are beginnings or ends: read as beginnings, a fall may be a step earlier"
+    note = (
+        "nothing says whether stamps are beginnings or ends: read as beginnings, a fall may be a step earlier"
+    )
     first = int(stamps.min()) if stamps.size else 0
     return stamps, note, (Fault("stamp", int(stamps.size), first, note),)
 
@@ -130,10 +139,11 @@ def _surely_opens(sheet: Sheet) -> bool:
     """
     if sheet.timeline.opening or _ends_beside(sheet):
         return True
-    if sheet.step >= DAY or _is_coingecko(sheet):
+    venue = venue_of(sheet.place.words)
+    if sheet.step >= DAY or _is_coingecko(sheet) or venue in _ENDS_TOLD:
         return False
     volume = any(each.quantity in {"volume", "quote_volume"} for each in sheet.columns)
-    return volume or not sheet.table.named or venue_of(sheet.place.words) in _EXCHANGES
+    return volume or not sheet.table.named or venue in _EXCHANGES
 
 
 def _ends_beside(sheet: Sheet) -> bool:

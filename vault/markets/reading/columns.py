@@ -22,7 +22,7 @@ _TIME_NAMES: Final = (
     "snapped at", "observation date", "unix", "unix timestamp", "unix time", "timestamp ms", "ts", "t", "day",
     "month", "data", "period", "begin", "index", "index level 0", "close time", "time close", "created at",
     "time utc", "date utc", "timestamp utc", "known at", "time period start", "period start", "start",
-    "closetime", "end time", "endtime", "time end", "time period end", "period end", "end date", "end", "ends",
+    "closetime", "end time", "endtime", "time end", "time period end", "period end", "end date", "end",
 )  # fmt: skip
 # In this order: a table with both says more in its symbols than in its names.
 _SYMBOL_NAMES: Final = (
@@ -186,7 +186,7 @@ def with_whole_times(table: Table) -> Table:
             names = tuple(
                 "timestamp" if at == day else name for at, name in enumerate(table.names) if at != clock
             )
-            return Table(names, columns, table.named, table.label)
+            return Table(names, columns, table.named, table.label, table.semicolons)
     return table
 
 

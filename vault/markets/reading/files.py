@@ -71,13 +71,17 @@ def listed(path: Path) -> list[tuple[Path, Path]]:
     Hidden files are none of them. Raises `MarketDataError` for what is not there or cannot be listed.
     """
     if path.is_file():
-        return [(path, Path(path.name))]
+        return [(path.resolve(), Path(path.name))]
     if not path.is_dir():
         raise unusable(
             "unreadable", f"{path}: no such file or folder", "Give a file or a folder that is there."
         )
     try:
-        files = sorted(each for each in path.rglob("*") if each.is_file() and not _hidden(each, path))
+        files = sorted(
+            each
+            for each in path.rglob("*")
+            if (each.is_symlink() or not each.is_dir()) and not _hidden(each, path)
+        )
     except OSError as error:
         raise unusable(
             "unreadable", f"{path}: {error.strerror}", "Check that this user may read it."
@@ -102,7 +106,7 @@ def read_file(
     path: Path, now: int, mapping: FeedFile | None = None, *, licence: str = ""
 ) -> tuple[MarketHistory, tuple[FileReport, ...]]:
     """One file, by its name alone."""
-    return read_files([(path, Path(path.name))], now, mapping, licence=licence)
+    return read_files([(path.resolve(), Path(path.name))], now, mapping, licence=licence)
 
 
 def read_files(
@@ -112,18 +116,19 @@ def read_files(
     """Files with the names by which they are to be understood. What has the same key becomes one history."""
     everything: list[tuple[str, Found]] = []
     reasons: dict[str, list[str]] = {}
-    for path, shown in files:
-        name = shown.as_posix()
+    for path, given in files:
+        name = _printable(given.as_posix())
+        while name in reasons:  # two names that differ in what cannot be shown
+            name += "'"
         progress(name)
         reasons[name] = []
         try:
-            found, problems = _one(path, shown, now, mapping)
+            _require_inside(path, given)
+            found, problems = _one(path, Path(name), now, mapping)
             everything += [(name, each) for each in found]
-            reasons[name] += [error.message for error in problems]
+            reasons[name] += [_printable(_why(error)) for error in problems]
         except MarketDataError as error:
-            reasons[name].append(
-                f"{error.message}. {error.hint}" if error.code == "market.no_pyarrow" else error.message
-            )
+            reasons[name].append(_printable(_why(error)))
     settled = clocks(confirmed(tuple(each for _, each in everything)))
     everything = [(name, each) for (name, _), each in zip(everything, settled, strict=True)]
     history, disputes = _merged(everything, now, licence)
@@ -132,6 +137,30 @@ def read_files(
         parts = tuple(_recognised(each, disputes) for origin, each in everything if origin == name)
         reports.append(FileReport(name, parts, tuple(why)))
     return history, tuple(reports)
+
+
+def _why(error: MarketDataError) -> str:
+    told = error.code in {"market.no_pyarrow", "market.ambiguous_columns", "market.ambiguous_unit"}
+    return f"{error.message}. {error.hint}" if told else error.message
+
+
+def _printable(text: str) -> str:
+    """A name or a reason on one line, also where it is no UTF-8."""
+    whole = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(each if each.isprintable() else "\ufffd" for each in whole)
+
+
+def _require_inside(path: Path, given: Path) -> None:
+    """Raise for a link that leads out of the folder, or to no ordinary file."""
+    if not path.is_symlink():
+        return
+    root = path.parents[len(given.parts) - 1]
+    try:
+        inside = path.resolve(strict=True).is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
+        raise unusable("unreadable", "a link to nothing") from None
+    if not inside:
+        raise unusable("unreadable", "a link to a file outside of the folder", "Give that file itself.")
 
 
 def _hidden(path: Path, root: Path) -> bool:

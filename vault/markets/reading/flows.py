@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 
 from vault.markets.reading.columns import Meaning
-from vault.markets.reading.names import COINS, asset_of_words, venue_of
+from vault.markets.reading.evidence import require_flow
+from vault.markets.reading.names import COINS, asset_of_words, known_asset, venue_of
 from vault.markets.reading.sheet import Found, Sheet
 from vault.markets.reading.table import unusable
 from vault.series import DAY, Fault, FloatArray
@@ -49,6 +50,7 @@ def flows(sheet: Sheet, asset: str) -> Found:
             "ambiguous_columns", f"flows could be {' or '.join(repr(each.name) for each in totals)}"
         )
     values, faults, rule = _total(sheet, totals, funds)
+    require_flow(sheet, [*totals, *funds], values)
     scale, unit = _unit(sheet, values, totals)
     source = venue_of(sheet.place.words) or sheet.place.source
     return sheet.series("etf_flow", asset, source, values * scale, f"{rule}; {unit}", step=DAY, faults=faults)
@@ -115,11 +117,12 @@ def _unit(sheet: Sheet, values: FloatArray, totals: list[Meaning]) -> tuple[floa
     largest = float(np.max(np.abs(values[np.isfinite(values)]), initial=0.0))
     if largest >= _LEAST_DOLLARS:
         return 1.0, f"USD, as the largest is {largest:.3g}"
-    if 1.0 <= largest <= _LARGEST_MILLIONS:
+    in_coins = any(each.words and known_asset(each.words[-1]) in COINS for each in totals)
+    if 1.0 <= largest <= _LARGEST_MILLIONS and not in_coins:
         return MILLION, f"millions of USD, as the largest is {largest:.5g}"
     raise unusable(
         "ambiguous_unit",
-        f"flows of at most {largest:g} could be dollars or millions",
+        f"flows of at most {largest:g} could be {'coins, ' if in_coins else ''}dollars or millions",
         "Give `scale` in a mapping.",
     )
 

@@ -25,11 +25,14 @@ MOMENTARY: Final[frozenset[Kind]] = frozenset({
 ETF_LAG: Final = 12 * HOUR
 # Prices of metals, equities, VIX and dollar index are settled by 22:00 UTC: known at the end of the UTC day.
 _LAGS: Final[dict[Kind, int]] = {"etf_flow": ETF_LAG}
+# The Federal Reserve's broad dollar index (H.10) is released on Mondays, for the days of the week before.
+BROAD_DOLLAR_LAG: Final = 7 * DAY
+_LAGS_OF: Final[dict[tuple[Kind, str], int]] = {("close", "USD-BROAD"): BROAD_DOLLAR_LAG}
 
 
-def lag_of(kind: Kind) -> int:
-    """What a publisher of that kind takes after the end of the interval, in ms."""
-    return _LAGS.get(kind, 0)
+def lag_of(kind: Kind, name: str = "") -> int:
+    """What a publisher of that kind (and asset) takes after the end of the interval, in ms."""
+    return max(_LAGS.get(kind, 0), _LAGS_OF.get((kind, name), 0))
 
 
 def known_at(
@@ -40,9 +43,10 @@ def known_at(
     *,
     closing: bool = False,
     lag: int | None = None,
+    name: str = "",
 ) -> IntArray:
     """Moments from which values stamped so could be known. `closing`: a stamp is the end of its interval."""
-    after = lag_of(kind) if lag is None else lag
+    after = lag_of(kind, name) if lag is None else lag
     if resolution == "month":
         return end_of_month(stamps) + after
     if closing:

@@ -12,6 +12,13 @@ import numpy as np
 from vault.kinds import Kind
 from vault.markets.reading.candles import COINS_THERE_ARE, base_volume, source_of
 from vault.markets.reading.columns import Meaning
+from vault.markets.reading.evidence import (
+    in_dollars,
+    require_coins,
+    require_peg,
+    require_price,
+    require_whole_dollars,
+)
 from vault.markets.reading.names import COINS, STABLES
 from vault.markets.reading.sheet import Found, Sheet
 from vault.markets.reading.table import unusable
@@ -31,17 +38,20 @@ def open_interest(sheet: Sheet, columns: dict[str, Meaning], asset: str) -> Foun
     if "open_interest" in columns:
         values, faults = sheet.values(columns["open_interest"])
         there_are = COINS_THERE_ARE.get(asset, np.inf)
-        if not bool(np.nanmedian(values) > there_are):
+        too_many = bool(np.nanmedian(values) > there_are)
+        if not too_many and not in_dollars(sheet, columns["open_interest"]):
+            require_coins(sheet, columns, values)
             rule = f"column {columns['open_interest'].name!r}: open interest in coins"
             return sheet.series("open_interest", asset, source, values, rule, faults=faults)
         dollars = columns["open_interest"]
     else:
         dollars = columns["open_interest_usd"]
+    require_whole_dollars(sheet, dollars)
     price = columns.get("close") or columns.get("price")
     if price is None:
         raise unusable(
             "ambiguous_unit", f"{dollars.name!r} is open interest in dollars, and no price stands beside it",
-            "Open interest is kept in coins: in dollars it falls with the price.",
+            "Open interest is kept in coins: in dollars it falls with the price. Give a mapping.",
         )  # fmt: skip
     values, faults = sheet.values(dollars)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -80,6 +90,7 @@ def price_and_volume(sheet: Sheet, columns: dict[str, Meaning], asset: str) -> l
         )
     if asset in STABLES:
         return [_stable(sheet, column, values, asset)]
+    require_price(sheet, asset, column.words, values)
     if not sheet.step:
         raise unusable("no_step", "expected prices at one distance, found no common one")
     source = source_of(sheet.place, contracts=asset in COINS)
@@ -162,6 +173,7 @@ def _supply(sheet: Sheet, column: Meaning, asset: str) -> Found:
 
 
 def _peg(sheet: Sheet, column: Meaning, values: FloatArray, asset: str) -> Found:
+    require_peg(sheet, column.words, values)
     return sheet.series(
         "peg", asset, source_of(sheet.place), values, f"column {column.name!r}: price of a stablecoin"
     )

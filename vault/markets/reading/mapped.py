@@ -14,7 +14,7 @@ from vault.config_feeds import FeedSettings
 from vault.markets.reading.json_text import parse
 from vault.markets.reading.lags import known_at
 from vault.markets.reading.sheet import BOUNDS, Found, spaced
-from vault.markets.reading.table import Column, numbers, unusable
+from vault.markets.reading.table import Column, numbers, said_nothing, unusable
 from vault.markets.reading.text import read_text
 from vault.markets.reading.times import Moments, read_times
 from vault.markets.reading.unpack import read_bytes, unpack
@@ -65,9 +65,13 @@ def mapped(data: bytes, feed: FeedSettings, now: int, origin: str) -> Found:
             Fault("not_a_number", lost, int(stamps[kept].min(initial=now)), f"{lost} rows without a time"),
         )
     values = {
-        name: numbers(column)[0][kept] * float(feed.scale if name != "volume" else 1)
+        name: numbers(column)[0] * float(feed.scale if name != "volume" else 1)
         for name, column in columns.items()
     }
+    if feed.candle is None:
+        # What was said and is no number stays, at its time: it hides the older value.
+        kept = np.flatnonzero(moments.ok & ~(np.isnan(values["value"]) & said_nothing(columns["value"])))
+    values = {name: each[kept] for name, each in values.items()}
     found = _candles if feed.candle is not None else _series
     return found(feed, moments, stamps[kept], values, now, faults)
 
@@ -81,14 +85,13 @@ def _series(  # noqa: PLR0917
     faults: tuple[Fault, ...],
 ) -> Found:  # fmt: skip
     key = _key(feed)
-    told = ~np.isnan(values["value"])
     lag = None if feed.lag_seconds is None else feed.lag_seconds * SECOND
     resolution = moments.resolution if feed.step_seconds == 0 or key.step >= DAY else "instant"
     if feed.layout == "one":
         resolution = "instant"
-    known = known_at(feed.kind, stamps[told], key.step, resolution, lag=lag)
+    known = known_at(feed.kind, stamps, key.step, resolution, lag=lag, name=feed.asset)
     low, high = BOUNDS.get(feed.kind, (-np.inf, np.inf))
-    data, found = clean(known, values["value"][told], now, low, high)
+    data, found = clean(known, values["value"], now, low, high)
     return Found(
         key,
         data,
@@ -179,8 +182,11 @@ def _required(document: Any, pointer: str, origin: str) -> Any:
 
 
 def _value(row: Any, pointer: str) -> Any:
+    """What a row says there; "" where it says nothing at all."""
     value = _at(row, pointer)
-    return None if value is _MISSING or isinstance(value, dict | list) else value
+    if value is _MISSING:
+        return ""
+    return "no value" if isinstance(value, dict | list) else value
 
 
 def _at(document: Any, pointer: str) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from vault.errors import MarketDataError
 from vault.markets.reading import candles, flows, funding, levels, limits, quotes
 from vault.markets.reading.columns import Meaning, symbol_column, time_columns, with_whole_times
+from vault.markets.reading.evidence import FLOW_WORDS, require_dollars
 from vault.markets.reading.names import (
     FUND_OF,
     OTHERS,
@@ -76,11 +77,12 @@ def _unnamed(table: Table, place: Place, now: int) -> Found:
                 for name in ("funding", "open interest", "supply", "price")
                 if set(name.split()) <= set(place.words)
             ),
-            "price",
+            "value",
         )
         sheet = sheet_of(Table(("time", value), table.columns, True, table.label), place, now)
         reading = _sheet(sheet)
         return reading.found[0]
+    require_dollars(place.words, place.symbol)
     return candles.unnamed(sheet_of(table, place, now), _asset(place))
 
 
@@ -151,16 +153,16 @@ def _funds(
     columns = {symbol: np.full(len(order), np.nan) for symbol in symbols.tolist()}
     for day, symbol, amount in zip(days, cells.tolist(), amounts.tolist(), strict=True):
         columns[symbol][order[day]] = amount
-    unit = " ".join(
-        word for word in words_of(table.names[value]) if word in {"usd", "usdm", "millions", "million", "mn"}
-    )
+    told = {"usd", "usdm", "millions", "million", "mn", *FLOW_WORDS}
+    said = " ".join(word for word in words_of(table.names[value]) if word in told)
     return Table(
-        ("date", *columns), (list(order), *columns.values()), True, f"{table.label} etf flow {unit}".strip()
+        ("date", *columns), (list(order), *columns.values()), True, f"{table.label} etf {said}".strip()
     )
 
 
 def _sheet(sheet: Sheet) -> Reading:
-    """Every quantity of a table with a header."""
+    """Every quantity of a table with a header; none where it is quoted in another currency."""
+    require_dollars(sheet.place.words, sheet.place.symbol)
     found: list[Found] = []
     problems: list[MarketDataError] = []
 
@@ -192,6 +194,12 @@ def _sheet(sheet: Sheet) -> Reading:
 
 
 def _reading(sheet: Sheet, found: list[Found], problems: list[MarketDataError]) -> Reading:
+    if not found and not problems and any(each.quantity == "foreign" for each in sheet.columns):
+        raise unusable(
+            "other_currency",
+            "found columns in other currencies only: expected US dollars",
+            "Convert them to dollars first.",
+        )
     if not found and not problems:
         names = ", ".join(repr(each.name) for each in sheet.columns[:12])
         raise unusable(

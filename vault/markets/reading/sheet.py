@@ -15,7 +15,7 @@ from vault.kinds import Kind
 from vault.markets.reading.columns import Meaning, Timeline, meanings, timeline
 from vault.markets.reading.lags import known_at
 from vault.markets.reading.names import Place
-from vault.markets.reading.table import Table, numbers, unusable
+from vault.markets.reading.table import Table, numbers, require_one_point, unusable
 from vault.series import (
     DAY,
     HOUR,
@@ -91,6 +91,7 @@ class Sheet:
 
     def values(self, column: Meaning) -> tuple[FloatArray, tuple[Fault, ...]]:
         """A column's numbers, and a fault for cells that hold something else."""
+        require_one_point(self.table, column.place)
         found, wrong = numbers(self.table.columns[column.place])
         first = int(self.stamps.min()) if self.stamps.size else 0
         detail = f"{wrong} cells of {column.name!r} that are no number"
@@ -116,6 +117,7 @@ class Sheet:
             moments.resolution,
             closing=self.timeline.closing,
             lag=0 if self.timeline.known else None,
+            name=asset,
         )
         told = ~np.isnan(values)
         low, high = BOUNDS.get(kind, (-np.inf, np.inf))

@@ -68,7 +68,7 @@ def read_text(name: str, data: bytes, delimiter: str = "", *, header: bool | Non
     shown = tuple(name.strip() for name in (names + [""] * width)[:width])
     if not names:
         shown = tuple(str(place + 1) for place in range(width))
-    return Table(shown, columns, bool(names), label)
+    return Table(shown, columns, bool(names), label, delimiter == ";")
 
 
 def _rows(name: str, lines: list[str], delimiter: str) -> list[list[str]]:

@@ -164,14 +164,19 @@ def _uniform_iso(cells: list[str]) -> Moments | None:
     cut = -len(zone) if zone else None
     if zone and not all(cell.endswith(zone) for cell in cells):
         return None
+    if not zone and any(map(_says_zone, cells)):
+        return None  # numpy would warn of it, or drop it
     try:
         times = np.array([cell[:cut] for cell in cells], dtype="datetime64[ms]").astype(np.int64)
     except ValueError:
         return None
-    if any(cell[-6:-5] in {"+", "-"} and ":" in cell[-4:] for cell in cells) and not zone:
-        return None  # another zone: numpy would drop it
     ok = np.array([len(cell) >= 10 for cell in cells], dtype=np.bool_)
     return _made(times, ok, zoned=bool(zone), form="ISO 8601")
+
+
+def _says_zone(cell: str) -> bool:
+    """Whether a date with a time of day ends in a zone: ``Z``, ``+08:00``, ``-0500``."""
+    return ":" in cell and (cell[-1] in "Zz" or cell[-6:-5] in {"+", "-"} or cell[-5:-4] in {"+", "-"})
 
 
 def _pattern(cells: list[str]) -> str:

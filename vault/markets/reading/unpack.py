@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import stat
 import struct
 import zipfile
 import zlib
@@ -49,10 +51,15 @@ def read_bytes(path: Path) -> bytes:
     try:
         if not path.is_file():
             raise unusable("unreadable", f"{path}: expected an ordinary file")
-        if path.stat().st_size > limits.MAX_BYTES:
-            raise too_large(f"{path.name}: expected at most {limits.MAX_BYTES} bytes")
-        with path.open("rb") as file:
-            data = file.read(limits.MAX_BYTES + 1)
+        # Without waiting: a pipe, or what became one meanwhile, must not hold up the rest.
+        with open(path, "rb", opener=_opened) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise unusable("unreadable", f"{path}: expected an ordinary file")
+            if found.st_size > limits.MAX_BYTES:
+                raise too_large(f"{path.name}: expected at most {limits.MAX_BYTES} bytes")
+            # A file of the kernel (/proc) says it is empty, and may be without an end.
+            data = file.read(limits.MAX_BYTES + 1) if found.st_size else b""
     except OSError as error:
         raise unusable(
             "unreadable", f"{path}: {error.strerror}", "Check that this user may read it."
@@ -60,6 +67,10 @@ def read_bytes(path: Path) -> bytes:
     if len(data) > limits.MAX_BYTES:
         raise too_large(f"{path.name}: grew beyond {limits.MAX_BYTES} bytes while it was read")
     return data
+
+
+def _opened(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def too_large(message: str) -> MarketDataError:
