@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from vault.cli.command import Answer, Call, command
-from vault.cli.risk_answers import asset_option, document, share, shown
+from vault.cli.risk_answers import asset_option, at_option, document, share, shown
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from vault.treasury.views import Side
 
 SHOCKS: Final = ("1", "3", "5", "10")
@@ -17,6 +19,7 @@ SHOCKS: Final = ("1", "3", "5", "10")
 
 @command("cascade")
 @asset_option
+@at_option
 @click.option(
     "--side",
     type=click.Choice(["long", "short"]),
@@ -33,7 +36,7 @@ SHOCKS: Final = ("1", "3", "5", "10")
     metavar="PERCENT",
     help="A first move of the price (repeatable).",
 )
-def cascade(call: Call, *, asset: str, side: Side, shocks: tuple[str, ...]) -> Answer:
+def cascade(call: Call, *, asset: str, at: datetime | None, side: Side, shocks: tuple[str, ...]) -> Answer:
     """Show the ladder of forced selling beside the depth, and the price path of each shock.
 
     Reads the store only. Each shock: where it ends, amplification, branching ratio, forced notional, last
@@ -47,5 +50,5 @@ def cascade(call: Call, *, asset: str, side: Side, shocks: tuple[str, ...]) -> A
 
     asked = tuple(sorted({share(text, "--shock") for text in shocks}))
     with call.store() as (_, store):
-        view = cascade_view(store, SystemClock().now(), asset, side, asked)
+        view = cascade_view(store, at or SystemClock().now(), asset, side, asked)
     return Answer(document(view), shown(lambda **size: screen(view, **size)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vault.cli.command import Answer, Call, command
-from vault.cli.risk_answers import asset_option, document, moment, share, shown
+from vault.cli.risk_answers import asset_option, at_option, document, moment, share, shown
 from vault.errors import VaultError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def risk() -> None:
 
 @command("show")
 @asset_option
+@at_option
 @click.option(
     "--html",
     "target",
@@ -46,7 +47,7 @@ def risk() -> None:
     metavar="FILE",
     help="Write it as one HTML file with pictures, cascade and record (mode 0600).",
 )
-def show(call: Call, *, asset: str, target: Path | None) -> Answer:
+def show(call: Call, *, asset: str, at: datetime | None, target: Path | None) -> Answer:
     """Show fragility with its bounds, regime, stage, indicators, accounts, and what is missing.
 
     Reads the store only. The headline takes an absent indicator as what it last was, at least as a half;
@@ -57,7 +58,7 @@ def show(call: Call, *, asset: str, target: Path | None) -> Answer:
     from vault.report.risk_screen import screen
     from vault.treasury.fragility import look
 
-    now = SystemClock().now()
+    now = at or SystemClock().now()
     with call.store() as (treasury, store):
         view = look(treasury, store, now, asset)
         if target is None:

@@ -30,6 +30,14 @@ asset_option = click.option(
 )
 
 
+at_option = click.option(
+    "--at",
+    metavar="INSTANT",
+    callback=lambda _ctx, _option, text: moment(text, "--at"),
+    help="As it was known then, such as 2026-01-31T16:00:00Z (default: now).",
+)
+
+
 def asset_name(text: str) -> str:
     """An asset as it is written. Raises a usage error for what is none."""
     name = text.upper()

@@ -98,6 +98,17 @@ def test_bare_risk_shows_the_screen(asked: Asked, config: str, capsys: pytest.Ca
     assert asked.last()["asset"] == "BTC"
 
 
+def test_a_past_moment_is_asked_as_it_was_known_then(
+    asked: Asked, config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    then = datetime(2026, 1, 30, 20, 5, tzinfo=UTC)
+    for command in ("risk", "cascade"):
+        assert run([command, "--config", config, "--at", "2026-01-30T20:05:00Z"]) == 0
+        assert asked.last()["now"] == then
+    assert run(["risk", "--config", config, "--at", "yesterday"]) == 10
+    assert "document.bad_instant" in capsys.readouterr().err
+
+
 def test_risk_as_json_says_what_it_means_and_has_amounts_as_strings(
     asked: Asked, config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,7 +34,7 @@ DEFAULT_DEVICE: Final = "onekey-classic1s"
 KEPT: Final = """
 Everything is left in {keep}. Look at it with `cd {keep}` and then `vault status`, `vault why --last`,
 `vault show PLAN`, `vault audit log`. The emulated world has ended: check and plan would find nobody.
-Its dates are the story's."""
+Its dates are the story's: `vault risk --at` and `vault cascade --at` look at a moment of it."""
 
 
 @click.command()
