@@ -114,16 +114,22 @@ def add(
     The book's version rises by one above the signed one; entries of the first version do not cool. It must be
     signed before anything goes there (`vault book sign`).
     """
+    from vault.errors import VenueError
     from vault.treasury.documents import add_own_address, add_venue_deposit
 
     if (wallet is None) == (venue is None):
         raise click.UsageError("expected either --wallet or --venue")
     with call.desk() as desk:
-        added = (
-            add_own_address(desk, entry_id, wallet, index)
-            if wallet is not None
-            else add_venue_deposit(desk, entry_id, str(venue), "BTC", network)
-        )
+        try:
+            added = (
+                add_own_address(desk, entry_id, wallet, index)
+                if wallet is not None
+                else add_venue_deposit(desk, entry_id, str(venue), "BTC", network)
+            )
+        except VenueError as error:
+            if error.code == "venue.unknown_network":
+                error.hint = _network_hint(desk.treasury.venue(str(venue)).exchange)
+            raise
     from vault.codec import encode
 
     document = {"version": added.version, "path": str(added.path), "entry": encode(added.entry)}
@@ -136,6 +142,13 @@ def add(
         page.line("Next: vault book sign --attester NAME")
 
     return Answer(document, render)
+
+
+def _network_hint(exchange: str) -> str:
+    from vault.treasury.venue_overview import networks
+
+    names = [each.network for each in networks(exchange) if each.asset == "BTC" and each.chain == "bitcoin"]
+    return f"At {exchange} give --network {' or --network '.join(names)}." if names else ""
 
 
 for each in (sign, show, add):

@@ -12,6 +12,7 @@ import click
 
 from vault.cli.blind import could_not_judge
 from vault.cli.command import Answer, Call, command
+from vault.cli.edge import unexpected
 from vault.cli.monitor import CRITICAL, OK, UNKNOWN, WARNING, WORDS, Remark, Thresholds, plain, report
 from vault.errors import VaultError
 
@@ -36,23 +37,29 @@ def check(call: Call, warn_fragility: str, crit_fragility: str) -> Answer:
     first; with several accounts, or where not all fits, counts stand in it and the details follow.
     CRITICAL: coins that left a wallet by a transaction of nobody's plan, an account close to liquidation, a
     top-up that is called for (denied or not), a step that was sent and never answered or that left otherwise
-    than planned, fragility at its critical share. WARNING: a policy or address book that is not signed as it
-    stands (accounts are read and assessed all the same, nothing is decided), a sweep or evacuation that is
-    called for, an account under stress, coins idle in a venue's spot wallet, a stuck transaction, coins
-    nobody here asked for, a source that failed, fragility at its warning share. UNKNOWN: an account or wallet
-    that could not be read or judged.
+    than planned, coins missing when `reconcile` last compared the books, fragility at its critical share.
+    WARNING: a policy or address book that is not signed as it stands (accounts are read and assessed all the
+    same, nothing is decided), a sweep or evacuation that is called for, an account under stress, coins idle
+    in a venue's spot wallet, more coins than the books say, a stuck transaction, coins nobody here asked for,
+    a source that failed, fragility at its warning share. UNKNOWN: an account or wallet that could not be read
+    or judged.
     """
+    try:
+        return _checked(call, Thresholds(_share(warn_fragility), _share(crit_fragility)))
+    except VaultError as error:
+        return _unknown(error)
+    except Exception as error:  # noqa: BLE001 -- a monitor is told that nothing is known, whatever broke
+        return _unknown(unexpected(error))
+
+
+def _checked(call: Call, limits: Thresholds) -> Answer:
     from vault.treasury.overview import overview
     from vault.treasury.watch import watch
 
-    try:
-        limits = Thresholds(_share(warn_fragility), _share(crit_fragility))
-        with call.desk() as desk:
-            found = watch(desk)
-            known = overview(desk.store, desk.clock.now())
-            accounts = tuple(venue.name for venue in desk.treasury.config.venue)
-    except VaultError as error:
-        return _unknown(error)
+    with call.desk() as desk:
+        found = watch(desk)
+        known = overview(desk.store, desk.clock.now())
+        accounts = tuple(venue.name for venue in desk.treasury.config.venue)
     remarks = judge(found, known, accounts, limits)
     level = max((remark.level for remark in remarks), key=_RANK.index, default=OK)
     told = report(level, remarks, found, known, accounts, limits)
@@ -81,6 +88,7 @@ def judge(
     remarks = (
         *(Remark(CRITICAL, plain(line)) for line in foreign_lines(found.snapshot.foreign)),
         *_step_remarks(known),
+        *_books_remarks(known),
         *_account_remarks(found, known, accounts),
         *(Remark(WARNING, plain(_unsigned_line(each))) for each in found.unsigned),
         *_decision_remarks(found, unread),
@@ -109,6 +117,14 @@ def _step_remarks(known: Overview) -> list[Remark]:
         Remark(CRITICAL, plain(f"plan {step.plan_id} step {step.transfer}.{step.step} {step.kind} {said}"))
         for step, said in steps
     ]
+
+
+def _books_remarks(known: Overview) -> list[Remark]:
+    """What `reconcile` found missing or too much stays a reason until the books balance."""
+    if known.unbalanced is None:
+        return []
+    level = CRITICAL if known.unbalanced.short else WARNING
+    return [Remark(level, plain(f"{known.unbalanced.line(known.at)}; see `vault status`"))]
 
 
 def _account_remarks(found: Proposal, known: Overview, accounts: tuple[str, ...]) -> list[Remark]:

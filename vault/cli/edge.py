@@ -24,6 +24,9 @@ USAGE_STATUS: Final = 2
 INTERRUPTED_STATUS: Final = 130
 BROKEN_PIPE_STATUS: Final = 141
 UNEXPECTED_STATUS: Final = 70
+# For a monitor 2 would be critical: a `check` that was called wrongly knows nothing.
+_MONITOR: Final = "check"
+_MONITOR_STATUS: Final = 3
 # What a terminal would obey instead of show: control characters, and those that turn the direction of
 # writing. Texts of venues and devices pass through here too.
 _STEERING: Final = (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -44,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
         status = cli.main(args=list(arguments), prog_name="vault", standalone_mode=False)
         sys.stdout.flush()
     except click.UsageError as error:
-        return _usage(error, as_json)
+        return _usage(error, as_json, _usage_status(arguments))
     except click.ClickException as error:
         return _report("usage.refused", USAGE_STATUS, error.format_message(), "", as_json)
     except (click.Abort, KeyboardInterrupt):
@@ -70,17 +73,20 @@ def _reader_gone() -> int:
 def _failed(error: Exception, as_json: bool) -> int:
     from vault.errors import VaultError
 
-    if isinstance(error, VaultError):
-        return report_error(error, as_json)
+    return report_error(error if isinstance(error, VaultError) else unexpected(error), as_json)
+
+
+def unexpected(error: Exception) -> VaultError:
+    """A fault of the program as an error of its own (``internal.unexpected``), without its own words."""
+    from vault.errors import VaultError
+
     if os.environ.get("VAULT_DEBUG") == "1":
         _show_frames(error.__traceback__)
     where = _innermost(error.__traceback__)
-    return _report(
-        "internal.unexpected",
-        UNEXPECTED_STATUS,
+    return VaultError(
+        "unexpected",
         f"{type(error).__name__} in {where}: this is a fault of the program, not of what you asked",
-        "Set VAULT_DEBUG=1 for the stack, and run `vault status` and `vault reconcile` before going on.",
-        as_json,
+        hint="Set VAULT_DEBUG=1 for the stack, and run `vault status` and `vault reconcile` before going on.",
     )
 
 
@@ -96,13 +102,18 @@ def report_error(error: VaultError, as_json: bool, *, status: int | None = None)
     return error.exit_status if status is None else status
 
 
-def _usage(error: click.UsageError, as_json: bool) -> int:
+def _usage_status(arguments: Sequence[str]) -> int:
+    named = next((each for each in arguments if not each.startswith("-")), "")
+    return _MONITOR_STATUS if named == _MONITOR else USAGE_STATUS
+
+
+def _usage(error: click.UsageError, as_json: bool, status: int) -> int:
     message = error.format_message()
     if as_json:
         hint = f"Try `{error.ctx.command_path} --help`." if error.ctx else "Try `vault --help`."
-        return _report("usage.refused", USAGE_STATUS, message, hint, as_json)
+        return _report("usage.refused", status, message, hint, as_json)
     error.show()
-    return USAGE_STATUS
+    return status
 
 
 def _report(code: str, status: int, message: str, hint: str, as_json: bool) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vault.treasury.books import Books
     from vault.treasury.desk import Desk
     from vault.treasury.inspection import Outlook
+    from vault.treasury.last_books import Difference
     from vault.treasury.reconcile import Settlement
     from vault.treasury.requests.stuck import Lingering, Stuck
 
@@ -52,6 +53,7 @@ def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> A
     transaction that spent coins of ours and is in no plan: until then nothing leaves that wallet, and from
     then on it counts in the limits.
     """
+    from vault.treasury import last_books
     from vault.treasury.books import close_books
     from vault.treasury.follow import reconcile_until
     from vault.treasury.inspection import outlook
@@ -69,9 +71,11 @@ def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> A
         found = reconcile_until(desk, wait)
         snapshot = take_snapshot(desk)
         books = close_books(desk, snapshot)
+        failed = failed_places(snapshot.failures)
+        last_books.keep(desk.store, snapshot.taken_at, books, whole=not (books.unread or failed))
         open_steps = {each.client_id: outlook(desk, each.client_id) for each in found if each.state in _ASKED}
         waiting = _waiting(desk)
-    closing = Closing(tuple(found), books, failed_places(snapshot.failures), open_steps, *waiting)
+    closing = Closing(tuple(found), books, failed, open_steps, *waiting)
     return Answer(_document(closing), lambda page: _render(page, closing), _status(closing, waited=wait > 0))
 
 
@@ -115,11 +119,14 @@ class Closing:
     @property
     def differs(self) -> bool:
         """Something is missing or too much, as far as places could be read."""
-        books = self.books
-        if books.foreign or any(line.difference.units for line in books.lines):
-            return True
-        # The totals say something only when they are whole.
-        return not (self.unread or books.unsettled or books.balanced)
+        return bool(self.books.foreign or self.differences)
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """Every place that holds something else than the books say."""
+        from vault.treasury.last_books import differences
+
+        return differences(self.books, whole=not self.unread)
 
 
 def _status(closing: Closing, *, waited: bool) -> int:
@@ -250,21 +257,13 @@ def show_books(page: Page, closing: Closing) -> None:
 
 
 def _next(closing: Closing) -> list[str]:
-    """What a person does about each difference that no transaction explains."""
+    """What a person does about each difference that no transaction without a plan explains."""
     known = {f"wallet:{each.wallet}" for each in closing.books.foreign}
-    lines = []
-    for line in closing.books.lines:
-        if not line.difference.units or line.place in known:
-            continue
-        kind, _, name = line.place.partition(":")
-        where = (
-            f"`vault wallet history {name}`" if kind == "wallet" else f"the history of {name} at the venue"
-        )
-        lines.append(
-            f"{line.place}: {line.difference} that no transaction of nobody's plan explains: compare {where} "
-            "with the steps above, and `vault reconcile` again"
-        )
-    return lines
+    return [
+        f"{each.line}, which no step and no transaction explains: {each.advice}"
+        for each in closing.differences
+        if each.place not in known
+    ]
 
 
 def verdict(closing: Closing) -> str:

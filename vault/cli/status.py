@@ -57,6 +57,7 @@ def status(call: Call) -> Answer:
         "stuck": list(found.stuck),
         "unsolicited": encode(found.unsolicited),
         "foreign_spends": encode(found.foreign),
+        "unbalanced": _unbalanced(found),
         "plans": [_plan(plan) for plan in found.plans],
         "finished_plans": [_plan(plan) for plan in found.finished],
         "permitted": refused is None,
@@ -93,6 +94,15 @@ def _unusable(treasury: Treasury) -> dict[str, VaultError]:
     return found
 
 
+def _unbalanced(found: Overview) -> dict[str, object] | None:
+    from vault.codec import encode
+
+    known = found.unbalanced
+    if known is None:
+        return None
+    return {"age_seconds": int((found.at - known.at).total_seconds()), "short": known.short, **encode(known)}
+
+
 def _plan(plan: PlanView) -> dict[str, object]:
     from vault.cli.wording import step_json
     from vault.clock import to_iso
@@ -127,6 +137,9 @@ def _render(
         page.line("Nothing has been observed yet. `vault check` observes, assesses and decides.")
     else:
         _render_observation(page, found)
+    if found.unbalanced is not None:
+        page.line(f"{'CRITICAL' if found.unbalanced.short else 'WARNING'}: {found.unbalanced.line(found.at)}")
+        page.lines((f"{each.place}: {each.advice}" for each in found.unbalanced.differences), "  ")
     _render_plans(page, found)
     page.line()
     page.line(f"Journal: {counted(found.journal.seq, 'row')}, head {found.journal.hash}")

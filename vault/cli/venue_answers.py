@@ -243,7 +243,8 @@ def frozen_lines(freeze: VenueFreeze) -> list[str]:
 def _frozen(freeze: VenueFreeze) -> list[str]:
     return [
         *frozen_lines(freeze),
-        f"after asking the venue by another channel: vault venue unfreeze {freeze.name} --reason TEXT",
+        f"after asking the venue by another channel: vault venue unfreeze {freeze.name} --reason TEXT "
+        f"(where nobody is at a terminal also --yes {freeze.code})",
     ]
 
 

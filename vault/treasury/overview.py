@@ -27,6 +27,7 @@ from vault.model import (
 from vault.money import BTC, Amount
 from vault.store import foreign_spends, journal, records, schema
 from vault.store.observations import read_assessment
+from vault.treasury import last_books
 from vault.treasury.steps import disputed
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from vault.risk.assess import State
     from vault.store.database import Store
     from vault.store.records import IntentRow
+    from vault.treasury.last_books import Unbalanced
 
 # Fewer digits of a decision's digest are too easily those of another.
 MIN_PREFIX: Final = 6
@@ -95,7 +97,8 @@ class Overview:
     plans that are over, newest first. `stuck`: transactions that did not get on when it was last looked.
     `unsolicited`: coins in quarantine that nobody has looked at. `foreign`: transactions of nobody's plan
     that spent our coins, which no person has closed. `failures`: what the last observation could not read.
-    `unsigned`: documents because of which the last round decided nothing.
+    `unsigned`: documents because of which the last round decided nothing. `unbalanced`: books that did not
+    balance when they were last compared.
     """
 
     at: datetime
@@ -113,6 +116,7 @@ class Overview:
     foreign: tuple[ForeignSpend, ...] = ()
     failures: tuple[SourceFailure, ...] = ()
     unsigned: tuple[str, ...] = ()
+    unbalanced: Unbalanced | None = None
 
     @property
     def age_seconds(self) -> int | None:
@@ -169,6 +173,7 @@ def overview(store: Store, at: datetime) -> Overview:
                 f"{item['file']}: {item['code']}: `{item['command']}`"
                 for item in (decided[2].get("unsigned", ()) if decided else ())
             ),
+            unbalanced=last_books.last(connection),
         )
 
 

@@ -26,6 +26,10 @@ EXPIRY_WARNING: Final = timedelta(days=14)
 WIDEST: Final = {4: 24, 6: 48}
 SAYS_IP: Final = frozenset({"ip_list", "ip_restricted"})
 _IP_HINT: Final = "At the venue, restrict the key to this machine's IP address, and give it here again."
+_TRADING_HINT: Final = (
+    "Keep it: without the right to trade it cannot sweep. Bind it to this machine's IP address alone, let "
+    "withdrawals go to the venue's whitelist only, and keep what is not swept in another sub-account."
+)
 _RIGHTS: Final = (("read", "can_read"), ("trade", "can_trade"), ("transfer", "can_transfer"),
                   ("withdraw", "can_withdraw"))  # fmt: skip
 
@@ -42,7 +46,7 @@ def roles_of(settings: VenueSettings) -> tuple[Role, ...]:
 def judge(what: str, settings: VenueSettings, found: KeyPermissions, at: datetime) -> tuple[Finding, ...]:
     """How a key stands; the first finding sums it up when nothing is wrong with it."""
     reads = traits_of(settings.exchange).reads
-    judged = [*_refused(what, settings, found, at), *_warned(what, found, at)]
+    judged = [*_refused(what, settings, found, at), *_warned(what, settings, found, at)]
     if not judged:
         judged = [Finding(what, "OK", describe(found))]
     if found.can_withdraw is not False and ip_unsaid(found):
@@ -87,7 +91,13 @@ def _refused(what: str, settings: VenueSettings, found: KeyPermissions, at: date
                     what,
                     "too_weak",
                     f"expected a key that may {' and '.join(lacking)}, found one that may not",
-                    "Give the key these rights at the venue, bound to this machine's IP address.",
+                    "Give the key these rights at the venue"
+                    + (
+                        " (to trade is what it takes to transfer there)"
+                        if _must_trade(settings, found)
+                        else ""
+                    )
+                    + ", bound to this machine's IP address.",
                 )
             )
     if found.can_read is False:
@@ -98,13 +108,23 @@ def _refused(what: str, settings: VenueSettings, found: KeyPermissions, at: date
 
 
 def _needed(settings: VenueSettings, found: KeyPermissions) -> tuple[tuple[str, bool | None], ...]:
-    from vault.venues.routes import outward
-
-    moves = bool(outward(settings.exchange, settings.product))
+    moves = _moves(settings)
     return (("withdraw", found.can_withdraw), *((("transfer", found.can_transfer),) if moves else ()))
 
 
-def _warned(what: str, found: KeyPermissions, at: datetime) -> list[Finding]:
+def _moves(settings: VenueSettings) -> bool:
+    """Whether money is moved inside the account before it is withdrawn."""
+    from vault.venues.routes import outward
+
+    return bool(outward(settings.exchange, settings.product))
+
+
+def _must_trade(settings: VenueSettings, found: KeyPermissions) -> bool:
+    """Whether the key could not do its work without the right to trade."""
+    return found.role == "withdraw" and traits_of(settings.exchange).moves_by_trading and _moves(settings)
+
+
+def _warned(what: str, settings: VenueSettings, found: KeyPermissions, at: datetime) -> list[Finding]:
     odd = []
     too_much = [
         word
@@ -116,6 +136,9 @@ def _warned(what: str, found: KeyPermissions, at: datetime) -> list[Finding]:
     if too_much:
         detail = f"{describe(found)}: more than a {found.role} key needs"
         hint = f"Make a key without the right to {' or '.join(too_much)}."
+        if _must_trade(settings, found):
+            detail = f"{describe(found)}: {settings.exchange} moves money inside only by a key that may trade"
+            hint = _TRADING_HINT
         odd.append(Finding(what, "WARN", detail, "key.too_strong", hint))
     if found.expires_at is not None and at < found.expires_at <= at + EXPIRY_WARNING:
         detail = f"it expires at {to_iso(found.expires_at)}"

@@ -41,7 +41,8 @@ class Traits:
     search reaches, with a client id only `client_id_history`. `accept_window`: how long after it was made a
     request can still be accepted, None: as long as the receive window that we send with it. `reads` names
     what the venue tells: "permissions", "whitelist", "ip_list" (the addresses) or "ip_restricted" (only
-    whether there is a list), "holds", "key_expiry".
+    whether there is a list), "holds", "key_expiry". `moves_by_trading`: only a key that may trade moves money
+    inside.
     """
 
     exchange: str
@@ -55,6 +56,7 @@ class Traits:
     accept_window: timedelta | None = None
     rising_nonces: bool = False
     reads: frozenset[str] = frozenset()
+    moves_by_trading: bool = False
 
     @property
     def known_by(self) -> Literal["client_id", "details"]:
@@ -92,6 +94,7 @@ TRAITS: Final[dict[str, Traits]] = {
             # A request expires 30 s after its timestamp (error 50102).
             accept_window=timedelta(seconds=30),
             reads=frozenset({"permissions", "ip_list"}),
+            moves_by_trading=True,
         ),
         Traits(
             "deribit",

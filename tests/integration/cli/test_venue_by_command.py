@@ -429,7 +429,9 @@ def test_a_freeze_and_lead_times_are_shown_and_a_person_lifts_the_freeze(added: 
     assert shown["freeze"]["code"] == "denied.deposit_address_changed"
     (took,) = shown["durations"]
     assert (took["p50_seconds"], took["p95_seconds"], took["records"]) == (90, 600, 3)
-    assert "FROZEN since" in added.vault("venue", "show", "trading").out
+    text = added.vault("venue", "show", "trading").out
+    assert "FROZEN since" in text
+    assert "--yes denied.deposit_address_changed" in text
     lift = ("venue", "unfreeze", "trading", "--reason", "the venue renewed it, told by phone")
     added.fails(2, "usage.refused", *lift)
     added.fails(51, "denied.other_freeze", *lift, "--yes", "trading")

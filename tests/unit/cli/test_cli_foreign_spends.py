@@ -32,7 +32,7 @@ def test_check_is_critical() -> None:
     found: Any = SimpleNamespace(
         snapshot=snapshot, decisions=(), stuck=(), unsigned=(), assessment=SimpleNamespace(fragility=None)
     )
-    known: Any = SimpleNamespace(accounts=(), idle=(), unknown_steps=(), disputed_steps=())
+    known: Any = SimpleNamespace(accounts=(), idle=(), unknown_steps=(), disputed_steps=(), unbalanced=None)
     (remark,) = check.judge(found, known, (), Thresholds(Decimal("0.45"), Decimal("0.75")))
     assert remark.level == CRITICAL
     assert TXID in remark.text

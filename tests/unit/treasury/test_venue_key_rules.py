@@ -114,6 +114,31 @@ def test_a_withdraw_key_that_may_trade_is_warned_of() -> None:
     assert verdicts(replace(SEND, can_trade=True)) == [("WARN", "key.too_strong")]
 
 
+def test_a_right_to_trade_that_the_venue_needs_is_not_advised_away() -> None:
+    okx = account("okx")
+    found, *_ = judge("key", okx, replace(SEND, can_trade=True), NOW)
+    assert (found.verdict, found.code) == ("WARN", "key.too_strong")
+    assert "okx moves money inside only by a key that may trade" in found.detail
+    assert "without the right to trade it cannot sweep" in found.hint
+    for part in ("IP address", "whitelist", "sub-account"):
+        assert part in found.hint
+    assert "Make a key" not in found.hint
+
+
+def test_the_venues_own_need_excuses_no_read_key_and_no_other_venue() -> None:
+    for exchange, key in (("okx", READ), ("bybit", SEND)):
+        found, *_ = judge("key", account(exchange), replace(key, can_trade=True), NOW)
+        assert found.hint == "Make a key without the right to trade."
+
+
+def test_a_key_too_weak_to_move_money_is_told_which_right_it_takes_there() -> None:
+    weak = replace(SEND, can_transfer=False)
+    for exchange, expected in (("okx", True), ("bybit", False)):
+        found, *_ = judge("key", account(exchange), weak, NOW)
+        assert (found.verdict, found.code) == ("FAIL", "key.too_weak")
+        assert ("to trade is what it takes" in found.hint) == expected
+
+
 def test_what_is_not_said_is_named_and_never_taken_for_good() -> None:
     unsaid = replace(SEND, role="read", ip_restricted=None, ip_list=None, can_trade=None)
     found = judge("key", account("gate"), unsaid, NOW)
