@@ -21,8 +21,9 @@ from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PARTS: Final = ("psbt", "device", "venues", "properties")
+PARTS: Final = ("psbt", "device", "venues", "kills", "properties")
 PROPERTIES: Final = ("tests/unit", "tests/attacks")
+KILLS: Final = "tests/faults/treasury/test_killed_at_every_step.py"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,6 +55,9 @@ def main(arguments: Sequence[str]) -> int:
         _save(path, state)
     if "venues" in parts:
         _venues(state, path, options.count, options.slots)
+    if "kills" in parts:
+        state["kills"] = _run([KILLS], {"VAULT_KILL_POINTS": "all"})
+        _save(path, state)
     if "properties" in parts:
         state["properties"] = _properties(options.seed)
         _save(path, state)
@@ -147,11 +151,15 @@ def _device(seed: int, count: int) -> dict[str, Any]:
 
 def _properties(seed: int) -> dict[str, int]:
     """Every property test with thousands of examples; the hypothesis profile is the conftest's own."""
+    return _run(["-m", "hypothesis", f"--hypothesis-seed={seed}", *PROPERTIES], {"VAULT_HYPOTHESIS": "soak"})
+
+
+def _run(arguments: list[str], environment: dict[str, str]) -> dict[str, int]:
+    """Tests in a process of their own, without a time limit: how many, and how many failed."""
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         report = Path(name) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-m", "hypothesis", f"--hypothesis-seed={seed}"]
-        command += ["-o", "timeout=0", f"--junitxml={report}", *PROPERTIES]
-        subprocess.run(command, cwd=ROOT, env={**os.environ, "VAULT_HYPOTHESIS": "soak"})
+        command = [sys.executable, "-m", "pytest", "-o", "timeout=0", f"--junitxml={report}", *arguments]
+        subprocess.run(command, cwd=ROOT, env={**os.environ, **environment})
         suite = ET.parse(report).getroot().find("testsuite")  # noqa: S314  a file of our own
         assert suite is not None
         failed = int(suite.get("failures", "0")) + int(suite.get("errors", "0"))
