@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from vault.cli.page import Page
     from vault.kinds import Kind
 
-PARTLY_STATUS = 26  # that of unusable market data
 KEPT_OR_NOT = "What was read is kept whole or not at all: `vault history show`."
 
 

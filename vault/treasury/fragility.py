@@ -24,6 +24,7 @@ from vault.treasury.figures import (
     source_view,
 )
 from vault.treasury.market_watch import aged, configured, recent_history
+from vault.treasury.record import last_record
 from vault.treasury.views import (
     AccountView,
     IndicatorView,
@@ -65,7 +66,10 @@ def look(treasury: Treasury, store: Store, now: datetime, asset: str) -> RiskVie
     found = judge(history, to_milliseconds(now), asset, configured(treasury.config))
     accounts, missing = _accounts(treasury, store, now, history, asset)
     return replace(
-        _risk_view(found, history, now), accounts=accounts, missing=(*found.found.absent, *missing)
+        _risk_view(found, history, now),
+        accounts=accounts,
+        missing=(*found.found.absent, *missing),
+        record=last_record(store, asset),
     )
 
 

@@ -51,7 +51,7 @@ NOTES: Final = (
 
 def few(events: int) -> str:
     """What a rate over so few falls is worth."""
-    return f"{events} falls: rates and skill over fewer than {FEW} say next to nothing."
+    return f"{events} {'fall' if events == 1 else 'falls'}: rates over fewer than {FEW} say next to nothing."
 
 
 @dataclass(frozen=True, slots=True)

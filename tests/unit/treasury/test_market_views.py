@@ -115,7 +115,10 @@ def test_a_cascade_without_its_inputs_has_no_numbers_and_names_them(store: Store
         assert each.absent
 
 
-def test_the_record_names_the_days_of_the_document_also_where_there_is_no_price(filled: Store) -> None:
+def test_the_record_names_the_days_of_the_document_also_where_there_is_no_price(
+    treasury: Treasury, filled: Store
+) -> None:
+    assert look(treasury, filled, NOW, "BTC").record is None, "not replayed yet"
     view = replay_store(
         filled, NOW, "BTC", drop=Decimal("0.1"), since=None, until=None, progress=lambda _: None
     )
@@ -126,6 +129,7 @@ def test_the_record_names_the_days_of_the_document_also_where_there_is_no_price(
     assert line is not None
     assert (line.since, line.until) == (view.since, view.until)
     assert last_record(filled, "ETH") is None
+    assert look(treasury, filled, NOW, "BTC").record == line, "the screen says how it did"
 
 
 def test_what_fails_is_told_once_a_source_and_what_is_not_offered_is_no_failure() -> None:
