@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from vault.address import base58_decode, base58check_decode, bech32_decode, network_of, script_pubkey
 from vault.errors import AddressError, MoneyError
+from vault.evm.address import address_bytes
 from vault.money import exact_decimal
 
 Chain = Literal[
@@ -28,7 +29,6 @@ TagRule = Literal["none", "number", "text"]
 _BITCOIN_ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _RIPPLE_ALPHABET: Final = "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
 _FROM_RIPPLE: Final = str.maketrans(_RIPPLE_ALPHABET, _BITCOIN_ALPHABET)
-_EVM = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _STELLAR = re.compile(r"G[A-Z2-7]{55}", re.ASCII)
 _TON = re.compile(r"[A-Za-z0-9_-]{48}|[A-Za-z0-9+/]{48}", re.ASCII)
 _TEXT_TAG = re.compile(r"[!-~]([ -~]{0,26}[!-~])?", re.ASCII)  # 28 bytes: what Stellar takes
@@ -86,30 +86,8 @@ def _is_number_tag(tag: str) -> bool:
     return re.fullmatch(r"[0-9]+", tag, re.ASCII) is not None and number <= MAX_NUMBER_TAG
 
 
-def evm_checksummed(address: str) -> str:
-    """The EIP-55 form of 0x and 40 hex digits of any case. Raises `AddressError`."""
-    from Crypto.Hash import keccak
-
-    if not _EVM.fullmatch(address):
-        raise AddressError("not_evm", f"expected 0x and 40 hex digits, found {address[:80]!r}")
-    digits = address[2:].lower()
-    marks = keccak.new(digest_bits=256, data=digits.encode()).hexdigest()
-    return "0x" + "".join(
-        char.upper() if int(mark, 16) >= 8 else char for char, mark in zip(digits, marks, strict=False)
-    )
-
-
 def _check_evm(address: str) -> None:
-    expected = evm_checksummed(address)
-    if address != expected:
-        same = address[2:] in {address[2:].lower(), address[2:].upper()}
-        raise AddressError(
-            "no_checksum" if same else "bad_checksum",
-            f"expected letter case as EIP-55 says, found {address}",
-            hint="Copy the address from the wallet in mixed case; one typed wrong cannot be told without it.",
-        )
-    if int(address, 16) == 0:
-        raise AddressError("nobody", "expected an address that somebody has, found zero")
+    address_bytes(address)
 
 
 def _check_tron(address: str) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from vault.config_chains import AccountSettings, ChainSettings, wrong_accounts
 from vault.config_feeds import MAX_FEEDS, FeedSettings, second_feed
 from vault.config_fees import FeeSettings, FeeSourceSettings
 from vault.config_risk import PriceSettings, RiskSettings
@@ -284,6 +285,8 @@ class TreasuryConfig(StrictModel):
     venue: tuple[VenueSettings, ...] = Field(default=(), strict=False)
     price: tuple[PriceSettings, ...] = Field(default=(), max_length=20, strict=False)
     feed: tuple[FeedSettings, ...] = Field(default=(), max_length=MAX_FEEDS, strict=False)
+    chain: tuple[ChainSettings, ...] = Field(default=(), max_length=20, strict=False)
+    account: tuple[AccountSettings, ...] = Field(default=(), max_length=200, strict=False)
 
     @property
     def price_lines(self) -> tuple[VenueSettings, ...]:
@@ -338,7 +341,24 @@ class TreasuryConfig(StrictModel):
         for at, wallet in enumerate(self.wallet):
             if wallet.group:
                 self._cosigners(at, wallet)
+        self._on_ethereum(frozenset(devices))
         return self
+
+    def _on_ethereum(self, devices: frozenset[str]) -> None:
+        """Chains and accounts fit each other; an account and a wallet never share a name."""
+        for table, what, values in (
+            ("chain", "name", [each.name for each in self.chain]),
+            ("chain", "id", [str(each.id) for each in self.chain]),
+            ("account", "address", [f"{each.chain} {each.address}" for each in self.account]),
+        ):
+            if (at := _second(values)) is not None:
+                raise PlacedError(f"{what}: expected each once, found twice: {values[at]}", table, at, what)
+        names = [*(wallet.name for wallet in self.wallet), *(each.name for each in self.account)]
+        if (at := _second(names)) is not None:
+            message = f"account: expected a name of its own, found twice: {names[at]}"
+            raise PlacedError(message, "account", at - len(self.wallet), "name")
+        if (wrong := wrong_accounts(self.chain, self.account, devices)) is not None:
+            raise PlacedError(wrong[2], "account", wrong[0], wrong[1])
 
     def _cosigners(self, at: int, wallet: WalletSettings) -> None:
         """Every cosigner's key is that of a named device or of somebody outside, and nobody is named idly."""
@@ -368,7 +388,15 @@ def _second(values: list[str]) -> int | None:
     return next((at for at, value in enumerate(values) if value in values[:at]), None)
 
 
-Setting = TypeVar("Setting", WalletSettings, DeviceSettings, AttesterSettings, VenueSettings)
+Setting = TypeVar(
+    "Setting",
+    WalletSettings,
+    DeviceSettings,
+    AttesterSettings,
+    VenueSettings,
+    ChainSettings,
+    AccountSettings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,6 +444,12 @@ class Treasury:
 
     def venue(self, name: str) -> VenueSettings:
         return _only(self.config.venue, name, "venue")
+
+    def chain(self, name: str) -> ChainSettings:
+        return _only(self.config.chain, name, "chain")
+
+    def account(self, name: str) -> AccountSettings:
+        return _only(self.config.account, name, "account")
 
 
 def _only(settings: tuple[Setting, ...], name: str, what: str) -> Setting:

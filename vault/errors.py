@@ -127,6 +127,18 @@ class PsbtError(VaultError):
     family, exit_status = "psbt", 30
 
 
+class EthereumError(VaultError):
+    """An Ethereum transaction, call, token or answer that is not what it must be; it is not used."""
+
+    family, exit_status = "ethereum", 35
+
+
+class SafeError(EthereumError):
+    """A Safe transaction that may not be signed, or a Safe that is not as it was configured."""
+
+    family, exit_status = "safe", 36
+
+
 class DeviceError(VaultError):
     """The device is absent, locked, busy, unplugged, or answers what it must not."""
 

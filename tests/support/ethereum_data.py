@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vault.device.ethereum.request import AccessEntry, FeeMarketTransaction, LegacyTransaction
+from vault.evm.transaction import AccessEntry, FeeMarketTransaction, LegacyTransaction
 
 HARD = 0x80000000
 PATH = (44 | HARD, 60 | HARD, HARD, 0, 0)

@@ -17,9 +17,9 @@ from vault.device.ethereum.sign import (
     sign_ethereum_transaction,
     sign_typed_data,
 )
-from vault.device.ethereum.typed import TypedData
 from vault.device.prompt import Prompt
 from vault.errors import DeceivedError, DeviceError, WrongDeviceError
+from vault.evm.typed import TypedData
 
 # `all all all …` at m/44'/60'/0'/0/0 and /1, by eth-account.
 MNEMONIC = "all all all all all all all all all all all all"

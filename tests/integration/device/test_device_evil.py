@@ -30,9 +30,9 @@ from vault.device.ethereum.sign import (
     sign_ethereum_transaction,
     sign_typed_data,
 )
-from vault.device.ethereum.typed import TypedData
 from vault.device.prompt import Prompt
 from vault.errors import DeviceError, VaultError
+from vault.evm.typed import TypedData
 
 REGTEST = NETWORKS["regtest"]
 MNEMONIC = "all all all all all all all all all all all all"

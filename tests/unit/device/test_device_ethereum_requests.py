@@ -24,11 +24,13 @@ from tests.support.ethereum_data import (
     legacy,
 )
 from tests.support.typed_data import typed_data
-from vault.device.ethereum import rlp
 from vault.device.ethereum.checks import check_account, check_message, check_transaction, checked_signature
-from vault.device.ethereum.request import AccessEntry, EthereumAccount, EthereumSignature
-from vault.device.ethereum.typed import TypedData, shown_values
-from vault.errors import DeceivedError, DeviceError
+from vault.device.ethereum.request import EthereumAccount
+from vault.errors import DeceivedError, DeviceError, EthereumError
+from vault.evm import rlp
+from vault.evm.hashing import keccak, message_digest
+from vault.evm.transaction import AccessEntry, EthereumSignature, serialise, signing_digest
+from vault.evm.typed import TypedData, shown_values
 
 KEY = "0x" + "11" * 32
 OURS = EthereumAccount(PATH, Account.from_key(KEY).address)
@@ -74,13 +76,13 @@ def test_hash_and_serialisation_are_those_of_eth_account(tx: Any) -> None:
     theirs = Account.sign_transaction(as_library(tx), KEY)
     parity = theirs.v - 35 - 2 * tx.chain_id if hasattr(tx, "gas_price") else theirs.v
     signature = EthereumSignature(parity, theirs.v, theirs.r, theirs.s)
-    raw = rlp.serialise(tx, signature)
+    raw = serialise(tx, signature)
     assert raw == bytes(theirs.raw_transaction)
-    assert rlp.keccak(raw) == bytes(theirs.hash)
+    assert keccak(raw) == bytes(theirs.hash)
     check_transaction(tx, OURS)
     offset = theirs.v - parity
     vrs = (theirs.v, theirs.r.to_bytes(32, "big"), theirs.s.to_bytes(32, "big"))
-    assert checked_signature(OURS, rlp.signing_digest(tx), vrs, offset) == signature
+    assert checked_signature(OURS, signing_digest(tx), vrs, offset) == signature
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ def test_messages_are_visible_7_bit_text(text: str) -> None:
 def test_message_hash_is_that_of_eth_account() -> None:
     for text in ("a", "two\nlines", "x" * 1000):
         signed = Account.sign_message(encode_defunct(text=text), KEY)
-        assert rlp.message_digest(text.encode()) == bytes(signed.message_hash)
+        assert message_digest(text.encode()) == bytes(signed.message_hash)
 
 
 def signature_of(digest: bytes) -> tuple[int, bytes, bytes]:
@@ -188,7 +190,7 @@ def signature_of(digest: bytes) -> tuple[int, bytes, bytes]:
 
 
 def test_every_changed_byte_of_a_signature_is_refused() -> None:
-    digest = rlp.keccak(b"digest")
+    digest = keccak(b"digest")
     v, r, s = signature_of(digest)
     checked_signature(OURS, digest, (v, r, s), 27)
     for position in range(64):
@@ -201,7 +203,7 @@ def test_every_changed_byte_of_a_signature_is_refused() -> None:
 
 
 def test_signatures_out_of_range_or_of_another_length_are_refused() -> None:
-    digest = rlp.keccak(b"digest")
+    digest = keccak(b"digest")
     v, r, s = signature_of(digest)
     high = (ORDER - int.from_bytes(s, "big")).to_bytes(32, "big")
     zero, order = bytes(32), ORDER.to_bytes(32, "big")
@@ -251,9 +253,9 @@ def test_random_typed_data_hash_as_eth_account_hashes_them(data: Any) -> None:
     }
     try:
         ours = TypedData.parse(document)
-    except DeviceError as error:
+    except EthereumError as error:
         # Types that nothing uses, and more values than a person reads, are refused.
-        assert error.code == "device.bad_typed_data"
+        assert error.code == "ethereum.bad_typed_data"
         assert "not used" in error.message or "at most" in error.message or "itself" in error.message
         return
     signed = Account.sign_message(encode_typed_data(full_message=copy.deepcopy(document)), KEY)
@@ -316,16 +318,16 @@ def changed(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_typed_data_that_is_not_exactly_its_types_is_refused(document: Any) -> None:
-    with pytest.raises(DeviceError) as error:
+    with pytest.raises(EthereumError) as error:
         TypedData.parse(document)
-    assert error.value.code == "device.bad_typed_data"
+    assert error.value.code == "ethereum.bad_typed_data"
 
 
 @pytest.mark.parametrize("address", [TOKEN.lower(), BOB, TOKEN[2:], ""])
 def test_addresses_in_typed_data_carry_their_checksum(address: str) -> None:
-    with pytest.raises(DeviceError) as error:
+    with pytest.raises(EthereumError) as error:
         TypedData.parse(changed(domain__verifyingContract=address))
-    assert error.value.code == "device.bad_ethereum_address"
+    assert error.value.code == "ethereum.bad_typed_data"
 
 
 def test_every_value_is_shown_by_its_path() -> None:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.address import base58check_encode
-from vault.chain_address import Chain, check_address, check_tag, evm_checksummed, tag_rule
+from vault.chain_address import Chain, check_address, check_tag, tag_rule
 from vault.errors import AddressError, VenueError
+from vault.evm.address import evm_checksummed
 from vault.venues.registry import (
     NETWORKS,
     AssetNetwork,

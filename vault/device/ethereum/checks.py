@@ -6,20 +6,15 @@ fee, access-list keys of 31 bytes and absurd prices; the bounds here are sanity,
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from vault.bip32 import HARDENED
 from vault.device.bitcoin.signatures import HINT
-from vault.device.ethereum.request import (
-    EthereumAccount,
-    EthereumSignature,
-    EthereumTransaction,
-    LegacyTransaction,
-)
-from vault.device.ethereum.rlp import keccak
+from vault.device.ethereum.request import EthereumAccount
 from vault.device.paths import MAX_INDEX, format_path
-from vault.errors import DeceivedError, DeviceError, WrongDeviceError
+from vault.errors import AddressError, DeceivedError, DeviceError, EthereumError, WrongDeviceError
+from vault.evm.address import address_bytes
+from vault.evm.transaction import ORDER, EthereumSignature, EthereumTransaction, LegacyTransaction, recover
 
 MAX_CHAIN_ID: Final = 2**63 - 1 - 36  # EIP-2294: 2 * id + 36 fits 64 bits
 MAX_NONCE: Final = 2**64 - 2  # EIP-2681
@@ -32,16 +27,7 @@ MAX_DATA: Final = 6144  # core firmware keeps no more to show it
 MAX_MESSAGE: Final = 1024  # what the smallest device takes
 MAX_ACCESS_ENTRIES: Final = 64
 
-_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _ETHER: Final = (60 | HARDENED, 1 | HARDENED)  # SLIP-44; the second for test networks
-
-
-def checksum_address(address: bytes) -> str:
-    """EIP-55 of 20 bytes."""
-    text = address.hex()
-    digest = keccak(text.encode()).hex()
-    marks = zip(text, digest, strict=False)
-    return "0x" + "".join(char.upper() if int(mark, 16) > 7 else char for char, mark in marks)
 
 
 def check_address(address: str, what: str) -> bytes:
@@ -49,21 +35,14 @@ def check_address(address: str, what: str) -> bytes:
 
     Raises `DeviceError` (``device.bad_ethereum_address``).
     """
-    raw = bytes.fromhex(address[2:]) if re.fullmatch("0x[0-9a-fA-F]{40}", address, re.ASCII) else b""
-    if not any(raw):
-        found = "the zero address" if raw else repr(address[:80])
+    try:
+        return address_bytes(address, what)
+    except AddressError as error:
         raise DeviceError(
             "bad_ethereum_address",
-            f"{what}: expected 0x and 40 hex digits, found {found}",
+            error.message,
             hint="A device takes what it cannot read for the creation of a contract.",
-        )
-    if checksum_address(raw) != address:
-        raise DeviceError(
-            "bad_ethereum_address",
-            f"{what}: the EIP-55 checksum of {address} fails",
-            hint="Copy the address again, whole, with its capital letters.",
-        )
-    return raw
+        ) from None
 
 
 def check_account(account: EthereumAccount) -> None:
@@ -152,18 +131,15 @@ def checked_signature(
 
     Raises `DeceivedError`: ``bad_signature``, ``invalid_signature``.
     """
-    from coincurve import PublicKey
-
     v, r, s = vrs
     if len(r) != 32 or len(s) != 32 or v not in {offset, offset + 1}:
         raise _bad(f"expected two numbers of 32 bytes and v {offset} or {offset + 1}, ", len(r), len(s), v)
-    numbers = int.from_bytes(r, "big"), int.from_bytes(s, "big")
-    if not 0 < numbers[0] < _ORDER or not 0 < numbers[1] <= _ORDER // 2:
+    signature = EthereumSignature(v - offset, v, int.from_bytes(r, "big"), int.from_bytes(s, "big"))
+    if not 0 < signature.r < ORDER or not 0 < signature.s <= ORDER // 2:
         raise _bad("expected r and a low s within the curve's order (EIP-2), ", len(r), len(s), v)
     try:
-        key = PublicKey.from_signature_and_message(r + s + bytes([v - offset]), digest, hasher=None)
-        signer = checksum_address(keccak(key.format(compressed=False)[1:])[12:])
-    except Exception:  # noqa: BLE001 -- coincurve raises bare Exception for points that do not exist
+        signer = recover(digest, signature)
+    except EthereumError:
         signer = "nobody"
     if signer != account.address:
         raise DeceivedError(
@@ -171,7 +147,7 @@ def checked_signature(
             f"expected a signature of {account.address} over what was asked for, found one of {signer}",
             hint="Another key signed, or something else was signed. " + HINT,
         )
-    return EthereumSignature(v - offset, v, *numbers)
+    return signature
 
 
 def _bad(expected: str, r: int, s: int, v: int) -> DeceivedError:

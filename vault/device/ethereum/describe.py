@@ -5,9 +5,10 @@ Refuses nothing: what is described was checked before.
 
 from __future__ import annotations
 
-from vault.device.ethereum.request import EthereumAccount, EthereumTransaction, LegacyTransaction
-from vault.device.ethereum.typed import TypedData, shown_values
+from vault.device.ethereum.request import EthereumAccount
 from vault.device.paths import format_path
+from vault.evm.transaction import EthereumTransaction, LegacyTransaction
+from vault.evm.typed import TypedData, shown_values
 
 _ETHER = 18
 _GWEI = 9

@@ -17,18 +17,20 @@ from vault.device.ethereum.checks import (
     require_address,
 )
 from vault.device.ethereum.describe import describe_message, describe_transaction, describe_typed_data
-from vault.device.ethereum.request import (
-    EthereumAccount,
+from vault.device.ethereum.request import EthereumAccount
+from vault.device.ethereum.typed_exchange import require_supported, sign_hashes, sign_in_full, signs_in_full
+from vault.device.prompt import Prompt
+from vault.errors import DeceivedError
+from vault.evm.hashing import keccak, message_digest
+from vault.evm.transaction import (
     EthereumSignature,
     EthereumTransaction,
     LegacyTransaction,
     SignedEthereumTransaction,
+    serialise,
+    signing_digest,
 )
-from vault.device.ethereum.rlp import keccak, message_digest, serialise, signing_digest
-from vault.device.ethereum.typed import TypedData
-from vault.device.ethereum.typed_exchange import require_supported, sign_hashes, sign_in_full, signs_in_full
-from vault.device.prompt import Prompt
-from vault.errors import DeceivedError
+from vault.evm.typed import TypedData
 
 if TYPE_CHECKING:
     from vault.device.session import DeviceSession

@@ -19,8 +19,8 @@ from vault.device.ethereum.onekey_messages import (
     value_ack,
     value_request,
 )
-from vault.device.ethereum.typed import DOMAIN, TypedData, Value, shown
 from vault.errors import DeviceError
+from vault.evm.typed import DOMAIN, TypedData, Value, shown
 
 SAFE_TX: Final = "SafeTx"
 SAFE_TX_TYPE: Final = (

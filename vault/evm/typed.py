@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vault.device.ethereum.checks import check_address, checksum_address
-from vault.device.ethereum.rlp import keccak
-from vault.errors import DeviceError
+from vault.errors import AddressError, EthereumError
+from vault.evm.address import ZERO_ADDRESS, address_bytes, checksum_address
+from vault.evm.hashing import keccak
 
 DOMAIN: Final = "EIP712Domain"
 MAX_VALUES: Final = 200  # nobody reads more on a device's screen
@@ -57,7 +57,7 @@ class TypedData:
 
     @classmethod
     def parse(cls, document: object) -> TypedData:
-        """Read ``{types, primaryType, domain, message}``. Raises `DeviceError` (``bad_typed_data``)."""
+        """Read ``{types, primaryType, domain, message}``. Raises `EthereumError` (``bad_typed_data``)."""
         return _parse(document)
 
     def struct(self, name: str) -> StructType:
@@ -120,8 +120,8 @@ def _count(value: Value) -> int:
     return 1 + sum(map(_count, value)) if isinstance(value, tuple) else 1
 
 
-def _bad(what: str) -> DeviceError:
-    return DeviceError("bad_typed_data", f"typed data: {what}")
+def _bad(what: str) -> EthereumError:
+    return EthereumError("bad_typed_data", f"typed data: {what}")
 
 
 def _parse(document: object) -> TypedData:
@@ -225,8 +225,8 @@ def _read_atom(kind: str, value: object, where: str) -> Value:
         if low <= value < high:
             return value
     if kind == "address" and isinstance(value, str):
-        zero = value == "0x" + "0" * 40  # means "none" in many contracts
-        return bytes(20) if zero else check_address(value, where)
+        # Zero means "none" in many contracts.
+        return bytes(20) if value == ZERO_ADDRESS else _address(value, where)
     if kind == "string" and isinstance(value, str) and len(value) <= MAX_BYTES and _is_text(value):
         return value
     if kind.startswith("bytes") and isinstance(value, str) and _HEX.fullmatch(value):
@@ -234,6 +234,13 @@ def _read_atom(kind: str, value: object, where: str) -> Value:
         if len(raw) == int(kind[5:]) if kind != "bytes" else len(raw) <= MAX_BYTES:
             return raw
     raise _bad(f"{where}: expected a value of type {kind}, found {str(value)[:80]!r}")
+
+
+def _address(value: str, where: str) -> bytes:
+    try:
+        return address_bytes(value, where)
+    except AddressError as error:
+        raise _bad(error.message) from None
 
 
 def _is_text(value: str) -> bool:
