@@ -16,7 +16,7 @@ SOAK_COUNT ?= 2000
 SOAK_PACKETS ?= 200000
 
 .DEFAULT_GOAL := help
-.PHONY: picture help demo test check bench soak lock bitcoind clean
+.PHONY: picture help demo test check bench soak lock bitcoind anvil contracts clean
 
 help:            ## say what there is to make
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/  -/'
@@ -57,6 +57,15 @@ lock:            ## resolve the lock files anew (needs uv)
 
 bitcoind:        ## unpack a real bitcoind for the tests into .bitcoind (Debian or Ubuntu)
 	@scripts/install-bitcoind .bitcoind
+
+anvil:           ## install anvil for the tests into .anvil (needs npm)
+	@mkdir -p .anvil && cp scripts/anvil/package.json scripts/anvil/package-lock.json .anvil
+	@cd .anvil && npm ci --ignore-scripts --no-audit --no-fund --silent
+
+contracts:       ## rebuild the contracts of the emulated Ethereum chain with solc (needs npm)
+	@mkdir -p .contracts && cp scripts/contracts/package.json scripts/contracts/package-lock.json .contracts
+	@cd .contracts && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@$(PYTHON) scripts/compile_contracts.py .contracts/node_modules
 
 clean:           ## remove environments and caches, nothing else
 	@rm -rf .venv-3.* .venv-third-party .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist

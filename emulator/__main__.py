@@ -14,6 +14,7 @@ from typing import cast
 PARTS = {
     "device": ("emulator.device.cli", "a Trezor-protocol device on UDP"),
     "bitcoin": ("emulator.chains.cli", "a Bitcoin regtest behind Esplora's API"),
+    "ethereum": ("emulator.chains.ethereum.cli", "an Ethereum chain behind JSON-RPC"),
     "feeds": ("emulator.feeds.cli", "ETF flows, metals, equities, VIX, stablecoins on HTTP"),
     "world": ("emulator.world", "all of them together, from a scenario"),
 }
