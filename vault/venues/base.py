@@ -25,7 +25,8 @@ class WithdrawNetwork:
     """One way in and out for an asset as the venue says it now; `fee` is taken out of the amount.
 
     `step` is the smallest multiple the venue accepts, `confirmations` what a deposit waits for; less than
-    `deposit_minimum` is never credited.
+    `deposit_minimum` is never credited. `contract` is the token that the venue says it moves, "" where it
+    does not.
     """
 
     asset: str
@@ -39,6 +40,7 @@ class WithdrawNetwork:
     confirmations: int
     observed_at: datetime
     deposit_minimum: Amount | None = None
+    contract: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,9 @@ class WithdrawRequest:
     `amount` is gross: what leaves the wallet, the venue's fee included. `fee` is the part of it that was
     planned as the venue's; where the venue adds its fee to what we ask for, another fee is refused.
     `not_after` bounds how late the request may still be sent; the venue can accept it until `not_after`
-    plus the receive window, by its own clock. `bitcoin_network` is the network the address must belong to.
+    plus the receive window, by its own clock. `bitcoin_network` is the network that an address of Bitcoin
+    must belong to, "" where another chain is meant. `signed_action`: what a device has signed, at venues that
+    take nothing else (`Traits.signed_by`).
     """
 
     client_id: str
@@ -152,6 +156,7 @@ class WithdrawRequest:
     bitcoin_network: str
     not_after: datetime
     fee: Amount | None = None
+    signed_action: str = ""
 
 
 @dataclass(frozen=True, slots=True)

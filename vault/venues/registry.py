@@ -13,11 +13,18 @@ from typing import Final
 
 from vault.chain_address import Chain, TagRule, check_address, check_tag, tag_rule
 from vault.errors import AddressError, VenueError
+from vault.evm.address import checksum_address
 
 # What cannot break out of a query string, and is long enough for every venue known to us.
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 # Chains whose addresses are the same in either letter case.
 _CASELESS: Final = ("0x", "bc1", "tb1", "bcrt1", "cosmos1")
+# Chain ids of EIP-155, as the chains' own lists have them.
+CHAIN_IDS: Final[dict[Chain, int]] = {
+    "ethereum": 1, "optimism": 10, "polygon": 137, "base": 8453, "arbitrum": 42161, "avalanche": 43114,
+}  # fmt: skip
+_EVM_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+_HEX_TXID = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,39 @@ class AssetNetwork:
     def takes_tag(self) -> bool:
         return self.tag_rule != "none"
 
+    def network_id(self, bitcoin_network: str) -> str:
+        """The chain as the address book names networks (see `network_id`)."""
+        return network_id(self.chain, bitcoin_network)
+
+    def own_address(self, address: str) -> str:
+        """A venue's spelling of an address as we write it: EIP-55 where its letters are all of one case.
+
+        Raises `VenueError` (``venue.bad_answer``) for letters in both cases that are not EIP-55's.
+        """
+        if self.chain not in CHAIN_IDS or not _EVM_ADDRESS.fullmatch(address):
+            return address
+        ours = checksum_address(bytes.fromhex(address[2:]))
+        if address != ours and address[2:] not in {address[2:].lower(), address[2:].upper()}:
+            raise VenueError(
+                "bad_answer",
+                f"expected {ours} or one letter case, found {address}: its checksum (EIP-55) is wrong",
+                hint="Compare the address at the venue by eye; it was altered or mistyped on its way.",
+            )
+        return ours
+
+    def require_token(self, contract: str) -> None:
+        """Raise `VenueError` (``venue.other_token``) when the venue moves another token; "": it does not say.
+
+        A chain's own coin has none.
+        """
+        if contract and not same_address(contract, self.contract or ""):
+            raise VenueError(
+                "other_token",
+                f"{self.asset} on {self.network}: expected {self.contract or 'the own coin of the chain'}, "
+                f"found the token {contract[:80]!r}",
+                hint="Nothing is moved on this network: what arrives would be another asset.",
+            )
+
 
 # (asset, chain): decimals and token contract, from the issuers' own lists (Tether, Circle).
 _COINS: Final[dict[tuple[str, Chain], tuple[int, str | None]]] = {
@@ -65,7 +105,7 @@ _COINS: Final[dict[tuple[str, Chain], tuple[int, str | None]]] = {
     ("USDC", "base"): (6, "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"),
     ("USDC", "polygon"): (6, "0x3c499c542cEF5E3811e1192ce70d8cC03d5c3359"),
     ("USDC", "avalanche"): (6, "0xB97EF9Ef8734C71904D8002F8b6Bc66Dd9c48a6E"),
-    ("USDC", "solana"): (6, "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGkZwyTDt1v"),
+    ("USDC", "solana"): (6, "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"),
 }  # fmt: skip
 
 # Each exchange's codes of the chains; it takes the coins above that it lists there.
@@ -94,18 +134,34 @@ _CODES: Final[dict[str, dict[Chain, str]]] = {
         "polygon": "Polygon", "tron": "Tron", "solana": "Solana", "xrp": "Ripple", "stellar": "Stellar",
         "cosmos": "Cosmos",
     },
+    # Its bridge to Arbitrum moves USDC and nothing else.
+    "hyperliquid": {"arbitrum": "Arbitrum"},
 }  # fmt: skip
+
+
+# Where an exchange moves one asset of a chain alone.
+_ONLY: Final[dict[tuple[str, Chain], str]] = {
+    ("deribit", "solana"): "SOL",
+    ("hyperliquid", "arbitrum"): "USDC",
+}
 
 
 def _networks() -> Iterator[AssetNetwork]:
     for exchange, codes in _CODES.items():
         for (asset, chain), (decimals, contract) in _COINS.items():
             code = codes.get(chain)
-            if code is not None and not (exchange == "deribit" and chain == "solana" and asset != "SOL"):
+            if code is not None and _ONLY.get((exchange, chain), asset) == asset:
                 yield AssetNetwork(exchange, asset, code.format(asset=asset), chain, decimals, contract)
 
 
 NETWORKS: Final = tuple(_networks())
+
+
+def network_id(chain: Chain, bitcoin_network: str) -> str:
+    """A chain as the address book names networks (CAIP-2); "" for one that the book does not know."""
+    if chain == "bitcoin":
+        return f"bitcoin:{bitcoin_network}"
+    return f"eip155:{CHAIN_IDS[chain]}" if chain in CHAIN_IDS else ""
 
 
 def asset_network(exchange: str, asset: str, network: str) -> AssetNetwork:
@@ -142,10 +198,16 @@ def same_address(one: str, other: str) -> bool:
 
 def same_txid(one: str, other: str) -> bool:
     """Whether two transaction ids are one; hex ids come with and without 0x, in either case."""
-    hexadecimal = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)
-    if hexadecimal.fullmatch(one) and hexadecimal.fullmatch(other):
+    if _HEX_TXID.fullmatch(one) and _HEX_TXID.fullmatch(other):
         return one.lower().removeprefix("0x") == other.lower().removeprefix("0x")
     return one == other
+
+
+def plain_txid(chain: Chain, txid: str) -> str:
+    """A transaction id as the chain itself writes it: of Ethereum and its kin with 0x, in small letters."""
+    if chain in CHAIN_IDS and _HEX_TXID.fullmatch(txid):
+        return "0x" + txid.lower().removeprefix("0x")
+    return txid
 
 
 def check_client_id(client_id: str) -> None:

@@ -25,6 +25,7 @@ _OUTWARD: Final[dict[tuple[str, str], tuple[Hop, ...]]] = {
     ("bybit", ""): (Hop("unified", "funding"),),
     ("okx", ""): (Hop("trading", "funding"),),
     ("deribit", ""): (),
+    ("hyperliquid", ""): (),
     ("kraken", ""): (Hop("flex", "cash"), Hop("cash", "spot")),
 }
 

@@ -42,7 +42,7 @@ class Traits:
     request can still be accepted, None: as long as the receive window that we send with it. `reads` names
     what the venue tells: "permissions", "whitelist", "ip_list" (the addresses) or "ip_restricted" (only
     whether there is a list), "holds", "key_expiry". `moves_by_trading`: only a key that may trade moves money
-    inside.
+    inside. `signed_by`: "device" where no key exists and each withdrawal is signed on the account's hardware.
     """
 
     exchange: str
@@ -57,6 +57,7 @@ class Traits:
     rising_nonces: bool = False
     reads: frozenset[str] = frozenset()
     moves_by_trading: bool = False
+    signed_by: Literal["key", "device"] = "key"
 
     @property
     def known_by(self) -> Literal["client_id", "details"]:
@@ -116,10 +117,19 @@ TRAITS: Final[dict[str, Traits]] = {
             rising_nonces=True,
             reads=frozenset({"permissions", "whitelist", "ip_list", "key_expiry"}),
         ),
+        Traits(
+            "hyperliquid",
+            "full",
+            secrets=(),
+            signed_by="device",
+            # The nonce of the signed action, which the ledger shows; a nonce is taken once.
+            client_ids=ClientIds(re.compile(r"[0-9]{13}", re.ASCII)),
+            # "Nonces must be within (T - 2 days, T + 1 day)": until then anybody who has it can post it.
+            accept_window=timedelta(days=2),
+        ),
         Traits("bitget", "read_only", secrets=KEY_PAIR_AND_PASSWORD),
         Traits("gate", "read_only"),
         Traits("kucoin", "read_only", secrets=KEY_PAIR_AND_PASSWORD),
-        Traits("hyperliquid", "read_only", secrets=()),
         Traits("dydx", "read_only", secrets=()),
         Traits("coinbase", "read_only"),
     )

@@ -11,10 +11,9 @@ from emulator.venues.engine.accounts import Account
 from emulator.venues.engine.book import DepthModel
 from emulator.venues.engine.coins import Coin, CoinNetwork
 from emulator.venues.engine.collateral import CollateralRule, with_haircut
-from emulator.venues.engine.exact import ZERO
 from emulator.venues.engine.margin import MarginGroup
 from emulator.venues.engine.market import Market, SymbolMarket
-from emulator.venues.engine.networks import LEAST, USDT_EVM, bitcoin, on_paper
+from emulator.venues.engine.networks import LEAST, USDC_EVM, USDT_EVM, bitcoin, on_paper
 from emulator.venues.engine.paper_chain import Family
 from emulator.venues.engine.profile import Profile, WalletRoute
 
@@ -39,9 +38,9 @@ ROUTES = tuple(
 
 
 def collateral() -> dict[str, CollateralRule]:
-    """Collateral value ratios of multi-asset mode: BTC and ETH 95 %."""
-    ratios = {"USDT": ZERO, "BTC": Decimal("0.05"), "ETH": Decimal("0.05")}
-    return {asset: with_haircut(asset, haircut) for asset, haircut in ratios.items()}
+    """Collateral value ratios of multi-asset mode: USDC 99.99 %, BTC and ETH 95 %."""
+    haircuts = {"USDT": "0", "USDC": "0.0001", "BTC": "0.05", "ETH": "0.05"}
+    return {asset: with_haircut(asset, Decimal(haircut)) for asset, haircut in haircuts.items()}
 
 
 def wallet_of(contract: SymbolMarket) -> str:
@@ -117,18 +116,17 @@ def default_market() -> Market:
 
 
 def default_coins() -> dict[str, Coin]:
-    """BTC on its own chain; USDT and ETH listed, their chain not connected and so switched off."""
+    """BTC on its own chain; the others listed, their chain not connected and so switched off."""
     btc = bitcoin("BTC", "0.000015", "0.00012", most="2350", dust="0.00001")
-    tether = _ethereum("1", "10", "310000000", 6)
-    tether.contract_url, tether.contract = "https://etherscan.io/address/", USDT_EVM
     return {
         "BTC": Coin("BTC", "Bitcoin", [btc]),
-        "USDT": Coin("USDT", "TetherUS", [tether]),
+        "USDT": Coin("USDT", "TetherUS", [_ethereum("1", "10", "310000000", 6, USDT_EVM)]),
         "ETH": Coin("ETH", "Ethereum", [_ethereum("0.0003", "0.001", "10000", 18)]),
+        "USDC": Coin("USDC", "USD Coin", [_ethereum("0.6", "5", "235000000", 6, USDC_EVM)]),
     }
 
 
-def _ethereum(fee: str, least: str, most: str, decimals: int) -> CoinNetwork:
+def _ethereum(fee: str, least: str, most: str, decimals: int, contract: str = "") -> CoinNetwork:
     found = on_paper(
         "ETH",
         Family.EVM,
@@ -140,7 +138,9 @@ def _ethereum(fee: str, least: str, most: str, decimals: int) -> CoinNetwork:
         dust=LEAST,
         confirmations=(6, 64),
         connected=False,
+        contract=contract,
     )
+    found.contract_url = "https://etherscan.io/address/" if contract else ""
     found.address_pattern = r"^(0x)[0-9A-Fa-f]{40}$"  # as the exchange writes it
     return found
 

@@ -17,6 +17,7 @@ from emulator.venues.engine.coins import BITCOIN_ADDRESS, Coin, CoinNetwork
 from emulator.venues.engine.collateral import CollateralRule, with_haircut
 from emulator.venues.engine.exact import ONE, ZERO
 from emulator.venues.engine.market import Market, SymbolMarket
+from emulator.venues.engine.networks import ETHEREUM, ON_ETHEREUM
 from emulator.venues.engine.profile import Profile
 from emulator.venues.engine.withdrawals import ClientIds, FeeMode
 
@@ -94,6 +95,8 @@ def _coin(
         is_default=True,
         decimals=decimals,
         family=family,
+        chain_id=ETHEREUM if family == "evm" else 0,
+        contract=ON_ETHEREUM.get(coin, ""),
         tag_pattern=tag,
         tag_required=bool(tag),
     )

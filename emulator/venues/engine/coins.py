@@ -37,6 +37,7 @@ class CoinNetwork:
     tag_pattern: str = ""  # empty: this network knows no tag (memo)
     tag_required: bool = False
     family: str = ""  # how its addresses look where a chain on paper stands in: evm, tron, xrp
+    chain_id: int = 0  # of EIP-155, where it is Ethereum or its kin
 
 
 @dataclass(slots=True)

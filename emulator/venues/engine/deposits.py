@@ -48,6 +48,7 @@ class DepositDesk:
     """All deposits of a venue. Mutable; guarded by the venue's lock."""
 
     wallet: str  # the wallet that deposits arrive in, unless an account says another
+    credits_sender: bool = False  # to one address, where the tag is the sender's address and an account's key
     records: dict[tuple[str, str, str, int], DepositRecord] = field(default_factory=dict)
     owners: dict[tuple[str, str, DepositPlace], int] = field(default_factory=dict)  # coin, network -> uid
 
@@ -72,7 +73,7 @@ class DepositDesk:
         """Look at the chain once: new outputs are recorded, confirmed ones credited, deep ones unlocked."""
         for seen in chain.deposits():
             place = DepositPlace(seen.address, getattr(seen, "tag", "") if rules.tag_required else "")
-            uid = self.owners.get((coin, rules.network, place))
+            uid = self._owner(accounts, coin, rules, place)
             if uid is None or from_base_units(seen.amount_sat, rules.decimals) < rules.deposit_dust:
                 continue
             record = self._record(seen, place, uid, coin, rules, now_ms=now_ms)
@@ -86,6 +87,14 @@ class DepositDesk:
                 record.status = DepositStatus.CREDITED_LOCKED
             if record.credited_ms is not None and seen.confirmations >= rules.unlock_confirm:
                 record.status = DepositStatus.SUCCESS
+
+    def _owner(
+        self, accounts: dict[int, Account], coin: str, rules: CoinNetwork, place: DepositPlace
+    ) -> int | None:
+        if not self.credits_sender:
+            return self.owners.get((coin, rules.network, place))
+        sender = place.tag.lower()
+        return next((a.uid for a in accounts.values() for key in a.keys if key.key == sender), None)
 
     def _record(
         self,

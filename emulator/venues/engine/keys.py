@@ -63,9 +63,10 @@ class ApiKey:
 
 @dataclass(slots=True)
 class NonceBook:
-    """The last nonce of every key. Mutable; guarded by the venue's lock."""
+    """The last nonce of every key, or all that were used. Mutable; guarded by the venue's lock."""
 
     last: dict[str, int] = field(default_factory=dict)
+    used: dict[str, set[int]] = field(default_factory=dict)
 
     def rise(self, key: str, nonce: int) -> None:
         """Accept a nonce above all before it; raises Refusal BAD_NONCE for any other."""
@@ -73,3 +74,10 @@ class NonceBook:
         if nonce <= last:
             raise Refusal(Reason.BAD_NONCE, sent=nonce, last=last)
         self.last[key] = nonce
+
+    def use(self, key: str, nonce: int) -> None:
+        """Accept a nonce once, in any order; raises Refusal BAD_NONCE the next time."""
+        used = self.used.setdefault(key, set())
+        if nonce in used:
+            raise Refusal(Reason.BAD_NONCE, sent=nonce, last=max(used))
+        used.add(nonce)

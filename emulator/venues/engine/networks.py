@@ -13,6 +13,9 @@ from emulator.venues.engine.paper_chain import ADDRESS, Family
 USDT_TRON = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
 USDT_EVM = "0xdac17f958d2ee523a2206206994597c13d831ec7"
 USDC_EVM = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"
+# What lives on Ethereum itself: ether, and the tokens by their contracts there.
+ON_ETHEREUM = {"ETH": "", "USDC": USDC_EVM, "USDT": USDT_EVM}
+ETHEREUM = 1  # its chain id
 TAG = r"[0-9]{1,10}"
 LEAST = "0.00000001"
 DIGITS = 8  # finer than that no exchange takes an amount
@@ -72,4 +75,5 @@ def on_paper(
         tag_required=bool(tag),
         family=family,
         contract=contract,
+        chain_id=ETHEREUM if family is Family.EVM else 0,
     )

@@ -48,6 +48,7 @@ class Profile:
     first_uid: int = 100_000_001
     first_id: int = 5_000_000_001
     withdrawal_id: Callable[[int], str] | None = None  # from a running number; None: 32 hex digits
+    credits_sender: bool = False  # a deposit's tag is its sender's address, the key of the account it is for
     facts: Mapping[str, str] = field(default_factory=dict)
 
     def route(self, source: str, target: str) -> WalletRoute | None:

@@ -74,7 +74,7 @@ class Venue:
             spacing_ms=profile.withdraw_spacing_ms,
         )
         self.withdrawals = WithdrawalDesk(profile.withdraw_wallet, profile.client_id_pattern, settings)
-        self.deposits = DepositDesk(profile.deposit_wallet)
+        self.deposits = DepositDesk(profile.deposit_wallet, profile.credits_sender)
         self._uids, self._ids = count(profile.first_uid), count(profile.first_id)
 
     def create_account(

@@ -14,7 +14,7 @@ from emulator.venues.engine.coins import Coin
 from emulator.venues.engine.collateral import CollateralRule, with_haircut
 from emulator.venues.engine.exact import ONE
 from emulator.venues.engine.market import Market, SymbolMarket
-from emulator.venues.engine.networks import USDT_EVM, USDT_TRON, bitcoin, on_paper
+from emulator.venues.engine.networks import USDC_EVM, USDT_EVM, USDT_TRON, bitcoin, on_paper
 from emulator.venues.engine.paper_chain import Family
 from emulator.venues.engine.profile import Profile, WalletRoute
 from emulator.venues.engine.withdrawals import ClientIds, FeeMode
@@ -27,6 +27,7 @@ METHODS = {
     ("ETH", "Ethereum"): ("Ether", "Ether (Hex)"),
     ("USDT", "Tron"): ("Tether USD (TRC20)", "Tether USD (TRC20)"),
     ("USDT", "Ethereum"): ("Tether USD (ERC20)", "Tether USD (ERC20)"),
+    ("USDC", "Ethereum"): ("USDC", "USDC"),
     ("XRP", "Ripple"): ("Ripple XRP", "Ripple XRP"),
 }
 LEVELS = (
@@ -91,6 +92,7 @@ def coins() -> dict[str, Coin]:
                 on_paper("Ethereum", Family.EVM, "2", "5", decimals=6, contract=USDT_EVM, default=False),
             ],
         ),
+        Coin("USDC", "USD Coin", [on_paper("Ethereum", Family.EVM, "4", "5", decimals=6, contract=USDC_EVM)]),
         Coin("XRP", "Ripple", [on_paper("Ripple", Family.XRP, "0.02", "2", decimals=6)]),
         Coin("USD", "US Dollar"),
     )

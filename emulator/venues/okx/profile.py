@@ -17,7 +17,7 @@ from emulator.venues.engine.coins import Coin, CoinNetwork
 from emulator.venues.engine.collateral import CollateralRule, tiered
 from emulator.venues.engine.exact import ONE, ZERO
 from emulator.venues.engine.market import Market, SymbolMarket
-from emulator.venues.engine.networks import USDT_EVM, USDT_TRON, bitcoin, on_paper
+from emulator.venues.engine.networks import USDC_EVM, USDT_EVM, USDT_TRON, bitcoin, on_paper
 from emulator.venues.engine.paper_chain import Family
 from emulator.venues.engine.profile import Profile, WalletRoute
 from emulator.venues.engine.withdrawals import ClientIds, FeeMode
@@ -96,6 +96,11 @@ def coins() -> dict[str, Coin]:
                 _network("USDT-TRC20", Family.TRON, "1.5", "2", decimals=6, contract=USDT_TRON),
                 _network("USDT-ERC20", Family.EVM, "0.8", "2", decimals=6, contract=USDT_EVM, default=False),
             ],
+        ),
+        Coin(
+            "USDC",
+            "USD Coin",
+            [_network("USDC-ERC20", Family.EVM, "0.44", "1", decimals=6, contract=USDC_EVM)],
         ),
         Coin("XRP", "Ripple", [_network("XRP-Ripple", Family.XRP, "0.1", "1", decimals=6)]),
     )

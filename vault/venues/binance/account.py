@@ -143,7 +143,7 @@ class Binance(ExchangeAccount):
             "coin": asset, "txId": txid, "startTime": unix_milliseconds(since), "limit": HISTORY_LIMIT
         }  # fmt: skip
         answer = ask.get("sapiGetCapitalDepositHisrec", parameters)
-        found = wallet.deposits(answer, network, txid, address)
+        found = wallet.deposits(answer, asset, network, txid, address)
         return History(found, len(answer) < HISTORY_LIMIT)
 
     def transfer_order(self, transfer: InternalTransfer) -> Order:

@@ -29,6 +29,7 @@ from vault.venues.base import (
 )
 from vault.venues.line.raw import Fields, rows
 from vault.venues.matching import may_be
+from vault.venues.registry import same_address, same_txid
 
 TRANSFER_TYPES: Final[dict[tuple[VenueWallet, VenueWallet], str]] = {
     ("futures", "spot"): "UMFUTURE_MAIN",
@@ -62,7 +63,7 @@ _DEPOSIT_STATES: Final[dict[int, Literal["pending", "credited", "refused"]]] = {
     7: "refused",
     8: "pending",
 }
-_TXID = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_TXID = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)
 
 
 def withdraw_network(answer: Any, asset: str, network: str, at: datetime) -> WithdrawNetwork:
@@ -85,6 +86,7 @@ def withdraw_network(answer: Any, asset: str, network: str, at: datetime) -> Wit
                     confirmations=line.integer("minConfirm"),
                     observed_at=at,
                     deposit_minimum=_deposit_minimum(line, asset),
+                    contract=line.optional_text("contractAddress"),
                 )
     raise VenueError(
         "unknown_network", f"expected {asset} on {network} at the venue, it lists no such network"
@@ -161,12 +163,14 @@ def _utc(line: Fields, name: str) -> datetime:
         ) from None
 
 
-def deposits(answer: Any, network: str, txid: str, address: str) -> tuple[DepositStatus, ...]:
-    """The entries of the history for one transaction and address."""
+def deposits(answer: Any, asset: str, network: str, txid: str, address: str) -> tuple[DepositStatus, ...]:
+    """The entries of the history for one transaction and address; one transaction may bring several coins."""
     return tuple(
         _deposit(line)
         for line in rows(answer, "depositHistory")
-        if line.text("txId") == txid and line.text("address") == address and line.text("network") == network
+        if (line.text("coin"), line.text("network")) == (asset, network)
+        and same_txid(line.text("txId"), txid)
+        and same_address(line.text("address"), address)
     )
 
 

@@ -92,6 +92,7 @@ def withdraw_network(answer: Any, asset: str, network: str, at: datetime) -> Wit
         confirmations=line.integer("confirmation"),
         observed_at=at,
         deposit_minimum=_deposit_minimum(line, kind),
+        contract=line.optional_text("contractAddress"),
     )
 
 

@@ -133,18 +133,20 @@ class ExchangeAccount(Venue):
             return self.withdrawable(ask, asset, self._measure_clock(ask).server_time)
 
     def network_info(self, asset: str, network: str) -> WithdrawNetwork:
-        asset_network(self.EXCHANGE, asset, network)
+        entry = asset_network(self.EXCHANGE, asset, network)
         with self._own("read") as ask:
-            return self.network(ask, asset, network)
+            found = self.network(ask, asset, network)
+        entry.require_token(found.contract)
+        return found
 
     def deposit_address(self, asset: str, network: str) -> DepositAddress:
-        asset_network(self.EXCHANGE, asset, network)
+        entry = asset_network(self.EXCHANGE, asset, network)
         with self._own("read") as ask:
             place = self.deposit_place(ask, asset, network)
         return DepositAddress(
             asset=asset,
             network=network,
-            address=place.address,
+            address=entry.own_address(place.address),
             tag=place.tag,
             account_uid=self.settings.account_uid,
             observed_at=self._clock.now(),
@@ -224,6 +226,7 @@ class ExchangeAccount(Venue):
         with self._own("withdraw", fresh=True) as ask:
             self._checked_clock(ask)
             network = self.network(ask, request.asset, request.network)
+            entry.require_token(network.contract)
             added = self.traits.fee == "added"
             asked = (check_added_fee if added else check_included_fee)(request, network)
             check_amount(asked, network, fee_included=not added)

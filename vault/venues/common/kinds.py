@@ -22,7 +22,7 @@ KINDS: Final = {
     "bitget": ("vault.venues.read_only.bitget", "Bitget"),
     "gate": ("vault.venues.read_only.gate", "Gate"),
     "kucoin": ("vault.venues.read_only.kucoin", "Kucoin"),
-    "hyperliquid": ("vault.venues.read_only.hyperliquid", "Hyperliquid"),
+    "hyperliquid": ("vault.venues.hyperliquid.account", "Hyperliquid"),
     "dydx": ("vault.venues.read_only.dydx", "Dydx"),
     "coinbase": ("vault.venues.read_only.coinbase", "Coinbase"),
 }
