@@ -11,20 +11,45 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
 
-from vault.money import BTC, Amount
+from vault.errors import MoneyError
+from vault.money import BTC, ETH, Amount, Asset
 
-Action = Literal["sweep", "evacuate", "top_up", "pay", "consolidate", "bump", "cancel", "speed_up", "return"]
+Action = Literal[
+    "sweep",
+    "evacuate",
+    "top_up",
+    "pay",
+    "consolidate",
+    "bump",
+    "cancel",
+    "speed_up",
+    "return",
+    "revoke",
+    "reconfigure",
+]
 """What the policy calls for: sweep: venue account to cold; evacuate: staging wallet to cold; top_up: cold to
 venue account. What a person asks for: pay: a wallet to cold entries; consolidate: many coins of a wallet to
-one; bump: a transaction again, with a higher fee; cancel: its coins back to the wallet; speed_up: a child
-that pays for its parent; return: coins that wait at a venue outside of margin back into it.
+one; bump: a transaction again, with a higher fee; cancel: its coins back to the wallet, or its nonce used up;
+speed_up: a child that pays for its parent; return: coins that wait at a venue outside of margin back into it;
+revoke: an allowance to zero; reconfigure: owners, threshold, modules, guard or handler of a Safe.
 """
 
 ACTIONS: tuple[Action, ...] = ("sweep", "evacuate", "top_up")
-REQUESTS: tuple[Action, ...] = ("pay", "consolidate", "bump", "cancel", "speed_up", "return")
-
+REQUESTS: tuple[Action, ...] = (
+    "pay",
+    "consolidate",
+    "bump",
+    "cancel",
+    "speed_up",
+    "return",
+    "revoke",
+    "reconfigure",
+)
+# What changes an account on chain and moves nothing: gas alone leaves, and that has a budget of its own.
+MOVE_NOTHING: Final = frozenset({"revoke", "reconfigure"})
 
 _NOTHING: Final = Amount.zero(BTC)
+_NO_GAS: Final = Amount.zero(ETH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +190,15 @@ class MarginAccount:
     waiting: tuple[WaitingCoins, ...] = ()
 
 
+WalletRole = Literal["cold", "staging", "gas"]
+
+
 @dataclass(frozen=True, slots=True)
 class WalletBalance:
-    """A wallet on chain: `confirmed` can be spent, `pending` is seen but not confirmed.
+    """A wallet on chain, or one asset of an account: `confirmed` can be spent, `pending` is only seen.
+
+    Of an account there is one for each asset; `network` is its chain (``eip155:1``; "" for Bitcoin), and
+    `gas_from` the account that pays for its transactions: itself, a Safe's executor, "" when nobody signs.
 
     Apart from both: `quarantined`, what nobody here asked for, and `frozen`, what a person set aside.
     `received` is all that ever came in outside our plans and was let in: first payments to addresses that
@@ -176,7 +207,7 @@ class WalletBalance:
     """
 
     name: str
-    role: Literal["cold", "staging"]
+    role: WalletRole
     confirmed: Amount
     pending: Amount
     tip_height: int
@@ -185,6 +216,51 @@ class WalletBalance:
     frozen: Amount = _NOTHING
     received: Amount = _NOTHING
     left: Amount = _NOTHING
+    network: str = ""
+    gas_from: str = ""
+
+    def __post_init__(self) -> None:
+        amounts = (self.pending, self.quarantined, self.frozen, self.received, self.left)
+        if others := sorted({each.asset.symbol for each in amounts} - {self.asset.symbol}):
+            raise MoneyError("mixed_assets", f"{self.name}: expected {self.asset}, found {others[0]}")
+
+    @property
+    def asset(self) -> Asset:
+        return self.confirmed.asset
+
+    @classmethod
+    def of_account(  # noqa: PLR0917 -- the fields of a balance, in their order
+        cls,
+        name: str,
+        role: WalletRole,
+        confirmed: Amount,
+        pending: Amount,
+        tip_height: int,
+        observed_at: datetime,
+        *,
+        network: str,
+        gas_from: str,
+    ) -> WalletBalance:
+        """One asset of an account on Ethereum: nothing there is frozen, or kept apart."""
+        rest = (Amount.zero(confirmed.asset),) * 4
+        return cls(name, role, confirmed, pending, tip_height, observed_at, *rest, network, gas_from)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFinding:
+    """What is wrong with the nonces of an account: a gap, a stuck transaction, or one that is not ours.
+
+    `line` says it in words; `code` ends with ``foreign_nonce`` where somebody else used a nonce of ours.
+    """
+
+    account: str
+    code: str
+    line: str
+    txid: str
+
+    @property
+    def foreign(self) -> bool:
+        return self.code.endswith("foreign_nonce")
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +351,7 @@ class Snapshot:
     spot: tuple[SpotHolding, ...] = ()
     unsolicited: tuple[UnsolicitedCoin, ...] = ()
     foreign: tuple[ForeignSpend, ...] = ()
+    findings: tuple[AccountFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +467,8 @@ class Outflow:
     """A past or pending transfer, as limits count it (UNKNOWN counts as if it had happened).
 
     `fee` is the part of `amount` that network or venue keep, `moved` what it was paid for. ``foreign``: it
-    left by a transaction of nobody's plan, which a person closed.
+    left by a transaction of nobody's plan, which a person closed. `gas` is what it cost, or may cost at most,
+    in ETH on the chain `chain_id` beside all that (0: no transaction of ours on Ethereum).
     """
 
     at: datetime
@@ -401,3 +479,5 @@ class Outflow:
     state: str
     fee: Amount = _NOTHING
     moved: Amount = _NOTHING
+    gas: Amount = _NO_GAS
+    chain_id: int = 0

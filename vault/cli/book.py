@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from vault.cli.page import Page
     from vault.policy.book import AddressBook, Entry
-    from vault.treasury.documents import DocumentState
+    from vault.treasury.desk import Desk
+    from vault.treasury.documents import AddedEntry, DocumentState
 
 
 @click.group("book")
@@ -83,6 +84,8 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
     whose = (
         f"deposit of venue account {entry.venue}"
         if entry.venue is not None
+        else f"account {entry.wallet} ({entry.purpose})"
+        if entry.chain_id is not None
         else f"receive address {entry.index} of wallet {entry.wallet}"
         if entry.wallet is not None
         else "an address that is not in a wallet of ours"
@@ -105,31 +108,77 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
 @click.option(
     "--venue", metavar="NAME", help="A venue account: its deposit address as the venue gives it now."
 )
-@click.option("--network", default="BTC", show_default=True, help="The network as the venue names it.")
+@click.option(
+    "--asset",
+    type=click.Choice(("BTC", "ETH", "USDC", "USDT")),
+    default="BTC",
+    show_default=True,
+    help="Of a deposit: what is deposited there.",
+)
+@click.option(
+    "--network", metavar="NAME", help="Of a deposit: the network as the venue names it; else as the asset."
+)
 def add(
-    call: Call, entry_id: str, *, wallet: str | None, index: int, venue: str | None, network: str
+    call: Call,
+    entry_id: str,
+    *,
+    wallet: str | None,
+    index: int,
+    venue: str | None,
+    asset: str,
+    network: str | None,
 ) -> Answer:
     """Add an entry to the address book: an address of our own cold wallet, or a venue's deposit address.
+
+    An account of ours on Ethereum is added with `vault book add-account`.
 
     The book's version rises by one above the signed one; entries of the first version do not cool. It must be
     signed before anything goes there (`vault book sign`).
     """
-    from vault.errors import VenueError
-    from vault.treasury.documents import add_own_address, add_venue_deposit
+    from vault.treasury.documents import add_own_address
 
     if (wallet is None) == (venue is None):
         raise click.UsageError("expected either --wallet or --venue")
     with call.desk() as desk:
-        try:
-            added = (
-                add_own_address(desk, entry_id, wallet, index)
-                if wallet is not None
-                else add_venue_deposit(desk, entry_id, str(venue), "BTC", network)
-            )
-        except VenueError as error:
-            if error.code == "venue.unknown_network":
-                error.hint = _network_hint(desk.treasury.venue(str(venue)).exchange)
-            raise
+        if wallet is not None:
+            return _added(add_own_address(desk, entry_id, wallet, index))
+        return _added(_deposit(desk, entry_id, str(venue), asset, network))
+
+
+@command(
+    "add-account", interrupted="The entry was added only if `vault book show` has it; no book was signed."
+)
+@click.argument("entry_id", metavar="ID")
+@click.option("--account", required=True, metavar="NAME", help="A cold or staging account of ours.")
+@click.option(
+    "--asset", required=True, type=click.Choice(("ETH", "USDC", "USDT")), help="Each has its own entry."
+)
+def add_account(call: Call, entry_id: str, account: str, asset: str) -> Answer:
+    """Add an account of ours on Ethereum to the address book, for one asset, with a proof that it is ours.
+
+    Of a device account the device shows the address; of a Safe the chain is asked for version, owners,
+    threshold, modules and guard. An account that is only watched is refused, and an address that begins and
+    ends like one we know (address.lookalike). It must be signed before anything goes there.
+    """
+    from vault.treasury.documents import add_account_address
+
+    with call.desk() as desk:
+        return _added(add_account_address(desk, entry_id, account, asset))
+
+
+def _deposit(desk: Desk, entry_id: str, venue: str, asset: str, network: str | None) -> AddedEntry:
+    from vault.errors import VenueError
+    from vault.treasury.documents import add_venue_deposit
+
+    try:
+        return add_venue_deposit(desk, entry_id, venue, asset, network or asset)
+    except VenueError as error:
+        if error.code == "venue.unknown_network":
+            error.hint = _network_hint(desk.treasury.venue(venue).exchange, asset)
+        raise
+
+
+def _added(added: AddedEntry) -> Answer:
     from vault.codec import encode
 
     document = {"version": added.version, "path": str(added.path), "entry": encode(added.entry)}
@@ -137,19 +186,20 @@ def add(
     def render(page: Page) -> None:
         page.line(f"{added.entry.id} now stands in version {added.version} of {added.path}, not yet signed:")
         page.facts(_facts(added.entry), "  ")
-        if venue is not None:
+        if added.entry.venue is not None:
             page.line("Compare this address with the venue by another channel before you sign.")
         page.line("Next: vault book sign --attester NAME")
 
     return Answer(document, render)
 
 
-def _network_hint(exchange: str) -> str:
+def _network_hint(exchange: str, asset: str) -> str:
     from vault.treasury.venue_overview import networks
 
-    names = [each.network for each in networks(exchange) if each.asset == "BTC" and each.chain == "bitcoin"]
+    known = (each for each in networks(exchange) if each.asset == asset)
+    names = [each.network for each in known if each.network_id("regtest")]
     return f"At {exchange} give --network {' or --network '.join(names)}." if names else ""
 
 
-for each in (sign, show, add):
+for each in (sign, show, add, add_account):
     book.add_command(each)

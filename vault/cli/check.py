@@ -35,12 +35,14 @@ def check(call: Call, warn_fragility: str, crit_fragility: str) -> Answer:
 
     Exit status 0 ok, 1 warning, 2 critical, 3 unknown (also for every error). The first line says the worst
     first; with several accounts, or where not all fits, counts stand in it and the details follow.
-    CRITICAL: coins that left a wallet by a transaction of nobody's plan, an account close to liquidation, a
+    CRITICAL: coins that left a wallet by a transaction of nobody's plan, a nonce of an account that somebody
+    else used, an account close to liquidation, a
     top-up that is called for (denied or not), a step that was sent and never answered or that left otherwise
     than planned, coins missing when `reconcile` last compared the books, fragility at its critical share.
     WARNING: a policy or address book that is not signed as it stands (accounts are read and assessed all the
     same, nothing is decided), a sweep or evacuation that is called for, an account under stress, coins idle
-    in a venue's spot wallet, more coins than the books say, a stuck transaction, coins nobody here asked for,
+    in a venue's spot wallet, more coins than the books say, a stuck transaction or a gap of nonces, coins
+    nobody here asked for,
     a source that failed, fragility at its warning share. UNKNOWN: an account or wallet that could not be read
     or judged.
     """
@@ -87,6 +89,7 @@ def judge(
     unread = frozenset(accounts) - {view.risk.account for view in known.accounts}
     remarks = (
         *(Remark(CRITICAL, plain(line)) for line in foreign_lines(found.snapshot.foreign)),
+        *_nonce_remarks(found),
         *_step_remarks(known),
         *_books_remarks(known),
         *_account_remarks(found, known, accounts),
@@ -106,6 +109,13 @@ def _unsigned_line(each: UnsignedDocument) -> str:
         f"{each.file} is not signed as it stands ({each.code}), nothing is decided: `{each.command}`, "
         "or put the signed version back"
     )
+
+
+def _nonce_remarks(found: Proposal) -> list[Remark]:
+    """A nonce of ours that somebody else used is as bad as a coin that left by nobody's plan."""
+    return [
+        Remark(CRITICAL if each.foreign else WARNING, plain(each.line)) for each in found.snapshot.findings
+    ]
 
 
 def _step_remarks(known: Overview) -> list[Remark]:
@@ -221,6 +231,7 @@ def _document(level: int, remarks: tuple[Remark, ...], found: Proposal) -> dict[
         "wallets": encode(found.snapshot.wallets),
         "unsolicited": encode(found.snapshot.unsolicited),
         "foreign_spends": encode(found.snapshot.foreign),
+        "account_findings": encode(found.snapshot.findings),
         "failures": encode(found.snapshot.failures),
         "unsigned": encode(found.unsigned),
         "decisions": [

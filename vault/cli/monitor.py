@@ -103,7 +103,10 @@ def performance(found: Proposal) -> list[str]:
             data.append(f"'{risk.account}_distance'={abs(risk.joint_distance):.4f};0.15:;0.05:")
     return [
         *data,
-        *(f"'{wallet.name}_btc'={wallet.confirmed.number};;;0" for wallet in found.snapshot.wallets),
+        *(
+            f"'{wallet.name}_{wallet.asset.symbol.lower()}'={wallet.confirmed.number};;;0"
+            for wallet in found.snapshot.wallets
+        ),
     ]
 
 

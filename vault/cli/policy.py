@@ -70,12 +70,17 @@ def _render(page: Page, document: Policy, state: DocumentState) -> None:
     page.facts(_settings(document))
     page.line()
     for band in document.band:
-        page.line(f"band of {band.account}, stress excess:")
+        page.line(f"band of {band.account} in {band.asset}, stress excess:")
         page.facts(_band(band), "  ")
     for item in document.evacuation:
         page.line(
             f"evacuate {item.wallet} to {item.to} when {item.when}, "
             f"{item.min_change:f} {item.asset} at least, min wait {item.min_wait_minutes} min"
+        )
+    for gas in document.gas:
+        page.line(
+            f"gas on chain {gas.chain}: {gas.max_cost:f} ETH and {gas.max_fee_per_gas:f} gwei each, "
+            f"{gas.window_amount:f} ETH in {gas.window_hours} h"
         )
     for rule in document.rule:
         page.line(f"{rule.effect} {rule.action.replace('_', '-')} when {rule.when}  [{rule.id}]")

@@ -15,10 +15,11 @@ from vault.errors import BooksError, ChainError, OutcomeUnknownError
 if TYPE_CHECKING:
     from vault.cli.page import Page
     from vault.model import SourceFailure
-    from vault.treasury.books import Books
+    from vault.treasury.books import Books, Sheet
     from vault.treasury.desk import Desk
     from vault.treasury.inspection import Outlook
     from vault.treasury.last_books import Difference
+    from vault.treasury.opening import Held
     from vault.treasury.reconcile import Settlement
     from vault.treasury.requests.stuck import Lingering, Stuck
 
@@ -38,8 +39,16 @@ OVER: Final = frozenset({"done", "refused", "cancelled", "replaced", "closed_by_
     metavar="PLAN/TRANSFER.STEP|TXID",
     help="Close a step that chain or venue contradict, or a transaction of nobody's plan.",
 )
-@click.option("--reason", metavar="TEXT", help="Why it is closed, for the journal.")
-def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> Answer:
+@click.option(
+    "--accept",
+    nargs=2,
+    metavar="NAME ASSET",
+    help="Book what an account on Ethereum holds too much of, or a venue otherwise than planned.",
+)
+@click.option("--reason", metavar="TEXT", help="Why it is closed or accepted, for the journal.")
+def reconcile(
+    call: Call, wait: int, close: str | None, accept: tuple[str, str] | None, reason: str | None
+) -> Answer:
     """Settle every step that was sent, by asking the venue and the chain; then compare the books with both.
 
     Never sends anything. Exit status 21 while anything is UNKNOWN, 65 when the books do not balance, 22 when
@@ -47,11 +56,14 @@ def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> A
     and the status is that of the failure (20 venue, 25 chain, 12 keyring).
 
     --close is for what no asking settles (books.payment_differs, books.withdrawal_differs, books.conflicted,
-    books.credit_differs, books.cancelled_but_sent, books.payment_found, venue.ambiguous_withdrawal): a person
-    has looked, and says why. The journal keeps it,
-    and the books show what it explains. A credit is booked as the venue made it. With a TXID it closes a
+    books.credit_differs, books.cancelled_but_sent, books.payment_found, books.payment_unproven,
+    books.payment_untold, venue.ambiguous_withdrawal): a person has looked, and says why. The journal keeps
+    it, and the books show what it explains. A credit is booked as the venue made it. With a TXID it closes a
     transaction that spent coins of ours and is in no plan: until then nothing leaves that wallet, and from
     then on it counts in the limits.
+
+    --accept is for what comes without being asked for: anybody can send tokens to an address, and trading
+    changes what margin is kept in. It is booked once, as it is now, and the journal keeps why.
     """
     from vault.treasury import last_books
     from vault.treasury.books import close_books
@@ -59,8 +71,11 @@ def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> A
     from vault.treasury.inspection import outlook
     from vault.treasury.observe import take_snapshot
 
-    if (close is None) != (reason is None):
-        raise click.UsageError("--close and --reason are given together, or not at all.")
+    if close is not None and accept is not None:
+        raise click.UsageError("--close and --accept are not given together.")
+    if (close is None and accept is None) != (reason is None):
+        what = "--close" if accept is None else "--accept"
+        raise click.UsageError(f"{what} and --reason are given together, or not at all.")
     if close is not None and not (_TXID.fullmatch(close) or all(close.rpartition("/"))):
         raise click.UsageError(
             f"--close: expected PLAN/TRANSFER.STEP (0123456789abcdef/1.2) or TXID, found {close!r}"
@@ -68,15 +83,27 @@ def reconcile(call: Call, wait: int, close: str | None, reason: str | None) -> A
     with call.desk() as desk:
         if close is not None and reason is not None:
             _close(desk, close, reason)
+        if accept is not None and reason is not None:
+            from vault.treasury import surplus
+
+            surplus.accept(desk, *accept, reason)
         found = reconcile_until(desk, wait)
         snapshot = take_snapshot(desk)
         books = close_books(desk, snapshot)
-        failed = failed_places(snapshot.failures)
+        failed = failed_places(snapshot.failures, _booked(desk))
         last_books.keep(desk.store, snapshot.taken_at, books, whole=not (books.unread or failed))
         open_steps = {each.client_id: outlook(desk, each.client_id) for each in found if each.state in _ASKED}
         waiting = _waiting(desk)
     closing = Closing(tuple(found), books, failed, open_steps, *waiting)
     return Answer(_document(closing), lambda page: _render(page, closing), _status(closing, waited=wait > 0))
+
+
+def _booked(desk: Desk) -> frozenset[Held]:
+    """Every place and asset that has books."""
+    from vault.treasury.opening import openings
+
+    with desk.store.read() as connection:
+        return frozenset(openings(connection))
 
 
 def _close(desk: Desk, close: str, reason: str) -> None:
@@ -154,15 +181,9 @@ def _document(closing: Closing) -> dict[str, Any]:
         "balanced": books.balanced and not closing.unread,
         "compared": not closing.unread,
         "books": {
-            "lines": encode(books.lines),
-            "in_transit": encode(books.in_transit),
-            "outside": encode(books.outside),
-            "fees": encode(books.fees),
-            "opening_total": encode(books.opening_total),
-            "observed_total": encode(books.observed_total),
-            "received_total": encode(books.received_total),
+            **_sheet(books),
+            "assets": {sheet.asset.symbol: _sheet(sheet) for sheet in books.sheets},
             "unsolicited": encode(books.unsolicited),
-            "left_total": encode(books.left_total),
             "foreign_spends": encode(books.foreign),
             "foreign_spends_closed": encode(books.closed),
             "explained": encode(books.explanations),
@@ -172,6 +193,23 @@ def _document(closing: Closing) -> dict[str, Any]:
         "stuck": [{"line": each.line, **encode(each)} for each in closing.stuck],
         "lingering": [{"line": each.line, **encode(each)} for each in closing.lingering],
         "failures": encode(tuple(closing.failed.values())),
+    }
+
+
+def _sheet(sheet: Sheet) -> dict[str, Any]:
+    from vault.codec import encode
+
+    return {
+        "lines": encode(sheet.lines),
+        "in_transit": encode(sheet.in_transit),
+        "outside": encode(sheet.outside),
+        "fees": encode(sheet.fees),
+        "opening_total": encode(sheet.opening_total),
+        "observed_total": encode(sheet.observed_total),
+        "received_total": encode(sheet.received_total),
+        "explained_total": encode(sheet.explained_total),
+        "left_total": encode(sheet.left_total),
+        "even": sheet.even,
     }
 
 
@@ -212,35 +250,16 @@ def show_books(page: Page, closing: Closing) -> None:
     from vault.cli.wording import foreign_lines
 
     books = closing.books
-    rows = [
-        (
-            line.place,
-            line.opening.number,
-            (line.moved + line.received + line.explained - line.left).number,
-            line.observed.number,
-            line.difference.number,
-        )
-        for line in books.lines
-    ]
-    page.table(("BTC at", "opening", "moved", "observed", "difference"), rows, right=(1, 2, 3, 4))
-    page.facts(
-        [
-            ("in transit", str(books.in_transit)),
-            ("outside", str(books.outside)),
-            ("fees", str(books.fees)),
-            ("opening total", str(books.opening_total)),
-            ("observed total", str(books.observed_total)),
-            *([("received", str(books.received_total))] if books.received_total.units else []),
-            *([("left without a plan", str(books.left_total))] if books.left_total.units else []),
-        ]
-    )
+    for sheet in books.sheets:
+        _show_sheet(page, sheet)
     page.lines(
         f"not in the books: {each.amount} at {each.place} that nobody here asked for"
         for each in books.unsolicited
     )
     for entry in books.explanations:
         step = f"{entry.plan_id}/{entry.transfer}.{entry.step}"
-        page.line(f"closed by a person: {step}: {entry.reason}")
+        what = f"closed by a person: {step}" if entry.plan_id else "accepted by a person"
+        page.line(f"{what}: {entry.reason}")
         page.line(f"  {entry.finding}")
         page.lines((f"explains {each.amount} at {each.place}" for each in entry.places), "  ")
     for closed in books.closed:
@@ -254,6 +273,32 @@ def show_books(page: Page, closing: Closing) -> None:
         page.line(f"not read: {place}" + (f": {failure.code}: {failure.message}" if failure else ""))
     page.line(verdict(closing))
     page.lines(_next(closing), "  ")
+
+
+def _show_sheet(page: Page, sheet: Sheet) -> None:
+    rows = [
+        (
+            line.place,
+            line.opening.number,
+            (line.moved + line.received + line.explained - line.left).number,
+            line.observed.number,
+            line.difference.number,
+        )
+        for line in sheet.lines
+    ]
+    heads = (f"{sheet.asset} at", "opening", "moved", "observed", "difference")
+    page.table(heads, rows, right=(1, 2, 3, 4))
+    page.facts(
+        [
+            ("in transit", str(sheet.in_transit)),
+            ("outside", str(sheet.outside)),
+            ("fees", str(sheet.fees)),
+            ("opening total", str(sheet.opening_total)),
+            ("observed total", str(sheet.observed_total)),
+            *([("received", str(sheet.received_total))] if sheet.received_total.units else []),
+            *([("left without a plan", str(sheet.left_total))] if sheet.left_total.units else []),
+        ]
+    )
 
 
 def _next(closing: Closing) -> list[str]:
@@ -274,4 +319,11 @@ def verdict(closing: Closing) -> str:
         return f"The books could not be compared: {', '.join(closing.unread)} unread."
     if closing.books.unsettled:
         return "The books wait for a step that is not settled."
-    return "The books balance to the satoshi."
+    others = [str(sheet.asset) for sheet in closing.books.others]
+    return f"The books balance to the satoshi{_and_others(others)}."
+
+
+def _and_others(assets: list[str]) -> str:
+    """The smallest unit of each asset beside bitcoin."""
+    names = ["wei" if each == "ETH" else f"millionth of a {each}" for each in assets]
+    return "".join(f", the {name}" for name in names)

@@ -57,6 +57,7 @@ def status(call: Call) -> Answer:
         "stuck": list(found.stuck),
         "unsolicited": encode(found.unsolicited),
         "foreign_spends": encode(found.foreign),
+        "account_findings": encode(found.findings),
         "unbalanced": _unbalanced(found),
         "plans": [_plan(plan) for plan in found.plans],
         "finished_plans": [_plan(plan) for plan in found.finished],
@@ -186,6 +187,7 @@ def _render_observation(page: Page, found: Overview) -> None:
         page.lines(set_aside_lines(found.wallets))
         page.line()
     page.lines(f"CRITICAL: {line}" for line in foreign_lines(found.foreign))
+    page.lines(f"{'CRITICAL' if each.foreign else 'WARNING'}: {each.line}" for each in found.findings)
     page.lines(f"WARNING: not read then: {f.source}: {f.code}: {f.message}" for f in found.failures)
     page.lines(f"WARNING: {line}" for line in unsolicited_lines(found.unsolicited))
     page.lines(f"WARNING: stuck: {line}" for line in found.stuck)

@@ -65,8 +65,9 @@ def sweep_call(band: Band, risk: AccountRisk, account: MarginAccount) -> Call:
 def top_up_call(band: Band, risk: AccountRisk, wallet: WalletBalance | None, reserve: Amount) -> Call:
     """Greatest over scenarios of (target - excess) / unit value, when the stress excess is below the floor.
 
-    Never above what the wallet holds confirmed less `reserve` (the greatest fee). An amount that would
-    not lift the account to its floor is refused: it would only go down with it, and a person decides.
+    Never above what the wallet holds confirmed less `reserve` (the greatest fee, or gas in ETH). An amount
+    that would not lift the account to its floor is refused: it would only go down with it, and a person
+    decides.
     """
     facts = [("stress_excess", _usd(risk.stress_excess)), ("binding_scenario", risk.binding_scenario)]
     if risk.stress_excess >= band.floor:
@@ -91,13 +92,19 @@ def top_up_call(band: Band, risk: AccountRisk, wallet: WalletBalance | None, res
     return _sized(band, min(needed, free), f"up to the target of {_usd(band.target)}", facts)
 
 
-def evacuation_call(evacuation: Evacuation, wallet: WalletBalance) -> Call:
-    """All that is confirmed in the wallet; the network fee comes out of it."""
-    facts = (("wallet_confirmed", str(wallet.confirmed)), ("wallet_pending", str(wallet.pending)))
-    least = Amount.from_decimal(evacuation.min_change, wallet.confirmed.asset)
-    if wallet.confirmed < least:
-        return Call(None, f"less than the smallest change of {least}", facts)
-    return Call(wallet.confirmed, f"all of wallet {wallet.name}", facts)
+def evacuation_call(evacuation: Evacuation, wallet: WalletBalance, reserve: Amount) -> Call:
+    """All that is confirmed in the wallet, but `reserve`: gas that it pays in what it is emptied of.
+
+    A fee of the Bitcoin network comes out of the amount.
+    """
+    facts = [("wallet_confirmed", str(wallet.confirmed)), ("wallet_pending", str(wallet.pending))]
+    least, nothing = evacuation.amount(evacuation.min_change), Amount.zero(wallet.asset)
+    if reserve.units:
+        facts.append(("gas_reserve", str(reserve)))
+    amount = wallet.confirmed - reserve if wallet.confirmed > reserve else nothing
+    if amount < least:
+        return Call(None, f"less than the smallest change of {least}", tuple(facts))
+    return Call(amount, f"all of wallet {wallet.name}", tuple(facts))
 
 
 def _sized(band: Band, number: Decimal, reason: str, facts: list[tuple[str, str]]) -> Call:

@@ -17,10 +17,12 @@ from vault.address import network_of, script_pubkey
 from vault.canonical import digest, read_json
 from vault.codec import decode, encode
 from vault.errors import AddressError, DeniedError, DocumentError
+from vault.evm.address import address_bytes
 from vault.money import asset_of
 
 State = Literal["proposed", "cooling", "active", "retired"]
-Purpose = Literal["cold", "venue_deposit"]
+Purpose = Literal["cold", "staging", "venue_deposit"]
+"""cold: where coins stay; staging: an account of ours on the trading side, for sweeps alone."""
 
 MAX_ENTRIES: Final = 1000
 # Time between writing an entry and adopting it: long enough to carry a file to the signing device and back,
@@ -28,14 +30,16 @@ MAX_ENTRIES: Final = 1000
 MAX_BACKDATING: Final = timedelta(hours=12)
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _MEMO = re.compile(r"[\x21-\x7e]{1,100}")
-# Which chain an asset lives on. More come with their chains.
-_CHAINS: Final = {"BTC": "bitcoin"}
+# Which kind of chain an asset lives on, as CAIP-2 calls it.
+_CHAINS: Final = {"BTC": "bitcoin", "ETH": "eip155", "USDC": "eip155", "USDT": "eip155"}
+_CHAIN_ID: Final = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One destination. `wallet` and `index` say which of our own addresses it is; `venue` whose deposit.
 
+    On Ethereum (`network` ``eip155:1``) `wallet` names an account, which has one address and no index.
     `in_first_version` marks what was enrolled with the treasury and never cooled.
     """
 
@@ -59,11 +63,12 @@ class Entry:
         chain, _, network = self.network.partition(":")
         if _CHAINS.get(self.asset) != chain:
             raise AddressError("wrong_chain", f"{self.id}: {self.asset} does not live on {self.network!r}")
-        script_pubkey(self.address, network_of(network))
+        if chain == "eip155":
+            self._require_ethereum(network)
+        else:
+            self._require_bitcoin(network)
         if self.memo is not None and not _MEMO.fullmatch(self.memo):
             raise AddressError("bad_entry", f"{self.id}: expected a memo of printable characters or null")
-        if (self.wallet is None) != (self.index is None) or (self.index is not None and self.index < 0):
-            raise AddressError("bad_entry", f"{self.id}: expected both wallet and index >= 0, or neither")
         if (self.purpose == "venue_deposit") != (self.venue is not None):
             raise AddressError("bad_entry", f"{self.id}: a venue deposit, and only that, names its account")
         if self.purpose == "venue_deposit" and self.wallet is not None:
@@ -71,12 +76,41 @@ class Entry:
         if self.retired_at is not None and self.retired_at < self.added_at:
             raise AddressError("bad_entry", f"{self.id}: retired before it was added")
 
+    def _require_bitcoin(self, network: str) -> None:
+        script_pubkey(self.address, network_of(network))
+        if (self.wallet is None) != (self.index is None) or (self.index is not None and self.index < 0):
+            raise AddressError("bad_entry", f"{self.id}: expected both wallet and index >= 0, or neither")
+        if self.purpose == "staging":
+            raise AddressError("bad_entry", f"{self.id}: only an account on Ethereum is entered as staging")
+
+    def _require_ethereum(self, network: str) -> None:
+        if not _CHAIN_ID.fullmatch(network):
+            raise AddressError("unknown_network", f"{self.id}: expected eip155:1, found {self.network!r}")
+        address_bytes(self.address, self.id)
+        if self.index is not None or self.memo is not None:
+            raise AddressError("bad_entry", f"{self.id}: an address of Ethereum has no index and no memo")
+        if self.purpose != "venue_deposit" and self.wallet is None:
+            raise AddressError("bad_entry", f"{self.id}: expected the account of ours that it is")
+
+    @property
+    def chain_id(self) -> int | None:
+        """The id of the Ethereum chain; None on Bitcoin."""
+        kind, _, number = self.network.partition(":")
+        return int(number) if kind == "eip155" else None
+
     @property
     def place(self) -> str:
-        """The output this entry pays to, one text for every spelling of its address."""
+        """The output or account this entry pays to, one text for every spelling of its address."""
+        if self.chain_id is not None:
+            return f"{self.network}/{self.address.lower()}"
         return (
             f"{self.network}/{script_pubkey(self.address, network_of(self.network.partition(':')[2])).hex()}"
         )
+
+    @property
+    def key(self) -> str:
+        """What only one entry says: an output and its memo, or one asset at an account on Ethereum."""
+        return f"{self.place} {self.memo or '' if self.chain_id is None else self.asset}"
 
     def state(self, at: datetime, cooling_hours: int) -> State:
         """Where the entry stands at `at`; retirement is at once, cooling starts at `added_at`."""
@@ -101,12 +135,14 @@ class AddressBook:
             raise AddressError("bad_book", f"expected version 1 or more and at most {MAX_ENTRIES} entries")
         for what, values in (
             ("id", [entry.id for entry in self.entries]),
-            ("address", [f"{entry.place} {entry.memo or ''}" for entry in self.entries]),
+            ("address", [entry.key for entry in self.entries]),
         ):
             if twice := sorted({value for value in values if values.count(value) > 1}):
                 raise AddressError("duplicate_entry", f"expected each {what} once, found twice: {twice[0]}")
-        if len(networks := {entry.network for entry in self.entries}) > 1:
+        networks = {entry.network for entry in self.entries if entry.chain_id is None}
+        if len(networks) > 1:
             raise AddressError("mixed_networks", f"expected one network, found {', '.join(sorted(networks))}")
+        self._require_one_owner()
         first = [entry.added_at for entry in self.entries if entry.in_first_version]
         later = [entry.added_at for entry in self.entries if not entry.in_first_version]
         if len(set(first)) > 1 or (first and later and min(later) < first[0]):
@@ -115,6 +151,17 @@ class AddressBook:
             )
         if self.version == 1 and later:
             raise AddressError("bad_book", "the first version holds only entries enrolled with the treasury")
+
+    def _require_one_owner(self) -> None:
+        """An address on Ethereum is one account of ours or one venue's, whatever the asset."""
+        seen: dict[str, Entry] = {}
+        for entry in (each for each in self.entries if each.chain_id is not None):
+            first = seen.setdefault(entry.place, entry)
+            if (entry.purpose, entry.wallet, entry.venue) != (first.purpose, first.wallet, first.venue):
+                raise AddressError(
+                    "contradictory_entry",
+                    f"{entry.id} and {first.id} say different things of {entry.address}",
+                )
 
     def find(self, entry_id: str) -> Entry:
         """The entry of that id, whatever its state. Raises `AddressError`."""

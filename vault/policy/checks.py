@@ -6,6 +6,7 @@ have to change.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from vault.errors import VaultError
 from vault.policy.expression import parse_expression
 from vault.policy.facts import Facts, age_problem
+from vault.policy.gas import GasCost
 from vault.policy.limits import check_limits
 from vault.policy.precautions import Standings
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from vault.policy.document import Policy
     from vault.policy.trail import Stamp, Trail
 
+# What the entry of a transfer may be that pays no venue: cold, and for a sweep our own staging account too.
+_HOMES: Final[Mapping[str, frozenset[str]]] = {"sweep": frozenset({"cold", "staging"})}
+_COLD: Final = frozenset({"cold"})
 # States of a past transfer that is not over: another on the same subject waits for it.
 OPEN_STATES: Final = frozenset({"pending", "unknown"})
 
@@ -41,15 +46,23 @@ class Round:
     at: datetime
     fresh: Facts
     standings: Standings = field(default_factory=dict)
+    gas: Mapping[int, GasCost] = field(default_factory=dict)
 
     @property
     def max_age(self) -> timedelta:
         return timedelta(seconds=self.policy.freshness.max_age_seconds)
 
-    def wallet(self, name: str | None) -> WalletBalance | None:
-        """The wallet of that name, when it was read."""
-        found = [wallet for wallet in self.snapshot.wallets if wallet.name == name]
+    def wallet(self, name: str | None, asset: str) -> WalletBalance | None:
+        """What the wallet or account of that name holds of an asset, when it was read."""
+        found = [each for each in self.snapshot.wallets if (each.name, each.asset.symbol) == (name, asset)]
         return found[0] if len(found) == 1 else None
+
+    def cost_on(self, chain_id: int) -> GasCost | None:
+        """What a transaction there would cost; without word of it the most that the policy lets one cost."""
+        if (told := self.gas.get(chain_id)) is not None:
+            return told
+        table = self.policy.gas_of(chain_id)
+        return None if table is None else GasCost(chain_id, table.max_cost_amount, table.max_fee_wei)
 
 
 def check_wallet_age(state: Round, trail: Trail, wallet: WalletBalance) -> None:
@@ -72,15 +85,15 @@ def check_under_way(state: Round, trail: Trail) -> None:
 def check_entry(
     state: Round, trail: Trail, destination: str, amount: Amount | None, venue: str | None
 ) -> None:
-    """The destination is an active entry: a cold address, or the deposit address of `venue`."""
+    """The destination is an active entry: a home of ours, or the deposit address of `venue`."""
     step = f"book:{destination}"
     try:
         entry = state.book.active(destination, state.at, state.policy.address_book.cooling_hours)
     except VaultError as error:
         trail.deny(step, f"{error.code}: {error.message}")
         return
-    purpose = "cold" if venue is None else "venue_deposit"
-    if entry.purpose != purpose or entry.venue != venue:
+    homes = _HOMES.get(trail.action, _COLD)
+    if entry.purpose not in (homes if venue is None else {"venue_deposit"}) or entry.venue != venue:
         wanted = "a cold address" if venue is None else f"the deposit address of {venue}"
         trail.deny(step, f"expected {wanted}, found {entry.purpose} {entry.venue or ''}".strip())
     elif amount is not None and entry.asset != amount.asset.symbol:

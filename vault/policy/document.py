@@ -9,21 +9,31 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from vault.canonical import digest_bytes
 from vault.errors import DocumentError, MoneyError, PolicyError
-from vault.model import ACTIONS, REQUESTS, Action
-from vault.money import Amount, asset_of
+from vault.model import MOVE_NOTHING, REQUESTS, Action
+from vault.money import ETH, Amount, asset_of
 from vault.policy.expression import parse_expression
 from vault.policy.facts import FACTS_OF
-from vault.toml_strict import MAX_BYTES, ExactDecimal, StrictModel, parse_toml
+from vault.toml_strict import MAX_BYTES, ExactDecimal, PlacedError, StrictModel, parse_toml
 
-# A policy moves less than this in USD or in coins; a larger number is a slip of the keyboard.
+# A policy moves less than this in USD or in whole units of an asset; more is a slip of the keyboard. For ETH
+# and dollars it is what there may be of them, rounded up.
 MAX_USD = Decimal(10) ** 12
-MAX_COINS = Decimal(21_000_000)
+MAX_COINS: Final[dict[str, Decimal]] = {
+    "BTC": Decimal(21_000_000),
+    "ETH": Decimal(200_000_000),
+    "USDC": MAX_USD,
+    "USDT": MAX_USD,
+}
+# Gas dearer than this has not been seen in ten years by a factor of three.
+MAX_GWEI = Decimal(100_000)
+# Wei in a gwei, as digits.
+GWEI_DIGITS: Final = 9
 # Longer than a month, a rolling window is a budget and wants another tool.
 MAX_WINDOW_HOURS = 24 * 31
 
@@ -46,13 +56,34 @@ def _usd(value: Decimal) -> Decimal:
     return value
 
 
-def _coins(value: Decimal) -> Decimal:
-    if not 0 < value <= MAX_COINS:
-        raise ValueError(f"expected more than 0 and at most {MAX_COINS} coins")
+def _check_coins(value: Decimal, asset: str) -> None:
+    if not 0 < value <= MAX_COINS[asset]:
+        raise ValueError(f"expected more than 0 and at most {MAX_COINS[asset]:f} coins")
     try:
-        Amount.from_decimal(value, asset_of("BTC"))
+        Amount.from_decimal(value, asset_of(asset))
     except MoneyError as error:
         raise ValueError(error.message) from None
+
+
+def _bitcoins(value: Decimal) -> Decimal:
+    _check_coins(value, "BTC")
+    return value
+
+
+def _ether(value: Decimal) -> Decimal:
+    _check_coins(value, "ETH")
+    return value
+
+
+def _gwei(value: Decimal) -> Decimal:
+    if not 0 < value <= MAX_GWEI or value != round(value, GWEI_DIGITS):
+        raise ValueError(f"expected more than 0 and at most {MAX_GWEI} gwei with {GWEI_DIGITS} digits")
+    return value
+
+
+def _positive(value: Decimal) -> Decimal:
+    if value <= 0:
+        raise ValueError("expected more than 0 coins")
     return value
 
 
@@ -73,11 +104,37 @@ def _condition(value: str) -> str:
 Identifier = Annotated[str, AfterValidator(_identifier)]
 AccountName = Annotated[str, AfterValidator(_account)]
 Usd = Annotated[ExactDecimal, AfterValidator(_usd)]
-Coins = Annotated[ExactDecimal, AfterValidator(_coins)]
+Bitcoins = Annotated[ExactDecimal, AfterValidator(_bitcoins)]
+Ether = Annotated[ExactDecimal, AfterValidator(_ether)]
+Gwei = Annotated[ExactDecimal, AfterValidator(_gwei)]
+# Of the asset of its own table, which says how many digits and how much there is at most.
+Coins = Annotated[ExactDecimal, AfterValidator(_positive)]
 Share = Annotated[ExactDecimal, AfterValidator(_share)]
 Condition = Annotated[str, AfterValidator(_condition)]
-# The only coin that has a chain and a device behind it in this version.
-MovableAsset = Literal["BTC"]
+# What has a chain and a device behind it.
+MovableAsset = Literal["BTC", "ETH", "USDC", "USDT"]
+
+
+class OfOneAsset(StrictModel):
+    """A table whose amounts are of its `asset`: with the digits it has, and no more than there is of it."""
+
+    amounts: ClassVar[tuple[str, ...]] = ()
+    asset: MovableAsset
+
+    @model_validator(mode="after")
+    def _in_its_asset(self) -> Self:
+        for name in self.amounts:
+            value = getattr(self, name)
+            try:
+                if value is not None:
+                    _check_coins(value, self.asset)
+            except ValueError as error:
+                raise PlacedError(str(error), name) from None
+        return self
+
+    def amount(self, number: Decimal) -> Amount:
+        """Whole units of the asset. Raises `MoneyError` for digits that it does not have."""
+        return Amount.from_decimal(number, asset_of(self.asset))
 
 
 class Freshness(StrictModel):
@@ -101,17 +158,50 @@ class Fees(StrictModel):
     `stuck_after_blocks` and pays less than the present estimate is reported.
     """
 
-    max_fee: Coins
+    max_fee: Bitcoins
     max_fee_rate: Annotated[ExactDecimal, Field(gt=0, le=10_000)]
     max_fee_share: Share
     window_hours: int = Field(default=24, ge=1, le=MAX_WINDOW_HOURS)
-    window_amount: Coins
+    window_amount: Bitcoins
     window_share: Share
     stuck_after_blocks: int = Field(default=6, ge=1, le=2016)
 
     @property
     def max_fee_amount(self) -> Amount:
         return Amount.from_decimal(self.max_fee, asset_of("BTC"))
+
+
+class Gas(StrictModel):
+    """What our transactions on one chain may cost: ETH each, gwei per gas, and ETH in a rolling window.
+
+    Without a table for a chain nothing of ours moves there.
+    """
+
+    chain: int = Field(ge=1, le=2**53)
+    max_cost: Ether
+    max_fee_per_gas: Gwei
+    window_hours: int = Field(default=24, ge=1, le=MAX_WINDOW_HOURS)
+    window_amount: Ether
+
+    @property
+    def name(self) -> str:
+        return f"gas:{self.chain}"
+
+    @property
+    def max_cost_amount(self) -> Amount:
+        return Amount.from_decimal(self.max_cost, ETH)
+
+    @property
+    def max_cost_wei(self) -> int:
+        return self.max_cost_amount.units
+
+    @property
+    def max_fee_wei(self) -> int:
+        return int(self.max_fee_per_gas.scaleb(GWEI_DIGITS))
+
+    @property
+    def window(self) -> Amount:
+        return Amount.from_decimal(self.window_amount, ETH)
 
 
 class AddressBookSettings(StrictModel):
@@ -131,11 +221,11 @@ class Venues(StrictModel):
     independent_price: Literal["wanted", "required"] = "wanted"
 
 
-class Band(StrictModel):
+class Band(OfOneAsset):
     """Floor, target and ceiling of an account's stress excess (USD), and where its coins go and come from."""
 
+    amounts: ClassVar[tuple[str, ...]] = ("min_change", "step")
     account: AccountName
-    asset: MovableAsset
     venue_network: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}$")]
     floor: Usd
     target: Usd
@@ -161,18 +251,15 @@ class Band(StrictModel):
     def name(self) -> str:
         return f"band:{self.account}"
 
-    def amount(self, number: Decimal) -> Amount:
-        return Amount.from_decimal(number, asset_of(self.asset))
-
     @property
     def step_amount(self) -> Amount:
-        asset = asset_of(self.asset)
-        return Amount(asset, 1) if self.step is None else Amount.from_decimal(self.step, asset)
+        return Amount(asset_of(self.asset), 1) if self.step is None else self.amount(self.step)
 
 
-class Evacuation(StrictModel):
+class Evacuation(OfOneAsset):
     """A staging wallet that is emptied to a cold entry when its condition holds."""
 
+    amounts: ClassVar[tuple[str, ...]] = ("min_change",)
     wallet: Identifier
     to: Identifier
     asset: MovableAsset = "BTC"
@@ -181,8 +268,13 @@ class Evacuation(StrictModel):
     min_wait_minutes: int = Field(default=0, ge=0, le=24 * 60 * 7)
 
     @property
+    def key(self) -> str:
+        """Each wallet once for each asset."""
+        return self.wallet if self.asset == "BTC" else f"{self.wallet} {self.asset}"
+
+    @property
     def name(self) -> str:
-        return f"evacuation:{self.wallet}"
+        return f"evacuation:{self.key}"
 
 
 class Rule(StrictModel):
@@ -198,15 +290,18 @@ class Rule(StrictModel):
         return f"rule:{self.id}"
 
     def covers(self, action: Action) -> bool:
+        """Who may sign for a Safe is never left to a rule for everything: only its own allows it."""
+        if action == "reconfigure" and self.effect == "allow":
+            return self.action == action
         return self.action in {"*", action}
 
 
-class Limit(StrictModel):
+class Limit(OfOneAsset):
     """The most that one transfer, and all transfers of a rolling window together, may move."""
 
+    amounts: ClassVar[tuple[str, ...]] = ("per_transfer", "window_amount")
     id: Identifier
     action: Action | Literal["*"]
-    asset: MovableAsset
     per_transfer: Coins
     window_hours: int = Field(ge=1, le=MAX_WINDOW_HOURS)
     window_amount: Coins
@@ -235,14 +330,16 @@ class Policy(StrictModel):
     evacuation: tuple[Evacuation, ...] = Field(default=(), max_length=50, strict=False)
     rule: tuple[Rule, ...] = Field(min_length=1, max_length=200, strict=False)
     limit: tuple[Limit, ...] = Field(min_length=1, max_length=100, strict=False)
+    gas: tuple[Gas, ...] = Field(default=(), max_length=20, strict=False)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         for what, names in (
             ("band", [band.account for band in self.band]),
-            ("evacuation", [item.wallet for item in self.evacuation]),
+            ("evacuation", [item.key for item in self.evacuation]),
             ("rule", [rule.id for rule in self.rule]),
             ("limit", [limit.id for limit in self.limit]),
+            ("gas", [str(gas.chain) for gas in self.gas]),
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{what}: expected each once, found twice: {', '.join(twice)}")
@@ -250,20 +347,29 @@ class Policy(StrictModel):
             _check_facts(rule.name, rule.when, rule.action)
         for item in self.evacuation:
             _check_facts(item.name, item.when, "trigger")
-        asked_for = {rule.action for rule in self.rule if rule.effect == "allow"}
-        for action in (*self.actions(), *(each for each in REQUESTS if each in asked_for)):
-            if not any(limit.covers(action, "BTC") for limit in self.limit):
-                raise ValueError(f"no limit covers {action}: every kind of transfer needs one")
+        self._check_limits()
         return self
 
-    def actions(self) -> tuple[Action, ...]:
-        """The kinds of transfer this policy can call for."""
-        wanted = {
-            "sweep": bool(self.band),
-            "evacuate": bool(self.evacuation),
-            "top_up": any(band.top_up_from for band in self.band),
-        }
-        return tuple(action for action in ACTIONS if wanted[action])
+    def _check_limits(self) -> None:
+        """What the policy calls for needs a limit in its asset, what a person may ask for one in any."""
+        for action, asset in self.movements():
+            if not any(limit.covers(action, asset) for limit in self.limit):
+                raise ValueError(f"no limit covers {action} of {asset}: every kind of transfer needs one")
+        asked_for = {rule.action for rule in self.rule if rule.effect == "allow"}
+        for action in (each for each in REQUESTS if each in asked_for - MOVE_NOTHING):
+            if not any(limit.action in {"*", action} for limit in self.limit):
+                raise ValueError(f"no limit covers {action}: every kind of transfer needs one")
+
+    def movements(self) -> tuple[tuple[Action, str], ...]:
+        """Each kind of transfer this policy can call for, with each asset it can be of."""
+        wanted: list[tuple[Action, str]] = [("sweep", band.asset) for band in self.band]
+        wanted += [("evacuate", item.asset) for item in self.evacuation]
+        wanted += [("top_up", band.asset) for band in self.band if band.top_up_from]
+        return tuple(dict.fromkeys(wanted))
+
+    def gas_of(self, chain_id: int) -> Gas | None:
+        """What transactions on that chain may cost; None: nothing moves there."""
+        return next((gas for gas in self.gas if gas.chain == chain_id), None)
 
     def band_of(self, account: str) -> Band | None:
         """The account's own band, else the one for ``*``, else None."""

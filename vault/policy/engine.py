@@ -6,7 +6,7 @@ recorded even after a denial, so that the trace shows all that would have to cha
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,14 @@ from vault.clock import to_iso
 from vault.codec import encode
 from vault.errors import PolicyError, VaultError
 from vault.model import Outflow
+from vault.money import BTC, ETH, Amount, asset_of
+from vault.policy.account_checks import (
+    chain_of,
+    check_account,
+    check_cost,
+    check_sender,
+    check_table,
+)
 from vault.policy.bands import Call, evacuation_call, sweep_call, top_up_call
 from vault.policy.checks import (
     Round,
@@ -30,10 +38,12 @@ from vault.policy.facts import (
     Facts,
     account_facts,
     age_problem,
+    gas_facts,
     market_facts,
     time_facts,
     transfer_facts,
     wallet_facts,
+    without_gas,
 )
 from vault.policy.precautions import check_precautions
 from vault.policy.trail import Stamp, Trail
@@ -48,9 +58,9 @@ if TYPE_CHECKING:
         Snapshot,
         WalletBalance,
     )
-    from vault.money import Amount
     from vault.policy.book import AddressBook
     from vault.policy.document import Band, Evacuation, Policy
+    from vault.policy.gas import GasCost
     from vault.policy.precautions import Standings
 
 # What an account may leave unsaid without hiding margin: the venue's own totals and caps, which are either
@@ -85,13 +95,15 @@ def decide(  # noqa: PLR0917 -- the whole of what a decision rests on, each name
     in_flight: Collection[str],
     at: datetime,
     standings: Standings | None = None,
+    gas: Mapping[int, GasCost] | None = None,
 ) -> tuple[Decision, ...]:
     """One decision per account and direction, then one per evacuation, in a fixed order.
 
     `history` holds what moved or may have moved (pending and UNKNOWN included); `in_flight` the names of
     accounts and wallets with a transfer under way, `standings` what was found out about the venues of those
-    accounts from or to which something is called for. Raises `PolicyError` when the assessment is of another
-    snapshot; everything else that is wrong is a deny.
+    accounts from or to which something is called for. `gas` is what a transaction of ours would cost now, by
+    chain; where nobody says it, the most that the policy lets one cost is counted. Raises `PolicyError` when
+    the assessment is of another snapshot; everything else that is wrong is a deny.
     """
     if assessment.snapshot_digest != digest(encode(snapshot)):
         raise PolicyError(
@@ -103,7 +115,17 @@ def decide(  # noqa: PLR0917 -- the whole of what a decision rests on, each name
     fresh = Facts((*market_facts(assessment), *time_facts(at)), at, max_age)
     stamp = Stamp(policy.policy_id, policy.version, policy_digest)
     state = Round(
-        policy, stamp, assessment, snapshot, book, history, frozenset(in_flight), at, fresh, standings or {}
+        policy,
+        stamp,
+        assessment,
+        snapshot,
+        book,
+        history,
+        frozenset(in_flight),
+        at,
+        fresh,
+        standings or {},
+        gas or {},
     )
     decisions: list[Decision] = []
     for name in _account_names(policy, snapshot, assessment):
@@ -127,15 +149,21 @@ def _account_names(policy: Policy, snapshot: Snapshot, assessment: Assessment) -
 
 
 def _counting(state: Round, decision: Decision) -> Round:
-    """The round with an allowed decision counted toward limits, waits and the wallet's balance."""
-    if decision.outcome != "allow" or decision.amount is None:
+    """The round with an allowed decision counted toward limits, gas, waits and the wallet's balance."""
+    amount = decision.amount
+    if decision.outcome != "allow" or amount is None:
         return state
-    outflow = Outflow(
-        state.at, decision.action, decision.subject, decision.destination, decision.amount, "decided"
-    )
+    outflow = Outflow(state.at, decision.action, decision.subject, decision.destination, amount, "decided")
+    payer = ""
+    if decision.action != "sweep":
+        wallet = state.wallet(decision.source, amount.asset.symbol)
+        chain = chain_of(state, wallet, (decision.destination,))
+        if (cost := state.cost_on(chain)) is not None:
+            outflow = replace(outflow, gas=cost.max_cost, chain_id=chain)
+        payer = wallet.gas_from if wallet is not None else ""
     wallets = tuple(
-        replace(wallet, confirmed=wallet.confirmed - decision.amount)
-        if wallet.name == decision.source and decision.amount <= wallet.confirmed
+        replace(wallet, confirmed=wallet.confirmed - amount)
+        if (wallet.name, wallet.asset) == (decision.source, amount.asset) and amount <= wallet.confirmed
         else wallet
         for wallet in state.snapshot.wallets
     )
@@ -143,6 +171,7 @@ def _counting(state: Round, decision: Decision) -> Round:
         state,
         history=(*state.history, outflow),
         snapshot=replace(state.snapshot, wallets=wallets),
+        in_flight=state.in_flight | ({payer} - {""}),
     )
 
 
@@ -157,6 +186,7 @@ def _sweep(state: Round, band: Band, name: str) -> Decision:
     facts = replace(state.fresh, facts=(*state.fresh.facts, *account_facts(risk)))
     wait = timedelta(minutes=band.min_wait_minutes)
     _check_wait(state, trail, wait, ("sweep", "top_up"))
+    check_table(state, trail, chain_of(state, None, (band.cold,)))
     return _judge(state, trail, call, band.name, facts, venue=None)
 
 
@@ -165,8 +195,10 @@ def _top_up(state: Round, band: Band, name: str) -> Decision:
     account, risk = _account(state, trail, name)
     if account is None or risk is None:
         return trail.settle(None)
-    wallet = state.wallet(band.top_up_from)
-    call = _less_needy(state, band, name, wallet, top_up_call(band, risk, wallet, _reserve(state)))
+    wallet = state.wallet(band.top_up_from, band.asset)
+    call = _less_needy(
+        state, band, name, wallet, top_up_call(band, risk, wallet, _reserve(state, band.asset, wallet))
+    )
     if call.amount is None and call.problem is None:
         return trail.nothing(band.name, call.reason, call.facts)
     facts = state.fresh.with_facts(*account_facts(risk))
@@ -176,11 +208,40 @@ def _top_up(state: Round, band: Band, name: str) -> Decision:
         if wallet.role != "cold":
             trail.deny(f"wallet:{wallet.name}", f"expected a cold wallet, found a {wallet.role} one")
     _check_wait(state, trail, timedelta(minutes=band.min_wait_minutes), ("top_up",))
+    facts = _check_transaction(state, trail, wallet, band.asset, facts)
     return _judge(state, trail, call, band.name, facts, venue=name)
 
 
-def _reserve(state: Round) -> Amount:
-    return state.policy.fees.max_fee_amount
+def _reserve(state: Round, asset: str, wallet: WalletBalance | None) -> Amount:
+    """What a top-up leaves in its wallet for the network: the greatest fee of Bitcoin, or gas."""
+    if asset == BTC.symbol:
+        return state.policy.fees.max_fee_amount
+    return _gas_reserve(state, asset, wallet)
+
+
+def _gas_reserve(state: Round, asset: str, wallet: WalletBalance | None) -> Amount:
+    """ETH that an account keeps for its own gas. Of a token, or of a Safe, nothing: another balance pays."""
+    if asset == ETH.symbol and wallet is not None and wallet.gas_from == wallet.name:
+        cost = state.cost_on(chain_of(state, wallet, ()))
+        return Amount.zero(ETH) if cost is None else cost.max_cost
+    return Amount.zero(asset_of(asset))
+
+
+def _check_transaction(
+    state: Round, trail: Trail, wallet: WalletBalance | None, asset: str, facts: Facts
+) -> Facts:
+    """The chain, gas and sender of what a wallet sends; returns the facts with what it would cost."""
+    where = (trail.destination,)
+    chain = chain_of(state, wallet, where)
+    if wallet is not None:
+        check_account(state, trail, wallet, where)
+        check_sender(state, trail, wallet.gas_from)
+    check_table(state, trail, chain)
+    if not chain:
+        return facts.with_facts(*without_gas(state.at)) if asset == BTC.symbol else facts
+    if (cost := state.cost_on(chain)) is not None:
+        check_cost(state, trail, wallet, cost, built=chain in state.gas)
+    return facts.with_facts(*gas_facts(state.gas[chain], state.at)) if chain in state.gas else facts
 
 
 def _less_needy(state: Round, band: Band, name: str, wallet: WalletBalance | None, call: Call) -> Call:
@@ -188,7 +249,7 @@ def _less_needy(state: Round, band: Band, name: str, wallet: WalletBalance | Non
     standing = state.standings.get(("top_up", name))
     if call.amount is None or standing is None or standing.independent is None:
         return call
-    other = top_up_call(band, standing.independent, wallet, _reserve(state))
+    other = top_up_call(band, standing.independent, wallet, _reserve(state, band.asset, wallet))
     if other.problem is not None or (other.amount is not None and other.amount >= call.amount):
         return call
     reason = f"at the independent price: {other.reason}"
@@ -197,7 +258,7 @@ def _less_needy(state: Round, band: Band, name: str, wallet: WalletBalance | Non
 
 def _evacuate(state: Round, evacuation: Evacuation) -> Decision:
     trail = Trail("evacuate", evacuation.wallet, evacuation.wallet, evacuation.to, state.stamp)
-    wallet = state.wallet(evacuation.wallet)
+    wallet = state.wallet(evacuation.wallet, evacuation.asset)
     if wallet is None:
         trail.deny(f"wallet:{evacuation.wallet}", "its balance is not known")
         return trail.settle(None)
@@ -213,10 +274,11 @@ def _evacuate(state: Round, evacuation: Evacuation) -> Decision:
     check_wallet_age(state, trail, wallet)
     if wallet.role != "staging":
         trail.deny(f"wallet:{wallet.name}", f"expected a staging wallet, found a {wallet.role} one")
-    call = evacuation_call(evacuation, wallet)
+    call = evacuation_call(evacuation, wallet, _gas_reserve(state, evacuation.asset, wallet))
     if call.amount is None:
         return trail.nothing(evacuation.name, call.reason, call.facts)
     _check_wait(state, trail, timedelta(minutes=evacuation.min_wait_minutes), ("evacuate",))
+    facts = _check_transaction(state, trail, wallet, evacuation.asset, facts)
     return _judge(state, trail, call, evacuation.name, facts, venue=None)
 
 

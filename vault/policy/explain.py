@@ -18,6 +18,8 @@ _VERBS: Final = {
     "cancel": "Cancel a transaction of",
     "speed_up": "Speed up a coin of",
     "return": "Return to margin at",
+    "revoke": "Revoke an allowance of",
+    "reconfigure": "Change who may sign for",
 }
 _OUTCOMES: Final = {"allow": "allowed", "deny": "denied", "none": "not called for"}
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vault.model import AccountRisk, Action, Assessment, WalletBalance
     from vault.money import Amount
     from vault.policy.expression import Expression, Value
+    from vault.policy.gas import GasCost
 
 # A fact may be this far ahead of our clock (the sources' clocks differ) before it is refused.
 MAX_AHEAD: Final = timedelta(seconds=30)
@@ -53,12 +54,14 @@ _ACCOUNT: Final = (
     "account.distance",
 )
 _WALLET: Final = ("wallet.name", "wallet.confirmed", "wallet.pending")
+_GAS: Final = ("gas.max_cost", "gas.max_fee")
 
 _REQUEST: Final = (
     *_MARKET,
     *_TIME,
     *_TRANSFER,
     *_WALLET,
+    *_GAS,
     "transfer.fee",
     "transfer.fee_rate",
     "transfer.coins",
@@ -66,8 +69,8 @@ _REQUEST: Final = (
 
 FACTS_OF: Final[dict[str, frozenset[str]]] = {
     "sweep": frozenset((*_MARKET, *_TIME, *_TRANSFER, *_ACCOUNT)),
-    "top_up": frozenset((*_MARKET, *_TIME, *_TRANSFER, *_ACCOUNT, *_WALLET)),
-    "evacuate": frozenset((*_MARKET, *_TIME, *_TRANSFER, *_WALLET)),
+    "top_up": frozenset((*_MARKET, *_TIME, *_TRANSFER, *_ACCOUNT, *_WALLET, *_GAS)),
+    "evacuate": frozenset((*_MARKET, *_TIME, *_TRANSFER, *_WALLET, *_GAS)),
     **dict.fromkeys(REQUESTS, frozenset(_REQUEST)),
     "return": frozenset((*_MARKET, *_TIME, *_TRANSFER)),
     "*": frozenset((*_MARKET, *_TIME, *_TRANSFER)),
@@ -197,6 +200,24 @@ def transfer_facts(amount: Amount, action: Action, at: datetime) -> tuple[Fact, 
     return (
         Fact("transfer.amount", amount.to_decimal(), at, f"proposed {action}"),
         Fact("transfer.asset", amount.asset.symbol, at, f"proposed {action}"),
+    )
+
+
+def gas_facts(cost: GasCost, at: datetime) -> tuple[Fact, ...]:
+    """What a transaction on Ethereum can cost at most: ETH in all, and gwei for a gas."""
+    source = f"gas on chain {cost.chain_id}"
+    return (
+        Fact("gas.max_cost", cost.max_cost.to_decimal(), at, source),
+        Fact("gas.max_fee", cost.gwei, at, source),
+    )
+
+
+def without_gas(at: datetime) -> tuple[Fact, ...]:
+    """Of what is no transaction on Ethereum: it pays for no gas, and that is known."""
+    source = "no transaction on Ethereum"
+    return (
+        Fact("gas.max_cost", Decimal(0), at, source),
+        Fact("gas.max_fee", Decimal(0), at, source),
     )
 
 

@@ -24,7 +24,7 @@ from vault.store import records
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from vault.policy.book import AddressBook
+    from vault.policy.book import AddressBook, Entry
     from vault.policy.document import Policy
     from vault.store.database import Store
     from vault.treasury.plan import Plan, Transfer
@@ -41,7 +41,7 @@ _HINT = "This version is real but not yet safe for money: use the emulated world
 
 
 def require_permitted_world(config: TreasuryConfig) -> None:
-    """Raises `GuardError` for any network but regtest, any venue or backend but a loopback one."""
+    """Raises `GuardError` for any network but regtest, any venue, backend or node but a loopback one."""
     if config.bitcoin.network != "regtest":
         raise GuardError("network", f"expected regtest, found {config.bitcoin.network}", hint=_HINT)
     for table, backend in config.bitcoin.backends:
@@ -52,18 +52,12 @@ def require_permitted_world(config: TreasuryConfig) -> None:
         for what, url in (("url", source.url), ("proxy", source.proxy)):
             if url is not None:
                 _require_loopback(f"bitcoin.fee_source {source.name}.{what}", url)
+    for table, node in (each for chain in config.chain for each in chain.nodes):
+        _require_loopback(f"{table}.rpc", node.rpc)
     for venue in config.venue:
-        if venue.url is None:
-            raise GuardError(
-                "venue", f"{venue.name}: the real {venue.exchange} is not permitted yet", hint=_HINT
-            )
-        _require_loopback(f"venue {venue.name}", venue.url)
+        _require_emulated(f"venue {venue.name}", venue.name, venue.exchange, venue.url)
     for price in config.price:
-        if price.url is None:
-            raise GuardError(
-                "venue", f"price {price.name}: the real {price.exchange} is not permitted yet", hint=_HINT
-            )
-        _require_loopback(f"price {price.name}", price.url)
+        _require_emulated(f"price {price.name}", f"price {price.name}", price.exchange, price.url)
     for device in config.device:
         if device.path.startswith("udp:") and not config.emulated:
             raise GuardError(
@@ -71,6 +65,12 @@ def require_permitted_world(config: TreasuryConfig) -> None:
                 f"{device.name}: {device.path} is an emulator, and this treasury is not marked emulated",
                 hint="Set `emulated = true` for a treasury that holds nothing of value.",
             )
+
+
+def _require_emulated(what: str, name: str, exchange: str, url: str | None) -> None:
+    if url is None:
+        raise GuardError("venue", f"{name}: the real {exchange} is not permitted yet", hint=_HINT)
+    _require_loopback(what, url)
 
 
 def _require_loopback(what: str, url: str) -> None:
@@ -115,6 +115,10 @@ def approval_statement(plan: Plan) -> Statement:
 def _transfer_fields(transfer: Transfer) -> list[tuple[str, str]]:
     """Every payment in full; of a transaction that pays nobody, what it takes and what comes back."""
     number, verb = transfer.number, transfer.action.replace("_", "-")
+    if transfer.call is not None:
+        from vault.treasury.ethereum.approval import call_fields
+
+        return call_fields(transfer, transfer.call)
     fields = []
     if transfer.kind == "venue_move":
         way = [transfer.moves[0].source, *(move.destination for move in transfer.moves)]
@@ -133,6 +137,9 @@ def _transfer_fields(transfer: Transfer) -> list[tuple[str, str]]:
         coins = "1 coin" if len(transfer.coins) == 1 else f"{len(transfer.coins)} coins"
         fields.append((f"{number}", f"{verb} {coins} of {transfer.source}"))
         fields.append((f"{number} returns", f"{transfer.returned} to wallet {transfer.source}"))
+    if not transfer.network.startswith("bitcoin:"):
+        # The same address is another account on another chain.
+        fields.append((f"{number} chain", transfer.network))
     if transfer.replaces:
         fields.append((f"{number} replaces", transfer.replaces))
     return [*fields, (f"{number} max fee", str(transfer.fee))]
@@ -181,11 +188,7 @@ def load_book(treasury: Treasury, store: Store, at: datetime) -> SignedBook:
 
     book = read_book(treasury)
     for entry in book.entries:
-        if entry.network != f"bitcoin:{treasury.config.bitcoin.network}":
-            raise AddressError(
-                "wrong_network",
-                f"{entry.id}: expected bitcoin:{treasury.config.bitcoin.network}, found {entry.network}",
-            )
+        require_known_network(treasury.config, entry)
     digest = book.digest()
     attester = _check_document(treasury, "address-book", BOOK_NAME, book.version, digest)
     with store.read() as connection:
@@ -198,6 +201,15 @@ def load_book(treasury: Treasury, store: Store, at: datetime) -> SignedBook:
             records.save_document(writer, "address_book", encode(book))
     _accept_version(store, "address-book", BOOK_NAME, book.version, digest)
     return SignedBook(book, digest, attester)
+
+
+def require_known_network(config: TreasuryConfig, entry: Entry) -> None:
+    """The entry is on this treasury's Bitcoin network, or on a chain of it. Raises `AddressError`."""
+    known = {f"bitcoin:{config.bitcoin.network}", *(f"eip155:{chain.id}" for chain in config.chain)}
+    if entry.network not in known:
+        raise AddressError(
+            "wrong_network", f"{entry.id}: expected {' or '.join(sorted(known))}, found {entry.network}"
+        )
 
 
 def last_signed_book(store: Store) -> AddressBook | None:

@@ -1,7 +1,8 @@
 """Signing of policy and address book on an attester's device, and new entries of the book.
 
 Refuses to have signed what could not be in force: an older version, a version with other content, a book
-that alters or drops what an earlier one said. Addresses of ours are derived here and shown on the device.
+that alters or drops what an earlier one said, an address of ours that was not proven, one that looks like
+another.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from vault.codec import decode
 from vault.errors import AddressError, AttestationError, PolicyError
 from vault.files import write_document
 from vault.store import records
-from vault.treasury import authority
+from vault.treasury import authority, shown
 from vault.treasury.authority import BOOK_NAME, DocumentKind
 from vault.treasury.devices import derived_address, show_address
-from vault.treasury.shown import not_shown, require_shown
+from vault.treasury.entries import NewEntry, bitcoin_network, new_entry, prove, purpose_of
+from vault.treasury.lookalikes import known_addresses, refuse_lookalike
+from vault.treasury.shown import not_shown, require_proven, require_shown
 
 if TYPE_CHECKING:
     from vault.policy.book import AddressBook, Entry
@@ -177,15 +180,19 @@ def _check_book(desk: Desk, book: AddressBook) -> None:
     with desk.store.read() as connection:
         seen = records.highest_version(connection, "address-book", BOOK_NAME)
         before = records.document(connection, seen[1]) if seen and seen[0] < book.version else None
-    if before is not None:
-        check_successor(decode(before, AddressBook), book, desk.clock.now())
+    old = None if before is None else decode(before, AddressBook)
+    if old is not None:
+        check_successor(old, book, desk.clock.now())
+    signed = set() if seen is None else {entry.id for entry in (old or book).entries}
+    for entry in (each for each in book.entries if each.id not in signed):
+        refuse_lookalike(entry.address, known_addresses(desk, book))
 
 
 def _check_entry(desk: Desk, entry: Entry) -> None:
-    expected = f"bitcoin:{desk.network.name}"
-    if entry.network != expected:
-        raise AddressError("wrong_network", f"{entry.id}: expected {expected}, found {entry.network}")
-    if entry.wallet is not None and entry.index is not None:
+    authority.require_known_network(desk.treasury.config, entry)
+    if entry.wallet is not None and entry.chain_id is not None:
+        require_proven(desk, entry)
+    elif entry.wallet is not None and entry.index is not None:
         require_shown(desk, entry.wallet)
         ours = desk.descriptor(entry.wallet).address(False, entry.index)
         if ours != entry.address:
@@ -260,7 +267,9 @@ def add_own_address(desk: Desk, entry_id: str, wallet: str, index: int) -> Added
     require_shown(desk, wallet)
     address = derived_address(desk, wallet, index)
     book = _open_version(desk)
-    entry = _entry(desk, book, entry_id, address, wallet=wallet, index=index)
+    entry = new_entry(
+        desk, book, NewEntry(entry_id, "BTC", bitcoin_network(desk), address, wallet=wallet, index=index)
+    )
     new = replace(book, entries=(*book.entries, entry))
     # A group's devices that showed it before are not asked again: they need not be in one place.
     waiting = not_shown(desk, wallet, index) if settings.group else settings.signers
@@ -269,15 +278,49 @@ def add_own_address(desk: Desk, entry_id: str, wallet: str, index: int) -> Added
     return _write(desk, new, entry)
 
 
+def add_account_address(desk: Desk, entry_id: str, account: str, asset: str) -> AddedEntry:
+    """Add an account of ours on Ethereum for one asset, proven: shown on its device, or its owners on chain.
+
+    Raises `AddressError` (``address.watch_only``, ``address.not_cold``, ``address.wrong_asset``,
+    ``address.lookalike``), `DeviceError`, `SafeError`, `EthereumError`.
+    """
+    settings = desk.treasury.account(account)
+    purpose = purpose_of(desk.treasury, settings, asset)
+    network = f"eip155:{desk.treasury.chain(settings.chain).id}"
+    book = _open_version(desk)
+    new = NewEntry(entry_id, asset, network, settings.address, purpose, wallet=account)
+    entry = new_entry(desk, book, new)
+    # Whether the book takes it is found out before a device is asked for.
+    added = replace(book, entries=(*book.entries, entry))
+    prove(desk, settings)
+    shown.record_account(desk, entry)
+    return _write(desk, added, entry)
+
+
 def add_venue_deposit(desk: Desk, entry_id: str, venue: str, asset: str, network: str) -> AddedEntry:
     """Add the deposit address a venue gives now. A person must compare it by another channel.
 
     Raises `AddressError`, `AttestationError`, `VenueError`.
     """
+    from vault.venues.registry import asset_network
+
     desk.treasury.venue(venue)
     book = _open_version(desk)
+    kept_as = asset_network(desk.treasury.venue(venue).exchange, asset, network)
     found = desk.venues.deposit_address(venue, asset, network)
-    entry = _entry(desk, book, entry_id, found.address, memo=found.tag or None, venue=venue)
+    entry = new_entry(
+        desk,
+        book,
+        NewEntry(
+            entry_id,
+            asset,
+            kept_as.network_id(desk.network.name),
+            found.address,
+            purpose="venue_deposit",
+            venue=venue,
+            memo=found.tag or None,
+        ),
+    )
     return _write(desk, replace(book, entries=(*book.entries, entry)), entry)
 
 
@@ -311,37 +354,6 @@ def _refuse_lost_book(desk: Desk) -> None:
             f"{desk.treasury.book_path} is gone, and version {seen[0]} was in force",
             hint="Restore the file; a new first version would forget every entry.",
         )
-
-
-def _entry(
-    desk: Desk,
-    book: AddressBook,
-    entry_id: str,
-    address: str,
-    *,
-    wallet: str | None = None,
-    index: int | None = None,
-    venue: str | None = None,
-    memo: str | None = None,
-) -> Entry:
-    from vault.policy.book import Entry
-
-    first = book.version == 1
-    added_at = book.entries[0].added_at if first and book.entries else desk.clock.now()
-    return Entry(
-        id=entry_id,
-        asset="BTC",
-        network=f"bitcoin:{desk.network.name}",
-        address=address,
-        memo=memo,
-        purpose="cold" if venue is None else "venue_deposit",
-        wallet=wallet,
-        index=index,
-        venue=venue,
-        added_at=added_at,
-        in_first_version=first,
-        retired_at=None,
-    )
 
 
 def _write(desk: Desk, book: AddressBook, entry: Entry) -> AddedEntry:

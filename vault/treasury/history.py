@@ -15,8 +15,8 @@ from vault.canonical import canonical_json, read_json
 from vault.clock import from_iso, to_iso
 from vault.errors import DeniedError
 from vault.model import Outflow
-from vault.money import Amount
-from vault.store import foreign_spends, records
+from vault.money import ETH, Amount
+from vault.store import account_nonces, foreign_spends, records
 from vault.treasury.lineage import Lineage
 from vault.treasury.plan import PLAN_ID_LENGTH, Plan, parse_plan
 from vault.treasury.steps import ENDED, MOVING, may_have_left
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from vault.model import Action
     from vault.policy.document import Policy
+    from vault.policy.gas import GasCost
     from vault.store.records import IntentRow
     from vault.treasury.desk import Desk
     from vault.treasury.plan import Transfer
@@ -39,6 +40,9 @@ BEGUN = frozenset({"approved", "sending", "done", "failed", "frozen", "cancelled
 LEFT = frozenset({"submitting", "unknown", "accepted", "sent", "displaced", "done", "closed_by_person"})
 # The longest wait between two transfers that a policy can ask for (`min_wait_minutes`).
 LONGEST_WAIT: Final = timedelta(days=7)
+# The fact of a step that says what its transaction cost, in wei; written when the receipt is final.
+GAS_PAID: Final = "gas_paid"
+_NO_GAS: Final = Amount.zero(ETH)
 # Plans of one command are parsed once; more than this are few, and then they are parsed again.
 PARSED_KEPT: Final = 64
 
@@ -56,7 +60,8 @@ def _parsed(plan_id: str, digest: str, body: str) -> Plan:
 
 def window_start(policy: Policy, at: datetime) -> datetime:
     """The moment before which nothing that is over counts in any limit, budget or wait of the policy."""
-    hours = max([policy.fees.window_hours, *(limit.window_hours for limit in policy.limit)])
+    windows = [*(limit.window_hours for limit in policy.limit), *(gas.window_hours for gas in policy.gas)]
+    hours = max([policy.fees.window_hours, *windows])
     return at - max(timedelta(hours=hours), LONGEST_WAIT)
 
 
@@ -79,13 +84,16 @@ def gone(transfer: Transfer, steps: list[IntentRow]) -> bool:
 class Share:
     """What a transfer makes leave beyond what it replaces, the fee in it, and what it is done for.
 
-    `action` is whose limits count it.
+    `action` is whose limits count it. `gas` is what it costs, or can cost at most, on the chain `chain_id`
+    beyond what it replaces; nothing of what is no transaction on Ethereum.
     """
 
     action: Action
     amount: Amount
     fee: Amount
     moved: Amount
+    gas: Amount = _NO_GAS
+    chain_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,23 @@ class Entry:
     def spend(self) -> IntentRow | None:
         """The step by which its coins leave."""
         return next((step for step in self.steps if step.kind in {"withdraw", "spend"}), None)
+
+    @property
+    def gas(self) -> Amount:
+        """What its transaction on Ethereum cost, once that is final; before, the most that it can cost."""
+        call, spend = self.transfer.call, self.spend
+        if call is None:
+            return _NO_GAS
+        if spend is not None and (paid := gas_paid(spend)) is not None:
+            return paid
+        # What another transaction took the nonce of is in no block.
+        return _NO_GAS if spend is not None and spend.state == "replaced" else Amount(ETH, call.max_gas_cost)
+
+    @property
+    def reverted(self) -> bool:
+        """True when it is in the chain, and moved nothing but gas."""
+        spend = self.spend
+        return spend is not None and spend.state == "refused" and gas_paid(spend) is not None
 
     @property
     def txid(self) -> str:
@@ -172,6 +197,12 @@ def _of_plan(connection: Connection, row: records.PlanRow) -> list[Entry]:
     ]
 
 
+def gas_paid(step: IntentRow) -> Amount | None:
+    """What the transaction of a step cost, as its final receipt says; None before."""
+    paid = step.facts.get(GAS_PAID)
+    return None if paid in {None, ""} else Amount(ETH, int(str(paid)))
+
+
 def _given_up(entry: Entry) -> bool:
     spend = entry.spend
     return spend is not None and spend.state in {"unsent", "cancelled"} and may_have_left(spend)
@@ -184,7 +215,8 @@ class _Past:
         self._at = at
         self._by_txid = {entry.txid: entry for entry in found if entry.txid}
         self.counting = [entry for entry in found if self._counts(entry)]
-        self._counted = {entry.txid: entry.transfer for entry in self.counting if entry.txid}
+        self.reverted = [entry for entry in found if entry.reverted]
+        self._counted = {entry.txid: entry for entry in self.counting if entry.txid}
 
     def _counts(self, entry: Entry) -> bool:
         """Whether it left, may have left, or may still leave; or was done by what replaced it."""
@@ -199,6 +231,7 @@ class _Past:
         """True when the winner pays what `entry` was to pay, as a replacement of it, at whatever remove."""
         return (
             winner is not None
+            and not winner.reverted
             and bool(winner.transfer.payments)
             and any(each.txid == entry.txid for each in self._replaced(winner.transfer))
         )
@@ -211,22 +244,25 @@ class _Past:
             transfer = entry.transfer
         return found
 
-    def share(self, transfer: Transfer) -> Share:
-        """What it adds: the dearer fee alone, where what it takes the place of counts already.
+    def share(self, transfer: Transfer, gas: Amount) -> Share:
+        """What it adds: the dearer fee and gas alone, where what it takes the place of counts already.
 
         Else it counts whole, and what pays is counted as the first of its line that was to pay.
         """
         nothing = Amount.zero(transfer.fee.asset)
+        chain_id = 0 if transfer.call is None else transfer.call.chain_id
         if (replaced := self._counted.get(transfer.replaces)) is not None:
-            more = transfer.fee - replaced.fee if transfer.fee > replaced.fee else nothing
-            return Share(transfer.action, more, more, nothing)
+            fee = replaced.transfer.fee
+            more = transfer.fee - fee if transfer.fee > fee else nothing
+            dearer = gas - replaced.gas if gas > replaced.gas else _NO_GAS
+            return Share(transfer.action, more, more, nothing, dearer, chain_id)
         if not transfer.payments:
             # What goes from one wallet of an account to another is no reason to pay fees.
-            moved = nothing if transfer.kind == "venue_move" else transfer.returned
-            return Share(transfer.action, transfer.gross, transfer.fee, moved)
+            moved = nothing if transfer.kind == "venue_move" or transfer.on_ethereum else transfer.returned
+            return Share(transfer.action, transfer.gross, transfer.fee, moved, gas, chain_id)
         line = [transfer, *(entry.transfer for entry in self._replaced(transfer))]
         first = [each for each in line if each.payments][-1]
-        return Share(first.action, transfer.gross, transfer.fee, transfer.amount)
+        return Share(first.action, transfer.gross, transfer.fee, transfer.amount, gas, chain_id)
 
 
 def outflows(
@@ -239,18 +275,35 @@ def outflows(
     """
     past = _Past(entries(connection, at, since, without=without), at)
     return (
-        *(_outflow(entry, past.share(entry.transfer), at) for entry in past.counting),
+        *(_outflow(entry, past.share(entry.transfer, entry.gas), at) for entry in past.counting),
+        *(_outflow(entry, _only_gas(entry), at) for entry in past.reverted),
         *_foreign(connection, since),
     )
 
 
+def _only_gas(entry: Entry) -> Share:
+    """What was reverted moved nothing, and its gas is paid."""
+    nothing = Amount.zero(entry.transfer.fee.asset)
+    chain_id = entry.transfer.ethereum.chain_id
+    return Share(entry.transfer.action, nothing, nothing, nothing, entry.gas, chain_id)
+
+
 def _foreign(connection: Connection, since: datetime | None) -> list[Outflow]:
     """What left by transactions of nobody's plan counts from when a person closed it."""
-    return [
-        Outflow(from_iso(each.at), "foreign", wallet, "", amount, "done")
+    left = [
+        (each.at, wallet, amount)
         for each in foreign_spends.closed(connection)
-        if since is None or from_iso(each.at) >= since
         for wallet, amount in each.left
+    ]
+    left += [
+        (each.at, each.account, amount)
+        for each in account_nonces.accepted_nonces(connection)
+        for amount in each.left
+    ]
+    return [
+        Outflow(from_iso(at), "foreign", wallet, "", amount, "done")
+        for at, wallet, amount in left
+        if since is None or from_iso(at) >= since
     ]
 
 
@@ -265,17 +318,33 @@ def _outflow(entry: Entry, share: Share, at: datetime) -> Outflow:
         "done" if steps and entry.over(at) else "sent" if gone(transfer, steps) else "pending",
         share.fee,
         share.moved,
+        share.gas,
+        share.chain_id,
     )
 
 
 def present_share(connection: Connection, transfer: Transfer, at: datetime, *, without: str = "") -> Share:
     """What a transfer of no plan, or of plan `without`, adds to what counts already."""
     found = entries(connection, at, at, without=without, named=(transfer.replaces,))
-    return _Past(found, at).share(transfer)
+    return _Past(found, at).share(transfer, _gas_of(transfer))
+
+
+def _gas_of(transfer: Transfer) -> Amount:
+    """The most that a transaction of no step can cost."""
+    return _NO_GAS if transfer.call is None else Amount(ETH, transfer.call.max_gas_cost)
+
+
+def gas_cost(transfer: Transfer, share: Share) -> GasCost | None:
+    """What the policy judges of a transaction on Ethereum; None of every other transfer."""
+    from vault.policy.gas import GasCost
+
+    if (call := transfer.call) is None:
+        return None
+    return GasCost(call.chain_id, Amount(ETH, call.max_gas_cost), call.max_fee, share.gas)
 
 
 def in_flight(connection: Connection, at: datetime) -> frozenset[str]:
-    """Accounts and wallets with a transfer of an approved or begun plan that is not over.
+    """Accounts and wallets with a transfer of an approved or begun plan that is not over, with who pays gas.
 
     Whatever became of its plan, a transaction that is on its way is not over.
     """
@@ -283,7 +352,8 @@ def in_flight(connection: Connection, at: datetime) -> frozenset[str]:
     for entry in entries(connection, at, at):
         open_one = is_open(entry.row, at) and not gone(entry.transfer, entry.steps)
         if open_one or entry.on_its_way:
-            names |= {entry.transfer.source, entry.transfer.venue_account}
+            call = entry.transfer.call
+            names |= {entry.transfer.source, entry.transfer.venue_account, call.account if call else ""}
     return frozenset(names - {""})
 
 
@@ -295,7 +365,7 @@ def check_limits(desk: Desk, plan: Plan, transfer: Transfer) -> None:
     others = tuple(other for other in plan.body.transfers if other.number != transfer.number)
     past, share = _beside(desk, transfer, others, plan.plan_id)
     results = judge(desk.policy().policy, share.action, share.amount, past, desk.clock.now())
-    if not results:
+    if not results and not _only_gas_leaves(transfer, share):
         raise DeniedError("no_limit", f"no limit of the policy covers {share.action}")
     for result in results:
         if not result.within:
@@ -304,7 +374,10 @@ def check_limits(desk: Desk, plan: Plan, transfer: Transfer) -> None:
 
 
 def check_fees(desk: Desk, transfer: Transfer, others: tuple[Transfer, ...], *, without: str = "") -> None:
-    """The budget of fees with this transfer. Raises `DeniedError` (``denied.fee_budget``)."""
+    """The budgets of fees and gas with this transfer.
+
+    Raises `DeniedError` (``denied.fee_budget``, ``denied.no_gas_table``, ``denied.gas``).
+    """
     from vault.policy.budget import check_fee_budget
 
     past, share = _beside(desk, transfer, others, without)
@@ -314,6 +387,30 @@ def check_fees(desk: Desk, transfer: Transfer, others: tuple[Transfer, ...], *, 
             result.name,
             f"{result.name}: {result.reason}",
             hint="Wait until fees of the window have passed; only the policy raises the budget.",
+        )
+    _check_gas(desk, transfer, share, past)
+
+
+def _only_gas_leaves(transfer: Transfer, share: Share) -> bool:
+    """A cancellation, a bump of what counts already, a revocation: gas has a budget of its own."""
+    return transfer.on_ethereum and not share.amount.units
+
+
+def _check_gas(desk: Desk, transfer: Transfer, share: Share, past: tuple[Outflow, ...]) -> None:
+    """What the chain's `[[gas]]` table lets a transaction cost, and all of its window."""
+    from vault.policy.gas import chain_id, check_gas, no_table
+
+    policy, chain = desk.policy().policy, chain_id(transfer.network)
+    if chain and policy.gas_of(chain) is None:
+        raise DeniedError("no_gas_table", no_table(chain).reason, hint="Only the policy opens a chain.")
+    if (cost := gas_cost(transfer, share)) is None:
+        return
+    result = check_gas(policy, cost, past, desk.clock.now())
+    if not result.within:
+        raise DeniedError(
+            "gas",
+            f"{result.name}: {result.reason}",
+            hint="Wait until gas is cheaper or the window has passed; only the policy raises its caps.",
         )
 
 
@@ -327,7 +424,18 @@ def _beside(
         shares = [(each, present_share(connection, each, now, without=without)) for each in others]
         own = present_share(connection, transfer, now, without=without)
     past += tuple(
-        Outflow(now, share.action, each.subject, "", share.amount, "pending", share.fee, share.moved)
+        Outflow(
+            now,
+            share.action,
+            each.subject,
+            "",
+            share.amount,
+            "pending",
+            share.fee,
+            share.moved,
+            share.gas,
+            share.chain_id,
+        )
         for each, share in shares
     )
     return past, own

@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Final
 
 from vault.clock import to_iso
 from vault.codec import decode, encode
-from vault.money import Amount
+from vault.money import BTC, Amount
 from vault.store import records
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from vault.store.database import Store
-    from vault.treasury.books import Books
+    from vault.treasury.books import BookLine, Books
 
 _KIND: Final = "books"
 TOTAL: Final = "all places together"
+# What a person looks for before something is booked by hand.
+_WHENCE: Final = {
+    "wallet": "who sent it: anybody can, and it may be bait",
+    "venue": "in the venue's history that trading, funding or fees made it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,12 @@ class Difference:
     missing: bool
 
     @property
+    def acceptable(self) -> bool:
+        """Whether a person may book it: tokens come unasked, and trading moves what margin is kept in."""
+        kind = self.place.partition(":")[0]
+        return self.amount.asset != BTC and (kind == "venue" or (kind == "wallet" and not self.missing))
+
+    @property
     def line(self) -> str:
         """The difference in words."""
         return f"{self.place} {self.amount} {'MISSING' if self.missing else 'too much'}"
@@ -41,8 +52,12 @@ class Difference:
     def advice(self) -> str:
         """What a person can do: no command books what no step and no transaction explains."""
         kind, _, name = self.place.partition(":")
+        if self.acceptable:
+            command = f"vault reconcile --accept {name} {self.amount.asset} --reason TEXT"
+            return f"a person has to find out {_WHENCE[kind]}. `{command}` then books it, once"
+        bitcoin = self.amount.asset == BTC
         where = {
-            "wallet": f"`vault wallet history {name}`",
+            "wallet": f"`vault wallet history {name}`" if bitcoin else f"an explorer of the chain of {name}",
             "venue": f"the history of {name} at the venue",
         }.get(kind, "the histories of all venues and wallets")
         what, ends = (
@@ -79,12 +94,19 @@ class Unbalanced:
 
 def differences(books: Books, *, whole: bool) -> tuple[Difference, ...]:
     """What differs at the places that were read; the totals say something only when the books are `whole`."""
-    found = tuple(_difference(line.place, line.difference) for line in books.lines if line.difference.units)
+    found = tuple(difference_of(line) for line in books.all_lines if line.difference.units)
     if found or not whole or books.unsettled or books.balanced:
         return found
-    held = books.observed_total + books.in_transit + books.outside + books.fees + books.left_total
-    expected = books.opening_total + books.received_total + books.explained_total
-    return (_difference(TOTAL, held - expected),)
+    return tuple(
+        _difference(TOTAL, sheet.found_total - sheet.expected_total)
+        for sheet in books.sheets
+        if not sheet.even
+    )
+
+
+def difference_of(line: BookLine) -> Difference:
+    """How much a place holds more, or less, than it should."""
+    return _difference(line.place, line.difference)
 
 
 def _difference(place: str, found: Amount) -> Difference:

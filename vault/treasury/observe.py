@@ -18,6 +18,7 @@ from vault.errors import VaultError, VenueError
 from vault.model import Assessment, MarketReading, Snapshot, SourceFailure, SpotHolding
 from vault.money import Amount
 from vault.store import records
+from vault.treasury.booked import booked_assets
 from vault.treasury.market_watch import AskedOnce, findings_now, gather
 from vault.treasury.venue_requests import outward
 from vault.venues.traits import traits_of
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
     from vault.model import AccountRisk, ForeignSpend, MarginAccount, UnsolicitedCoin, WalletBalance
     from vault.risk.assess import RiskParameters
     from vault.treasury.desk import Desk
+    from vault.treasury.ethereum.observe import AccountLook
 
 Result = TypeVar("Result")
 
-# The assets whose spot holdings a snapshot shows.
+# The assets whose spot holdings a snapshot always shows; with them those that have books at the venue.
 SPOT_ASSETS = ("BTC", "USDT")
 # At one venue: the worker lets in only as many of them at once as the venue takes.
 VENUE_THREADS = 16
@@ -50,6 +52,7 @@ def take_snapshot(desk: Desk) -> Snapshot:
         return None
 
     config = desk.treasury.config
+    shown = _spot_assets(desk)
     public = AskedOnce(desk.venues.public)
     with ExitStack() as stack:
         # Threads of its own for each venue: one that hangs takes none that another needs.
@@ -58,7 +61,7 @@ def take_snapshot(desk: Desk) -> Snapshot:
         spot = {
             (v.name, asset): pools[v.name].submit(_spot, desk, v.name, asset)
             for v in config.venue
-            for asset in SPOT_ASSETS
+            for asset in shown[v.name]
             if traits_of(v.exchange).ships == "full"
         }
         markets = {
@@ -69,6 +72,7 @@ def take_snapshot(desk: Desk) -> Snapshot:
         gathered = stack.enter_context(ThreadPoolExecutor(1)).submit(gather, desk, public)
         # Wallet state is a SQLite file each and not shared between threads: one thread for all of them.
         wallets = stack.enter_context(ThreadPoolExecutor(1)).submit(_wallets, desk)
+        chains = stack.enter_context(ThreadPoolExecutor(1)).submit(_account_balances, desk)
         snapshot = Snapshot(
             treasury_id=config.treasury_id,
             taken_at=desk.clock.now(),
@@ -81,16 +85,35 @@ def take_snapshot(desk: Desk) -> Snapshot:
         silent = settle("market data", gathered)
         failures.extend(silent or ())
         seen = _settle_wallets(wallets, failures)
+        on_accounts = settle("accounts", chains)
+        failures.extend(on_accounts.failures if on_accounts else ())
     snapshot = dataclasses.replace(
         snapshot,
-        wallets=tuple(look.balance for look in seen),
+        wallets=(*(look.balance for look in seen), *(on_accounts.balances if on_accounts else ())),
         unsolicited=tuple(coin for look in seen for coin in look.unsolicited),
         foreign=tuple(each for look in seen for each in look.foreign),
+        findings=on_accounts.findings if on_accounts else (),
         failures=tuple(failures),
     )
     with desk.store.write() as writer:
         records.save_document(writer, "snapshot", encode(snapshot))
     return snapshot
+
+
+def _spot_assets(desk: Desk) -> dict[str, tuple[str, ...]]:
+    """By venue account, the assets whose spot wallet is read."""
+    with desk.store.read() as connection:
+        booked = booked_assets(desk, connection)
+    return {name: tuple(dict.fromkeys((*SPOT_ASSETS, *sorted(found)))) for name, found in booked.items()}
+
+
+def _account_balances(desk: Desk) -> AccountLook | None:
+    """What accounts on Ethereum hold; what reads a chain is not even loaded without one."""
+    if not desk.treasury.config.account:
+        return None
+    from vault.treasury.ethereum.observe import account_balances
+
+    return account_balances(desk)
 
 
 def _present(items: Iterable[Result | None]) -> tuple[Result, ...]:

@@ -1,4 +1,4 @@
-"""The opening balance of a place: what it held when it was first seen, written once.
+"""The opening balance of a place in one asset: what it held when it was first seen, written once.
 
 Of a wallet, the coins and their sum are written together, by the look that opens its books and by nothing
 else. Refuses to open anything twice: what comes later is in no opening balance.
@@ -6,13 +6,11 @@ else. Refuses to open anything twice: what comes later is in no opening balance.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from vault.bitcoin.wallet.coins import unspent
 from vault.money import BTC, Amount, total
 from vault.store import coins as said
 from vault.store import records
-from vault.treasury.coins import who
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -21,12 +19,20 @@ if TYPE_CHECKING:
     from vault.treasury.desk import Desk
 
 
-def openings(connection: Connection) -> dict[str, tuple[Amount, str]]:
-    """What each place opened with, and when."""
-    return {
-        body["place"]: (Amount.from_json(body["amount"]), body["at"])
-        for body in records.documents(connection, "opening")
-    }
+class Held(NamedTuple):
+    """A place, and which asset of it: each has books of its own."""
+
+    place: str
+    asset: str
+
+
+def openings(connection: Connection) -> dict[Held, tuple[Amount, str]]:
+    """What each place opened with in each asset, and when."""
+    found = {}
+    for body in records.documents(connection, "opening"):
+        amount = Amount.from_json(body["amount"])
+        found[Held(body["place"], amount.asset.symbol)] = (amount, body["at"])
+    return found
 
 
 def record_opening(writer: Writer, place: str, amount: Amount, **seen: object) -> None:
@@ -40,18 +46,21 @@ def open_wallet(desk: Desk, wallet: str) -> None:
 
     Whether somebody else has opened them is looked at again where it is written; then nothing is accepted.
     """
-    place = f"wallet:{wallet}"
+    from vault.bitcoin.wallet.coins import unspent
+    from vault.treasury.coins import who
+
+    held = Held(f"wallet:{wallet}", BTC.symbol)
     with desk.store.read() as connection:
-        if place in openings(connection):
+        if held in openings(connection):
             return
     with desk.store.write() as writer:
-        if place in openings(writer.connection):
+        if held in openings(writer.connection):
             return
         coins, state = desk.wallet(wallet).coins(), desk.wallet(wallet).ledger.state()
         said.accept_opening(writer, wallet, [str(coin.outpoint) for coin in coins], who())
         record_opening(
             writer,
-            place,
+            held.place,
             total([coin.amount for coin in unspent(coins)], BTC),
             height=state.tip.height if state.tip else 0,
             waiting=sorted(

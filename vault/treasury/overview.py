@@ -16,6 +16,7 @@ from vault.clock import from_iso, to_iso
 from vault.codec import decode, encode
 from vault.errors import StoreError
 from vault.model import (
+    AccountFinding,
     AccountRisk,
     Decision,
     ForeignSpend,
@@ -24,10 +25,11 @@ from vault.model import (
     UnsolicitedCoin,
     WalletBalance,
 )
-from vault.money import BTC, Amount
+from vault.money import BTC, ETH, Amount
 from vault.store import foreign_spends, journal, records, schema
 from vault.store.observations import read_assessment
 from vault.treasury import last_books
+from vault.treasury.opening import Held, openings
 from vault.treasury.steps import disputed
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from vault.store.records import IntentRow
     from vault.treasury.last_books import Unbalanced
 
+# What an observation of before there were accounts does not say of its wallets.
+_NOT_THEN: Final = {"network": "", "gas_from": ""}
 # Fewer digits of a decision's digest are too easily those of another.
 MIN_PREFIX: Final = 6
 # How many plans that are over an overview names.
@@ -93,12 +97,13 @@ class RecordedDecision:
 class Overview:
     """The treasury as far as the store knows; `assessment` is None before the first observation.
 
-    `idle`: bitcoin in a venue's spot wallet while no plan of that account is under way. `finished`: the last
-    plans that are over, newest first. `stuck`: transactions that did not get on when it was last looked.
-    `unsolicited`: coins in quarantine that nobody has looked at. `foreign`: transactions of nobody's plan
-    that spent our coins, which no person has closed. `failures`: what the last observation could not read.
-    `unsigned`: documents because of which the last round decided nothing. `unbalanced`: books that did not
-    balance when they were last compared.
+    `idle`: coins in a venue's spot wallet, of what has books there, while no plan of that account is under
+    way. `finished`: the last plans that are over, newest first. `stuck`: transactions that did not get on
+    when it was last looked. `unsolicited`: coins in quarantine that nobody has looked at. `foreign`:
+    transactions of nobody's plan that spent our coins, which no person has closed. `failures`: what the last
+    observation could not read. `unsigned`: documents because of which the last round decided nothing.
+    `unbalanced`: books that did not balance when they were last compared. `findings`: what is wrong with
+    nonces of accounts.
     """
 
     at: datetime
@@ -117,6 +122,7 @@ class Overview:
     failures: tuple[SourceFailure, ...] = ()
     unsigned: tuple[str, ...] = ()
     unbalanced: Unbalanced | None = None
+    findings: tuple[AccountFinding, ...] = ()
 
     @property
     def age_seconds(self) -> int | None:
@@ -153,7 +159,8 @@ def overview(store: Store, at: datetime) -> Overview:
             assessment=assessment,
             accounts=_accounts(connection, assessment, account_state),
             wallets=tuple(
-                decode(item, WalletBalance) for item in (snapshot[2]["wallets"] if snapshot else ())
+                decode({**_NOT_THEN, **item}, WalletBalance)
+                for item in (snapshot[2]["wallets"] if snapshot else ())
             ),
             decisions=_last_round(connection, decided),
             plans=_open_plans(connection, at),
@@ -174,6 +181,9 @@ def overview(store: Store, at: datetime) -> Overview:
                 for item in (decided[2].get("unsigned", ()) if decided else ())
             ),
             unbalanced=last_books.last(connection),
+            findings=tuple(
+                decode(item, AccountFinding) for item in (snapshot[2].get("findings", ()) if snapshot else ())
+            ),
         )
 
 
@@ -227,7 +237,13 @@ def _idle(connection: Connection, snapshot: dict[str, Any], at: datetime) -> tup
     from vault.treasury.history import in_flight
 
     held = [decode(item, SpotHolding) for item in snapshot.get("spot", ())]
-    found = [each for each in held if each.free.asset == BTC and each.free.units]
+    booked = openings(connection) if any(each.free.asset != BTC for each in held) else {}
+    found = [
+        each
+        for each in held
+        if each.free.units
+        and (each.free.asset == BTC or Held(f"venue:{each.account}", each.free.asset.symbol) in booked)
+    ]
     # Plans are read only when there is something to explain: `status` must stay fast.
     busy = in_flight(connection, at) if found else frozenset()
     return tuple(each for each in found if each.account not in busy)
@@ -295,6 +311,9 @@ def _line(transfer: dict[str, Any]) -> str:
         f"{Amount.from_json(each['amount'])} to {each['destination']}" for each in transfer["payments"]
     )
     action = str(transfer["action"]).replace("_", "-")
+    if (call := transfer.get("call")) is not None:
+        gas = Amount(ETH, int(call["gas_limit"]) * int(call["max_fee"]))
+        return f"{action} {transfer['source']}: {paid or 'nothing leaves'}, gas at most {gas}"
     back = Amount.from_json(transfer["returned"])
     return f"{action} {transfer['source']}: {paid or f'{back} back'}, fee {Amount.from_json(transfer['fee'])}"
 

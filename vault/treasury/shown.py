@@ -1,4 +1,4 @@
-"""Which devices have shown an address of a wallet of ours; a group is used once all of its devices have.
+"""Which devices have shown an address of a wallet of ours, and which accounts on Ethereum were proven to be.
 
 A group's keys came together on this computer: only its cosigners' own screens prove that it is theirs.
 Refuses a group whose first address was not shown by every device cosigner, as destination and as source.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault.canonical import digest
-from vault.errors import DeniedError, StoreError
+from vault.errors import AddressError, DeniedError, StoreError
 from vault.store import records
 
 if TYPE_CHECKING:
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from vault.bitcoin.descriptor import Descriptor
     from vault.device.session import DeviceSession
+    from vault.policy.book import Entry
     from vault.store.database import Store
     from vault.treasury.desk import Desk
 
 _KIND = "address_shown"
+_ACCOUNT = "account_proven"
 
 
 def show_place(session: DeviceSession, descriptor: Descriptor, change: bool, index: int) -> str:
@@ -74,6 +76,55 @@ def require_shown(desk: Desk, wallet: str) -> None:
             f"not yet by {', '.join(missing)}",
             hint=f"Run `vault wallet confirm {wallet} --device {missing[0]}` with it at hand.",
         )
+
+
+def record_account(desk: Desk, entry: Entry) -> None:
+    """Keep, and journal, that an account on Ethereum was proven: by its device, or as a Safe on chain."""
+    with desk.store.write() as writer:
+        records.save_document(writer, _ACCOUNT, _proof(desk, entry))
+
+
+def require_proven(desk: Desk, entry: Entry) -> None:
+    """The entry is the account that it names, as treasury.toml has it, and was proven as that.
+
+    Raises `AddressError` (``address.not_ours``) and `DeniedError` (``denied.account_not_proven``).
+    """
+    settings = desk.treasury.account(str(entry.wallet))
+    network = f"eip155:{desk.treasury.chain(settings.chain).id}"
+    if (entry.address, entry.network) != (settings.address, network) or settings.kind == "watch":
+        raise AddressError(
+            "not_ours",
+            f"{entry.id}: expected {settings.address} on {network} (account {settings.name}), "
+            f"found {entry.address} on {entry.network}",
+            hint="Somebody changed the address book or treasury.toml. Do not sign it.",
+        )
+    try:
+        with desk.store.read() as connection:
+            records.document(connection, digest(_proof(desk, entry)))
+    except StoreError as error:
+        if error.code != "store.no_document":
+            raise
+        raise DeniedError(
+            "account_not_proven",
+            f"{entry.id}: expected a proof that {entry.address} is ours, found none",
+            hint="`vault book add-account` asks its device, or the chain who owns the Safe, when it adds it.",
+        ) from None
+
+
+def _proof(desk: Desk, entry: Entry) -> dict[str, object]:
+    """What was proven: who signs at this address. Other owners, or another device, want another proof."""
+    settings = desk.treasury.account(str(entry.wallet))
+    safe = settings.safe
+    owners = () if safe is None else tuple(desk.treasury.account(name).address for name in safe.owners)
+    return {
+        "account": settings.name,
+        "network": entry.network,
+        "address": settings.address,
+        "device": settings.device or "",
+        "path": settings.path or "",
+        "owners": [] if safe is None else sorted((*owners, *safe.outside)),
+        "threshold": 0 if safe is None else safe.threshold,
+    }
 
 
 @dataclass(frozen=True, slots=True)
