@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from vault.config_chains import AccountSettings, ChainSettings, wrong_accounts
+from vault.config_chains import AccountSettings, ChainSettings, EthereumSettings, wrong_accounts
 from vault.config_feeds import MAX_FEEDS, FeedSettings, second_feed
 from vault.config_fees import FeeSettings, FeeSourceSettings
 from vault.config_risk import PriceSettings, RiskSettings
@@ -285,6 +285,7 @@ class TreasuryConfig(StrictModel):
     venue: tuple[VenueSettings, ...] = Field(default=(), strict=False)
     price: tuple[PriceSettings, ...] = Field(default=(), max_length=20, strict=False)
     feed: tuple[FeedSettings, ...] = Field(default=(), max_length=MAX_FEEDS, strict=False)
+    ethereum: EthereumSettings = EthereumSettings()
     chain: tuple[ChainSettings, ...] = Field(default=(), max_length=20, strict=False)
     account: tuple[AccountSettings, ...] = Field(default=(), max_length=200, strict=False)
 
@@ -432,6 +433,11 @@ class Treasury:
     @property
     def wallets_path(self) -> Path:
         return self.folder / "state" / "wallets"
+
+    @property
+    def definitions_path(self) -> Path | None:
+        given = self.config.ethereum.definitions
+        return None if given is None else self.folder / given
 
     def wallet(self, name: str) -> WalletSettings:
         return _only(self.config.wallet, name, "wallet")

@@ -134,6 +134,12 @@ class AccountSettings(StrictModel):
         return self
 
 
+class EthereumSettings(StrictModel):
+    """`definitions` is a folder of networks and tokens that Trezor signed, relative to treasury.toml."""
+
+    definitions: str | None = Field(default=None, min_length=1, max_length=1000)
+
+
 def wrong_accounts(
     chains: tuple[ChainSettings, ...], accounts: tuple[AccountSettings, ...], devices: frozenset[str]
 ) -> tuple[int, str, str] | None:

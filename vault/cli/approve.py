@@ -27,12 +27,14 @@ def approve(call: Call, ident: str, attester: str) -> Answer:
     The device shows each transfer with its whole address. Saying no there freezes the plan (42).
     """
     from vault.treasury.approve import approve as work
+    from vault.treasury.ethereum.devices import signed_by_device
     from vault.treasury.inspection import find_plan
 
     with call.desk() as desk:
         plan = find_plan(desk, ident)
         _refuse_second(desk, plan, attester)
         count = work(desk, plan, attester)
+        signs = any(signed_by_device(desk, each, "withdraw") for each in plan.body.transfers)
     required = plan.body.approvals_required
     document = {
         "plan_id": plan.plan_id,
@@ -45,7 +47,7 @@ def approve(call: Call, ident: str, attester: str) -> Answer:
     def render(page: Page) -> None:
         page.line(f"Plan {plan.plan_id} was approved by {attester}: {count} of {required} approvals.")
         if count >= required:
-            spends = any(transfer.on_chain for transfer in plan.body.transfers)
+            spends = any(transfer.on_chain for transfer in plan.body.transfers) or signs
             page.line(f"Next: vault {'sign' if spends else 'send'} {plan.plan_id}")
 
     return Answer(document, render)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from vault import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from vault.model import Decision, Snapshot, SourceFailure
+    from vault.treasury.opening import Held
     from vault.treasury.propose import Proposal
 
 # What a band or a rule says when the fact it needs is not there.
@@ -103,15 +104,22 @@ def _why(decision: Decision, place: str, reason: str, snapshot: Snapshot) -> Not
     return NotKnown(decision.action, decision.subject, "venue.facts_missing", reason)
 
 
-def failed_places(failures: Iterable[SourceFailure]) -> dict[str, SourceFailure]:
-    """Places whose bitcoin could not be read, with the first failure of each."""
+def failed_places(
+    failures: Iterable[SourceFailure], booked: Collection[Held] = ()
+) -> dict[str, SourceFailure]:
+    """Places that could not be read in full, with the first failure of each.
+
+    Of a venue's spot wallets only those whose assets have `booked` books there; bitcoin always has.
+    """
     found: dict[str, SourceFailure] = {}
     for each in failures:
         kind, _, rest = each.source.partition(":")
         if kind in {"venue", "wallet"}:
             found.setdefault(each.source, each)
-        elif kind == "spot" and rest.endswith(":BTC"):
-            found.setdefault(f"venue:{rest.removesuffix(':BTC')}", each)
+        elif kind == "spot":
+            name, _, asset = rest.rpartition(":")
+            if asset == "BTC" or (f"venue:{name}", asset) in booked:
+                found.setdefault(f"venue:{name}", each)
     return found
 
 

@@ -141,22 +141,34 @@ def _no_plan(found: Proposal, *, blind: bool) -> str:
     return "No plan was made: nothing is called for that the policy allows."
 
 
+_WHAT: Final = {
+    "venue_move": "move at the venue",
+    "venue_withdrawal": "withdrawal by the venue",
+    "ethereum_spend": "transaction on Ethereum",
+}
+
+
 def show_transfer(page: Page, transfer: Transfer) -> None:
     """A transfer with its whole addresses."""
-    at_venue = "move at the venue" if transfer.kind == "venue_move" else "withdrawal by the venue"
-    what = "bitcoin transaction" if transfer.on_chain else at_venue
+    what = _WHAT.get(transfer.kind, "bitcoin transaction")
     page.line(f"Transfer {transfer.number}: {transfer.action.replace('_', '-')}, a {what}")
     pairs = [("from", transfer.source)]
     for payment in transfer.payments:
         pairs.append(("to", f"{payment.destination} ({transfer.network})"))
         pairs.append(("address", payment.address))
         pairs.append(("arrives", str(payment.amount)))
-    pairs.append(("fee", str(transfer.fee)))
+    if (call := transfer.call) is not None:
+        from vault.money import ETH, Amount
+
+        pairs.append(("sent by", f"{call.account} {call.sender}, nonce {call.nonce}"))
+        pairs.append(("gas", f"at most {Amount(ETH, call.max_gas_cost)}"))
+    else:
+        pairs.append(("fee", str(transfer.fee)))
     if transfer.payments:
         pairs.append(("leaves", str(transfer.gross)))
     elif transfer.kind == "venue_move":
         pairs.append(("moves", str(transfer.returned)))
-    else:
+    elif call is None:
         pairs.append(("coins", str(len(transfer.coins))))
         pairs.append(("returns", f"{transfer.returned} to wallet {transfer.source}"))
     if transfer.replaces:

@@ -70,14 +70,14 @@ def _given(raw: bytes, text: str, facts: dict[str, Any], to: ToWrite) -> Answer:
             sys.stdout.buffer.flush()
         return Answer({**facts, "path": None}, lambda _page: None, printed=not to.as_json)
     path = Path(to.output)
-    _require_writable(path)
+    require_writable(path)
     write_document(path, data)
     if not to.as_json:
         say(f"written: {path}")
     return Answer({**facts, "path": str(path)}, lambda _page: None)
 
 
-def _require_writable(path: Path) -> None:
+def require_writable(path: Path) -> None:
     from vault.errors import ConfigError
 
     if path.is_dir() or not path.parent.is_dir():

@@ -10,11 +10,17 @@ import click
 from vault.cli.command import Answer, Call, command
 from vault.cli.fees import exact_rate
 from vault.errors import PlanError
+from vault.money import exact_decimal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vault.bitcoin.transaction import OutPoint
     from vault.cli.page import Page
+    from vault.ethereum.safe.changes import Change
+    from vault.ethereum.safe.state import SafeState
     from vault.money import Amount
+    from vault.treasury.desk import Desk
     from vault.treasury.propose import Proposal
 
 _RATE_HELP: Final = "Fee rate in sat/vB (default: the present estimate, held below the policy's cap)."
@@ -38,14 +44,102 @@ def request() -> None:
 @click.argument("payments", nargs=-1, required=True, metavar="ENTRY=AMOUNT...")
 @click.option("--fee-rate", metavar="SAT_VB", help=_RATE_HELP)
 def pay(call: Call, wallet: str, payments: tuple[str, ...], fee_rate: str | None) -> Answer:
-    """Pay cold entries of the address book out of WALLET, all in one transaction; amounts in BTC."""
+    """Pay cold entries of the address book out of WALLET, all in one transaction; amounts in BTC.
+
+    WALLET may be an account on Ethereum: it pays one entry, in the entry's own asset.
+    """
+    from vault.treasury.ethereum.accounts import is_account
     from vault.treasury.requests.build import pay as make
 
-    wanted = [_payment(each) for each in payments]
+    named = [_named(each) for each in payments]
     rate = _rate(fee_rate)
     with call.desk() as desk:
+        if is_account(desk.treasury, wallet):
+            return _answer(_pay_from_account(desk, wallet, named, rate))
+        wanted = [(entry, _amount(text, "BTC")) for entry, text in named]
         desk.treasury.wallet(wallet)  # a name that is none is told before anything is asked
         return _answer(make(desk, wallet, wanted, rate))
+
+
+def _pay_from_account(
+    desk: Desk, account: str, named: list[tuple[str, str]], rate: Decimal | None
+) -> Proposal:
+    from vault.treasury.requests.ethereum import pay_from_account
+
+    if rate is not None or len(named) != 1:
+        raise click.UsageError("an account on Ethereum pays one entry at a time, and takes no --fee-rate")
+    entry, text = named[0]
+    return pay_from_account(desk, account, entry, _amount(text, desk.book().book.find(entry).asset))
+
+
+@command("revoke", interrupted=_INTERRUPTED)
+@click.argument("account")
+@click.argument("asset", type=click.Choice(("USDC", "USDT")))
+@click.argument("spender", metavar="SPENDER")
+def revoke(call: Call, account: str, asset: str, spender: str) -> Answer:
+    """Take back what SPENDER (an address) may take of ASSET from ACCOUNT: the allowance becomes zero.
+
+    `vault account allowances` lists them.
+    """
+    from vault.treasury.requests.ethereum import revoke as make
+
+    with call.desk() as desk:
+        desk.treasury.account(account)
+        return _answer(make(desk, account, asset, spender))
+
+
+_CHANGES: Final = (
+    "add-owner",
+    "remove-owner",
+    "swap-owner",
+    "threshold",
+    "enable-module",
+    "disable-module",
+    "guard",
+    "fallback-handler",
+)
+
+
+@command("reconfigure", interrupted=_INTERRUPTED)
+@click.argument("safe")
+@click.argument("change", type=click.Choice(_CHANGES))
+@click.argument("subjects", nargs=-1, metavar="[ADDRESS...]")
+@click.option("--threshold", type=click.IntRange(1, 30), help="How many owners sign from then on.")
+def reconfigure(
+    call: Call, safe: str, change: str, subjects: tuple[str, ...], threshold: int | None
+) -> Answer:
+    """Change who signs for SAFE, or what may act in it; only a policy rule of its own allows that.
+
+    swap-owner takes the owner that goes and the one that comes; guard and fallback-handler take none to have
+    it taken away; threshold takes --threshold alone.
+    """
+    from vault.treasury.requests.ethereum import reconfigure as make
+
+    wanted = {"threshold": (0, 0), "swap-owner": (2, 2), "guard": (0, 1), "fallback-handler": (0, 1)}
+    least, most = wanted.get(change, (1, 1))
+    if not least <= len(subjects) <= most or (change == "threshold" and threshold is None):
+        raise click.UsageError(f"{change} takes {least} to {most} addresses; see --help")
+    if threshold is not None and change not in {"threshold", "add-owner", "remove-owner"}:
+        raise click.UsageError(f"{change} takes no --threshold")
+    with call.desk() as desk:
+        return _answer(make(desk, safe, lambda state: _change(state, change, subjects, threshold)))
+
+
+def _change(state: SafeState, change: str, subjects: tuple[str, ...], threshold: int | None) -> Change:
+    from vault.ethereum.safe import changes
+
+    first = subjects[:1]
+    makers: dict[str, Callable[[], Change]] = {
+        "threshold": lambda: changes.change_threshold(state, threshold or 0),
+        "add-owner": lambda: changes.add_owner(state, subjects[0], threshold),
+        "remove-owner": lambda: changes.remove_owner(state, subjects[0], threshold),
+        "swap-owner": lambda: changes.swap_owner(state, subjects[0], subjects[1]),
+        "enable-module": lambda: changes.enable_module(state, subjects[0]),
+        "disable-module": lambda: changes.disable_module(state, subjects[0]),
+        "guard": lambda: changes.set_guard(state, *first),
+        "fallback-handler": lambda: changes.set_fallback_handler(state, *first),
+    }
+    return makers[change]()
 
 
 @command("consolidate", interrupted=_INTERRUPTED)
@@ -140,9 +234,7 @@ def _render(page: Page, found: Proposal) -> None:
         render_plan(page, found.plan, found.path)
 
 
-def _payment(text: str) -> tuple[str, Amount]:
-    from vault.money import BTC, Amount
-
+def _named(text: str) -> tuple[str, str]:
     entry, separator, amount = text.partition("=")
     if not entry or not separator:
         raise PlanError(
@@ -150,14 +242,19 @@ def _payment(text: str) -> tuple[str, Amount]:
             f"expected ENTRY=AMOUNT, found {text!r}",
             hint="Write entry and amount: cold-1=0.25",
         )
-    parsed = Amount.parse(amount, BTC)
-    if not parsed.units:
+    if not exact_decimal(amount, what=entry):
         raise PlanError(
             "bad_payment",
             f"expected an amount above zero, found {text!r}",
             hint="Write entry and amount: cold-1=0.25",
         )
-    return entry, parsed
+    return entry, amount
+
+
+def _amount(text: str, asset: str) -> Amount:
+    from vault.money import Amount, asset_of
+
+    return Amount.parse(text, asset_of(asset))
 
 
 def _point(text: str) -> OutPoint:
@@ -170,5 +267,5 @@ def _rate(text: str | None) -> Decimal | None:
     return None if text is None else exact_rate(text)
 
 
-for _each in (pay, consolidate, bump, cancel, speed_up, return_to_margin):
+for _each in (pay, consolidate, bump, cancel, speed_up, return_to_margin, revoke, reconfigure):
     request.add_command(_each)

@@ -18,7 +18,13 @@ COMMANDS: Final[tuple[tuple[str, str, str], ...]] = (
     ("doctor", "vault.cli.doctor:doctor", "Check packages, keyring, signatures, devices and connections."),
     ("device", "vault.cli.device:device", "Enrol a hardware wallet, or ask one what it is."),
     ("wallet", "vault.cli.wallet:wallet", "Add a wallet of one key or of cosigners, and look at it."),
+    (
+        "account",
+        "vault.cli.account:account",
+        "Add an account on Ethereum, of a device or a Safe; look at it.",
+    ),
     ("psbt", "vault.cli.psbt:psbt", "PSBT files: explain, verify, convert, and exchange with other signers."),
+    ("safe", "vault.cli.safe:safe", "Safes: look at one, and exchange a plan's with other owners."),
     ("venue", "vault.cli.venue:venue", "Add a trading account, test it, and see what its keys may do."),
     (
         "secret",
@@ -37,6 +43,7 @@ COMMANDS: Final[tuple[tuple[str, str, str], ...]] = (
     ("plan", "vault.cli.plan:plan", "Make a plan of what the policy allows."),
     ("request", "vault.cli.request:request", "Ask for a payment, a consolidation, a bump or a cancellation."),
     ("show", "vault.cli.show:show", "Show a plan, its approvals and what its transactions really do."),
+    ("verify", "vault.cli.verify:verify", "Judge a plan, a Safe transaction or a signed one; offline."),
     ("why", "vault.cli.why:why", "Explain a decision, rule by rule."),
     ("approve", "vault.cli.approve:approve", "Approve a plan on an approver's device."),
     ("sign", "vault.cli.sign:sign", "Sign an approved plan's transactions on the wallets' devices."),

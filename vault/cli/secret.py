@@ -1,4 +1,4 @@
-"""`vault secret`: which secrets are in the keyring; a node's password goes there. Values are never shown.
+"""`vault secret`: which secrets are in the keyring; a node's password or key goes there. Never shown.
 
 Refuses a venue's API key: that is tried at the venue before it is kept (`vault venue keys --set`).
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group("secret")
 def secret() -> None:
-    """See which secrets are in the keyring, or store a node's password."""
+    """See which secrets are in the keyring, or store a node's password or key."""
 
 
 def _names(treasury: Treasury) -> list[str]:
@@ -37,14 +37,22 @@ def _names(treasury: Treasury) -> list[str]:
 
 
 def _of_nodes(treasury: Treasury) -> list[str]:
-    return [settings.secret_name for _, settings in treasury.config.bitcoin.backends if settings.user]
+    passwords = [settings.secret_name for _, settings in treasury.config.bitcoin.backends if settings.user]
+    keys = [
+        chain.secret_name(table)
+        for chain in treasury.config.chain
+        for table, node in chain.nodes
+        if "{key}" in node.rpc
+    ]
+    return passwords + keys
 
 
 @command("set", interrupted="Nothing was stored.")
 @click.argument("name", metavar="NAME")
 def store(call: Call, name: str) -> Answer:
-    """Store the password of a bitcoind's user. Its value is asked for, or read from stdin.
+    """Store the password of a bitcoind's user, or the key in the URL of an Ethereum node.
 
+    Its value is asked for, or read from stdin.
     Never give a secret as an argument: other users of this machine can read arguments.
     """
     from vault.cli.hidden import read_secret_line
@@ -62,9 +70,10 @@ def store(call: Call, name: str) -> Answer:
     if name not in known:
         raise SecretError(
             "unknown_name",
-            f"expected one of {', '.join(known) or 'none (no bitcoind has a user)'}, found {name!r}",
+            f"expected one of {', '.join(known) or 'none (no node here needs one)'}, found {name!r}",
             hint="Keys of a venue are given to `vault venue add` and `vault venue keys`; the password of a "
-            "bitcoind's user is bitcoind/USER@HOST:PORT/password.",
+            "bitcoind's user is bitcoind/USER@HOST:PORT/password, what stands for {key} in the URL of a "
+            "[[chain]] rpc/chain/NAME/key, in its witness's rpc/chain/NAME/witness/key.",
         )
     backend = backend_name()
     write_secret(treasury.config.treasury_id, name, read_secret_line(name))

@@ -53,6 +53,7 @@ def _document(report: PlanReport) -> dict[str, Any]:
 
 def _verification(each: CheckedTransfer) -> dict[str, Any]:
     from vault.cli.cosigners import cosigning_json
+    from vault.cli.ethereum_calls import call_json
     from vault.codec import encode
 
     return {
@@ -61,6 +62,7 @@ def _verification(each: CheckedTransfer) -> dict[str, Any]:
         "error": each.error.as_json() if each.error is not None else None,
         "spend": encode(each.spend),
         "cosigning": cosigning_json(each.cosigning) if each.cosigning else None,
+        "call": None if each.call is None else call_json(each.call),
     }
 
 
@@ -102,6 +104,7 @@ def _render(page: Page, report: PlanReport) -> None:
 
 def _render_transfer(page: Page, each: CheckedTransfer) -> None:
     from vault.cli.cosigners import show_cosigning
+    from vault.cli.ethereum_calls import show_call
     from vault.cli.plan import show_transfer
 
     show_transfer(page, each.transfer)
@@ -109,11 +112,13 @@ def _render_transfer(page: Page, each: CheckedTransfer) -> None:
         render_spend(page, each.spend)
     if each.cosigning is not None:
         show_cosigning(page, each.cosigning)
+    if each.call is not None:
+        show_call(page, each.call)
     if each.error is not None:
         page.line(f"  NOT VERIFIED: {each.error.code}: {each.error.message}")
         if each.error.hint:
             page.line(f"  {each.error.hint}")
-    elif each.spend is not None:
+    elif each.spend is not None or each.call is not None:
         page.line("  The transaction does exactly this, and nothing else.")
     elif each.transfer.kind == "venue_move":
         page.line("  The coins stay in the account, and go back into its margin.")

@@ -21,6 +21,10 @@ STEP_NAMES = {
 }
 
 
+# Facts that whoever has them could send, or put to others of their kind.
+_SIGNED = frozenset({"raw", "partial", "owners", "signed_action"})
+
+
 def usd(value: Decimal) -> str:
     """For reading only: whole cents, with separators."""
     return f"{value:,.2f} USD"
@@ -83,7 +87,7 @@ def counted(number: int, what: str) -> str:
 
 def step_json(step: IntentRow) -> dict[str, Any]:
     """A step of a plan as JSON; what it carries, without signatures and the signed transaction itself."""
-    facts = {key: value for key, value in step.facts.items() if key not in {"raw", "partial"}}
+    facts = {key: value for key, value in step.facts.items() if key not in _SIGNED}
     return {
         "client_id": step.client_id,
         "plan_id": step.plan_id,

@@ -214,6 +214,11 @@ class DeviceSession:
             on_signing(SigningProgress(number, len(runs), total, total, proven=True))
         return merge(translation, request, passes)
 
+    def read(self, run: Callable[[Any], T]) -> T:
+        """Run an exchange on the library's own session that shows nothing. Raises `DeviceError`."""
+        self._prepare()
+        return self._call(lambda: run(self._session))
+
     def ask(self, prompt: Prompt, run: Callable[[Any], T], *, messages: int = CALL_MESSAGES) -> T:
         """Have the person judge something, and run its exchange on the library's own session.
 

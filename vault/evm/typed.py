@@ -26,6 +26,8 @@ _DOMAIN_MEMBERS: Final = {
     "salt": "bytes32",
 }
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+# EIP-712 asks for an identifier. "HyperliquidTransaction:Withdraw" is none, and devices take it.
+_STRUCT: Final = re.compile(r"(?=.{1,64}\Z)[A-Za-z_][A-Za-z0-9_]*(:[A-Za-z_][A-Za-z0-9_]*)?", re.ASCII)
 _ARRAY: Final = re.compile(r"(.+)\[([1-9][0-9]{0,2})?\]", re.ASCII)
 _NUMBER: Final = re.compile(r"(u?int)([1-9][0-9]{0,2})", re.ASCII)
 _BYTES: Final = re.compile(r"bytes([1-9]|[12][0-9]|3[0-2])", re.ASCII)
@@ -155,7 +157,7 @@ def _read_types(types: object) -> tuple[StructType, ...]:
     known = set(types)
     structs = []
     for name, members in types.items():
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or _is_atom(name):
+        if not isinstance(name, str) or not _STRUCT.fullmatch(name) or _is_atom(name):
             raise _bad(f"expected the name of a struct, found {name!r}")
         if not isinstance(members, Sequence) or isinstance(members, str) or len(members) > 50:
             raise _bad(f"{name}: expected a list of members")

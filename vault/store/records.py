@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # From each state of an intent, the states it may go to. A planned step may become done or closed at once when
 # it is only observed (a venue's credit); an accepted one stays so while its venue says more of it. What is
-# signed may be sent by whoever else has the signatures. A transaction is displaced while another one of ours
-# holds its coins, and replaced when that one is final.
+# signed may be sent by whoever else has the signatures; what is sent may be refused by a contract, in a block.
+# A transaction is displaced while another one of ours holds its coins, and replaced when that one is final.
 TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     "planned": frozenset({"signing", "submitting", "done", "cancelled", "replaced", "closed_by_person"}),
     "signing": frozenset({"signing", "signed", "accepted", "sent", "cancelled", "replaced"}),
@@ -80,7 +80,7 @@ TRANSITIONS: Final[dict[str, frozenset[str]]] = {
             "closed_by_person",
         }
     ),
-    "sent": frozenset({"accepted", "done", "unsent", "displaced", "replaced", "closed_by_person"}),
+    "sent": frozenset({"accepted", "done", "refused", "unsent", "displaced", "replaced", "closed_by_person"}),
     "displaced": frozenset({"accepted", "sent", "done", "unsent", "replaced", "closed_by_person"}),
     "done": frozenset(),
     "replaced": frozenset(),
@@ -93,6 +93,7 @@ TERMINAL: Final = frozenset({"done", "refused", "cancelled", "replaced", "closed
 # `reopen_intent`.
 REOPENED: Final[dict[str, frozenset[str]]] = {
     "done": frozenset({"sent"}),
+    "refused": frozenset({"sent"}),
     "replaced": frozenset({"displaced", "planned"}),
     "cancelled": frozenset({"accepted", "sent", "planned", "replaced"}),
 }

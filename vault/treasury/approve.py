@@ -15,12 +15,14 @@ from vault.errors import (
     AttestationError,
     DeceivedError,
     DeviceRefusedError,
+    EthereumError,
     PlanError,
     PsbtError,
     VaultError,
 )
 from vault.store import records
 from vault.treasury import authority, cosign, preconditions, strays
+from vault.treasury.ethereum.devices import account_that_signs, of_signers, signed_by_device
 from vault.treasury.execute import require_recorded
 from vault.treasury.plan import require_live
 from vault.treasury.reserved import rivals
@@ -82,27 +84,42 @@ def _show_destinations(desk: Desk, plan: Plan, session: DeviceSession, device: s
     book = desk.book().book
     for payment in (payment for transfer in plan.body.transfers for payment in transfer.payments):
         entry = book.find(payment.destination)
-        if entry.wallet is None or entry.index is None:
+        if entry.wallet is None:
             continue
-        if device in desk.treasury.wallet(entry.wallet).signers:
+        if entry.index is None:
+            _show_account(desk, entry.wallet, session, device)
+        elif device in desk.treasury.wallet(entry.wallet).signers:
             show_place(session, desk.descriptor(entry.wallet), False, entry.index)
 
 
-def sign(desk: Desk, plan: Plan, device: str | None = None) -> list[IntentRow]:
-    """Sign every spend of an approved plan on its wallet's devices, and verify what comes back.
+def _show_account(desk: Desk, name: str, session: DeviceSession, device: str) -> None:
+    from vault.device.ethereum.sign import show_ethereum_address
+    from vault.treasury.ethereum.accounts import device_key, find_account
 
-    A group's devices are asked in turn, or with `device` only that one; what they signed is kept. Signed
-    transactions are kept in the store; signing again is harmless (same bytes, same txid).
+    account = find_account(desk.treasury, name)
+    if account is not None and account.device == device:
+        show_ethereum_address(session, device_key(account))
+
+
+def sign(desk: Desk, plan: Plan, device: str | None = None) -> list[IntentRow]:
+    """Sign what an approved plan spends on the devices of its wallets and accounts, and verify what returns.
+
+    The devices of a group or of a Safe's owners are asked in turn, or with `device` only that one; what they
+    signed is kept. Signed transactions are kept in the store; signing again is harmless (same bytes).
     """
     require_signable(desk, plan)
-    spends = [each for each in plan.body.transfers if each.on_chain]
+    kinds = ("spend", "withdraw")
+    spends = [
+        each for each in plan.body.transfers if any(signed_by_device(desk, each, kind) for kind in kinds)
+    ]
     if device is not None:
         cosign.require_known(desk, device, spends)
     for intent in ensure_intents(desk.store, plan):
         transfer = plan.transfer(intent.transfer)
-        due = intent.kind == "spend" and intent.state in {"planned", "signing"}
+        due = intent.state in {"planned", "signing"}
+        due = due and signed_by_device(desk, transfer, intent.kind)
         if due and cosign.signers_of(desk, transfer, device):
-            _sign_spend(desk, plan, transfer, intent, device)
+            _SIGNERS[transfer.kind](desk, plan, transfer, intent, device)
     with desk.store.read() as connection:
         return records.intents(connection, plan.plan_id)
 
@@ -133,6 +150,40 @@ def _sign_spend(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow, d
             return
         final = _on_device(desk, transfer, verified)
     finish_signing(desk, plan, intent, final)
+
+
+def _sign_call(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow, device: str | None) -> None:
+    from vault.treasury.ethereum.sign import sign_ethereum
+
+    preconditions.check_transfer(desk, plan, transfer, leaving=transfer.gross)
+    sign_ethereum(desk, plan, transfer, intent, device, freezing)
+
+
+def _sign_withdrawal(
+    desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow, device: str | None
+) -> None:
+    """A venue that takes no key but the signature of the account's own device."""
+    from vault.treasury.ethereum.hyperliquid import sign_withdrawal
+
+    preconditions.check_transfer(desk, plan, transfer, leaving=transfer.gross)
+    asked = str(intent.facts.get("asked_at") or to_iso(desk.clock.now()))
+    with desk.store.write() as writer:
+        intent = records.move_intent(writer, intent, "signing", asked_at=asked)
+    name = str(account_that_signs(desk, transfer).device)
+    desk.progress(f"sign transfer {transfer.number} on {name}")
+    with freezing(desk, plan), desk.device(name) as session:
+        facts = sign_withdrawal(desk, transfer, session)
+    require_live(plan, desk.clock.now())
+    with desk.store.write() as writer:
+        records.move_intent(writer, intent, "signed", **facts)
+
+
+_SIGNERS = {
+    "bitcoin_spend": _sign_spend,
+    "bitcoin_upkeep": _sign_spend,
+    "ethereum_spend": _sign_call,
+    "venue_withdrawal": _sign_withdrawal,
+}
 
 
 def begin_signing(desk: Desk, intent: IntentRow, verified: VerifiedSpend) -> IntentRow:
@@ -169,6 +220,10 @@ def freezing(desk: Desk, plan: Plan) -> Iterator[None]:
         yield
     except (DeviceRefusedError, DeceivedError, PsbtError) as error:
         freeze(desk, plan, error)
+        raise
+    except EthereumError as error:
+        if of_signers(error):
+            freeze(desk, plan, error)
         raise
 
 

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Final
 from vault.canonical import canonical_json
 from vault.clock import from_iso
 from vault.errors import BooksError
-from vault.money import BTC, Amount
+from vault.money import Amount
 from vault.store import records
 from vault.treasury import books, lineage, observe, reconcile
+from vault.treasury.ethereum.arrivals import is_ethereum, nonce_is_final
 from vault.treasury.execute import require_recorded
+from vault.treasury.movements import CREDITED
 from vault.treasury.settle_spend import spenders
 from vault.treasury.settle_withdrawal import LOOK_BACK
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 # What no further asking settles: the chain or the venue says something else than the plan.
 CONTRADICTIONS: Final = (
     "books.payment_differs",
+    "books.payment_unproven",
+    "books.payment_untold",
     "books.withdrawal_differs",
     "books.conflicted",
     "books.credit_differs",
@@ -46,8 +50,7 @@ def close_step(desk: Desk, plan: Plan, step: str, reason: str) -> books.Explanat
     The venue or the chain is asked once more first; only what it contradicts can be closed.
     """
     require_recorded(desk, plan)
-    if not reason.strip() or len(reason) > MAX_REASON or not reason.isprintable():
-        raise BooksError("no_reason", f"expected a reason of 1 to {MAX_REASON} printable characters")
+    require_reason(reason)
     intent = _find(desk, plan, step)
     said = {each.client_id: each.note for each in reconcile.settle_plan(desk, plan)}
     note = said.get(intent.client_id, "")
@@ -75,17 +78,23 @@ def close_step(desk: Desk, plan: Plan, step: str, reason: str) -> books.Explanat
     return found
 
 
+def require_reason(reason: str) -> None:
+    """A reason that the journal can keep. Raises `BooksError` (``books.no_reason``)."""
+    if not reason.strip() or len(reason) > MAX_REASON or not reason.isprintable():
+        raise BooksError("no_reason", f"expected a reason of 1 to {MAX_REASON} printable characters")
+
+
 def _found(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow, note: str) -> dict[str, str]:
     """What is booked of the step when it is closed. Raises `BooksError` while that is not final."""
     if note.startswith("books.credit_differs"):
-        return {books.CREDITED: _credited(desk, plan, transfer)}
+        return {CREDITED: _credited(desk, plan, transfer)}
     if note.startswith("books.cancelled_but_sent"):
         _require_final_spender(desk, intent)
     return {}
 
 
 def _credited(desk: Desk, plan: Plan, transfer: Transfer) -> str:
-    """What the venue says it credited for the transaction of a transfer, in BTC; nothing when it refused."""
+    """What the venue says it credited for the transaction of a transfer; nothing when it refused."""
     with desk.store.read() as connection:
         steps = records.intents(connection, plan.plan_id)
     spend = next(each for each in steps if (each.transfer, each.kind) == (transfer.number, "spend"))
@@ -100,21 +109,29 @@ def _credited(desk: Desk, plan: Plan, transfer: Transfer) -> str:
     )
     if deposit is None or deposit.state == "pending":
         raise BooksError("not_contradicted", f"{transfer.venue_account}: the credit is not final any more")
-    credited = deposit.amount if deposit.state == "credited" else Amount.zero(BTC)
-    return credited.number
+    nothing = Amount.zero(transfer.amount.asset)
+    return (deposit.amount if deposit.state == "credited" else nothing).number
 
 
 def _require_final_spender(desk: Desk, intent: IntentRow) -> None:
-    """Whatever took the coins of a spend is confirmed at the configured depth."""
+    """Whatever took the coins of a spend, or its nonce on Ethereum, is confirmed at the configured depth."""
+    if is_ethereum(str(intent.facts.get("network", ""))):
+        if not nonce_is_final(desk, intent):
+            raise _not_final(f"the nonce {intent.facts['nonce']} of {intent.facts['sender']} used", "it free")
+        return
     deep = desk.treasury.config.bitcoin.confirmations
     found = {txid: desk.backend().final_status(txid) for txid in sorted(spenders(desk, intent))}
     if not any(status.confirmations >= deep for status in found.values()):
         named = ", ".join(f"{txid} is {status.confirmations} deep" for txid, status in found.items())
-        raise BooksError(
-            "not_final",
-            f"expected a transaction that is {deep} deep and spends its coins, found {named or 'none'}",
-            hint="Until then the other transaction may still win. Run `vault reconcile` later.",
-        )
+        raise _not_final(f"a transaction that is {deep} deep and spends its coins", named or "none")
+
+
+def _not_final(expected: str, found: str) -> BooksError:
+    return BooksError(
+        "not_final",
+        f"expected {expected}, found {found}",
+        hint="Until then the other transaction may still win. Run `vault reconcile` later.",
+    )
 
 
 def _find(desk: Desk, plan: Plan, step: str) -> IntentRow:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from vault.canonical import canonical_json
 from vault.errors import ConfigError, DeceivedError, DeviceError, DeviceRefusedError, PlanError, PsbtError
 from vault.store import records
+from vault.treasury.ethereum.devices import devices_of
 from vault.treasury.plan import require_live
 from vault.treasury.spending import device_request, verify_transfer, with_answer
 
@@ -135,8 +136,10 @@ def sign_on_devices(
 
 
 def signers_of(desk: Desk, transfer: Transfer, device: str | None) -> tuple[str, ...]:
-    """The devices that sign for a transfer's wallet, or the one named if it is one of them."""
-    signers = desk.treasury.wallet(transfer.source).signers
+    """The devices that sign for a transfer's wallet or account, or the one named if it is one of them."""
+    signers = (
+        desk.treasury.wallet(transfer.source).signers if transfer.on_bitcoin else devices_of(desk, transfer)
+    )
     if device is None:
         return signers
     return (device,) if device in signers else ()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vault.device.connection.keyboard import Keyboard
     from vault.device.prompt import Prompt
     from vault.device.session import DeviceSession
+    from vault.ethereum.node.base import EthereumNode
     from vault.risk.assess import RiskParameters
     from vault.store.database import Store
     from vault.venues.client import VenueClient
@@ -77,6 +78,7 @@ class Desk:
         self._wallets: dict[str, WatchWallet] = {}
         self._venues: VenueClient | None = None
         self._backend: Backend | None = None
+        self._nodes: dict[str, EthereumNode] = {}
         self._fees: FeeEstimate | None = None
 
     def __enter__(self) -> Desk:
@@ -139,6 +141,14 @@ class Desk:
 
             self._backend = open_backend(self.treasury, self.progress)
         return self._backend
+
+    def ethereum(self, chain: str) -> EthereumNode:
+        """The node of a configured [[chain]], by its name, with its witness where there is one."""
+        if chain not in self._nodes:
+            from vault.ethereum.node.open import open_node
+
+            self._nodes[chain] = open_node(self.treasury, self.treasury.chain(chain), self.progress)
+        return self._nodes[chain]
 
     def fee_rate(self, target_blocks: int) -> Decimal:
         """The rate in sat/vB to be confirmed within so many blocks, under the policy's cap.

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from vault.errors import ConfigError, GuardError, VaultError
+from vault.money import BTC
 from vault.treasury.findings import Finding
 from vault.treasury.findings import ask as _ask
 
@@ -74,7 +75,7 @@ def _keyring() -> str:
 def treasury_findings(
     treasury: Treasury, progress: Callable[[str], None], on_prompt: OnPrompt, keyboard: Keyboard
 ) -> Iterator[Finding]:
-    """Descriptors and names, then store, journal, signatures, backend, devices and venues of a treasury."""
+    """Descriptors and names, then store, journal, signatures, nodes, devices and venues of a treasury."""
     from vault.treasury.desk import Desk
 
     for wallet in treasury.config.wallet:
@@ -89,6 +90,10 @@ def treasury_findings(
         why = f"not asked: {error.code}"
         parts = [*(["store"] if guarded else []), "journal", "policy", "address book", "bitcoin backend"]
         parts += [_group(wallet) for wallet in treasury.config.wallet if wallet.group]
+        if treasury.config.chain:
+            from vault.treasury.ethereum.examine import parts as of_ethereum
+
+            parts += of_ethereum(treasury)
         parts += [f"device {device.name}" for device in treasury.config.device]
         parts += [f"venue {venue.name}" for venue in treasury.config.venue]
         for what in parts:
@@ -104,6 +109,10 @@ def treasury_findings(
                 yield _ask(_group(wallet), functools.partial(_shown, desk, wallet))
         progress("asking the bitcoin backend")
         yield _ask("bitcoin backend", lambda: _backend(desk))
+        if treasury.config.chain:
+            from vault.treasury.ethereum.examine import ethereum_findings
+
+            yield from ethereum_findings(desk)
         yield from _devices(desk)
         yield from _venues(desk)
 
@@ -137,7 +146,9 @@ def _names(treasury: Treasury) -> str:
     entries = authority.read_book(treasury).entries if treasury.book_path.exists() else ()
     venues = {f"[[venue]] {each.name}" for each in treasury.config.venue}
     wallets = {f"{each.role} [[wallet]] {each.name}" for each in treasury.config.wallet}
-    known = venues | wallets
+    accounts = {f"{each.role} [[account]] {each.name}" for each in treasury.config.account}
+    chains = {f"[[chain]] of id {each.id}" for each in treasury.config.chain}
+    known = venues | wallets | accounts | chains
     for entry in entries:
         deposit = f" of {entry.venue}" if entry.venue is not None else ""
         if entry.retired_at is None:
@@ -159,14 +170,21 @@ def _needs(policy: Policy) -> Iterator[tuple[str, str]]:
             yield band.name, f"[[venue]] {band.account}"
         yield band.name, f"cold entry {band.cold} in the address book"
         if band.top_up_from is not None:
-            yield band.name, f"cold [[wallet]] {band.top_up_from}"
+            yield band.name, f"cold {_table(band.asset)} {band.top_up_from}"
             yield (
                 band.name,
                 f"venue_deposit entry {band.top_up_to} of {band.account} in the address book",
             )
     for evacuation in policy.evacuation:
-        yield evacuation.name, f"staging [[wallet]] {evacuation.wallet}"
+        yield evacuation.name, f"staging {_table(evacuation.asset)} {evacuation.wallet}"
         yield evacuation.name, f"cold entry {evacuation.to} in the address book"
+    for gas in policy.gas:
+        yield gas.name, f"[[chain]] of id {gas.chain}"
+
+
+def _table(asset: str) -> str:
+    """In which table of treasury.toml a place for an asset stands."""
+    return "[[wallet]]" if asset == BTC.symbol else "[[account]]"
 
 
 def _journal(desk: Desk) -> str:

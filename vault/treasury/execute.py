@@ -14,6 +14,7 @@ from vault.errors import ChainError, DeniedError, OutcomeUnknownError, PlanError
 from vault.money import Amount
 from vault.store import records
 from vault.treasury import absence, authority, history, lineage, preconditions, reconcile
+from vault.treasury.ethereum.devices import signed_by_device
 from vault.treasury.plan import require_live
 from vault.treasury.steps import (
     ENDED,
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 # An internal move is accepted first and done a moment later; longer than this is for `reconcile`.
 CONFIRM_ATTEMPTS: Final = 5
 CONFIRM_SECONDS: Final = 0.5
+
+# What is said when nobody could be asked at all: the transaction is nowhere but here.
+_NEVER_LEFT: Final = frozenset({"chain.unreachable", "ethereum.unreachable"})
 
 # bitcoind's words for a transaction that its mempool or its chain has (src/validation.cpp, PreChecks).
 HAS_IT_ALREADY: Final = frozenset(
@@ -92,7 +96,7 @@ def begin(desk: Desk, plan: Plan, *, resume: bool) -> bool:
         require_live(plan, desk.clock.now())
         first = plan.body.transfers[0]
         preconditions.check_transfer(desk, plan, first, leaving=first.gross)
-        _require_signed(ensure_intents(desk.store, plan))
+        _require_signed(desk, plan, ensure_intents(desk.store, plan))
         with desk.store.write() as writer:
             # Under the write lock: of two plans from one source that were checked side by side, one begins.
             for transfer in plan.body.transfers:
@@ -130,9 +134,10 @@ def _require_asked(found: list[reconcile.Settlement]) -> None:
             )
 
 
-def _require_signed(intents: list[IntentRow]) -> None:
+def _require_signed(desk: Desk, plan: Plan, intents: list[IntentRow]) -> None:
     for intent in intents:
-        if intent.kind == "spend" and intent.state in {"planned", "signing"}:
+        due = intent.state in {"planned", "signing"}
+        if due and signed_by_device(desk, plan.transfer(intent.transfer), intent.kind):
             raise PlanError(
                 "not_signed",
                 f"transfer {intent.transfer} of plan {intent.plan_id} is not signed",
@@ -175,8 +180,7 @@ def _advance(desk: Desk, plan: Plan, transfer: Transfer, *, checked: bool) -> No
                 leaving = transfer.gross if step.step == 1 else Amount.zero(transfer.fee.asset)
                 preconditions.check_transfer(desk, plan, transfer, leaving=leaving)
             checked = False
-        if step.kind == "spend":
-            _require_signed([step])
+        _require_signed(desk, plan, [step])
         _SENDERS[step.kind](desk, plan, transfer, step)
 
 
@@ -255,7 +259,7 @@ def _record_failure(desk: Desk, plan: Plan, step: IntentRow, error: VaultError) 
         state = "unsent"
     facts = {"error": error.code, "message": error.message[:500]}
     first = step.facts["first_submitted_at"] == step.submitted_at
-    if first and (error.code == "chain.unreachable" or _kept_by_nobody(desk, step, error)):
+    if first and (error.code in _NEVER_LEFT or _kept_by_nobody(desk, step, error)):
         facts["first_submitted_at"] = ""  # nothing has ever left this machine: see `may_have_left`
     _record(desk, step, state, **facts)
     if state == "refused":
@@ -298,11 +302,13 @@ def _send_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow
     settings = desk.treasury.venue(transfer.venue_account)
     # Where the venue's history has no ids of ours, only it and the chain together prove absence.
     unnamed = traits_of(settings.exchange).known_by == "details"
-    facts = absence.facts_of_attempt(desk, step) if unnamed else {}
+    facts = absence.facts_of_attempt(desk, transfer, step) if unnamed else {}
     step = _submitting(desk, plan, transfer, step, **facts)
     desk.progress(f"withdraw: {transfer.gross} from {transfer.venue_account} to {transfer.payment.address}")
     try:
-        receipt = desk.venues.withdraw(transfer.venue_account, withdraw_request(desk, transfer, step))
+        receipt = desk.venues.withdraw(
+            transfer.venue_account, withdraw_request(desk, transfer, step, leaving=True)
+        )
     except VaultError as error:
         _record_failure(desk, plan, step, error)
         raise
@@ -310,6 +316,9 @@ def _send_withdrawal(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow
 
 
 def _send_spend(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
+    if transfer.on_ethereum:
+        _send_call(desk, plan, transfer, step)
+        return
     raw = bytes.fromhex(step.facts["raw"])
     txid = step.facts["txid"]
     _require_acceptable(desk, txid, raw)
@@ -324,6 +333,23 @@ def _send_spend(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> 
         odd = OutcomeUnknownError("other_txid", f"expected txid {txid}, the backend answered {answered}")
         _record_failure(desk, plan, step, odd)
         raise odd
+    _record(desk, step, "accepted", txid)
+
+
+def _send_call(desk: Desk, plan: Plan, transfer: Transfer, step: IntentRow) -> None:
+    """Exactly the bytes that were kept, proven against the plan once more."""
+    from vault.treasury.ethereum.accounts import chain_named
+    from vault.treasury.ethereum.sign import proven_raw
+
+    raw, txid = proven_raw(transfer, step), str(step.facts["txid"])
+    node = desk.ethereum(chain_named(desk.treasury, transfer.network).name)
+    step = _submitting(desk, plan, transfer, step)
+    desk.progress(f"broadcast: {txid}")
+    try:
+        node.send_raw(raw)
+    except VaultError as error:
+        _record_failure(desk, plan, step, error)
+        raise
     _record(desk, step, "accepted", txid)
 
 

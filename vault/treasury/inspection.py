@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vault.store.records import IntentRow
     from vault.treasury.cosign import Cosigning
     from vault.treasury.desk import Desk
+    from vault.treasury.ethereum.report import CallReport
     from vault.treasury.plan import Transfer
 
 # Fewer digits of a plan's id are too easily those of another.
@@ -49,15 +50,16 @@ class CheckedApproval:
 
 @dataclass(frozen=True, slots=True)
 class CheckedTransfer:
-    """A transfer, and its PSBT proven against the plan; `spend` is None for a venue withdrawal.
+    """A transfer, and its PSBT or call proven against the plan; both are None for a venue withdrawal.
 
-    `cosigning`: who of a group signed it, and who still may.
+    `cosigning`: who of a group signed it, and who still may; of a Safe `call` says it.
     """
 
     transfer: Transfer
     spend: SpendDescription | None
     error: VaultError | None
     cosigning: Cosigning | None = None
+    call: CallReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ def group_states(desk: Desk, plan: Plan, steps: Iterable[IntentRow]) -> tuple[Co
     return tuple(
         cosign.progress(desk, each, verify_transfer(desk, each), known)
         for each in plan.body.transfers
-        if each.on_chain and desk.treasury.wallet(each.source).group
+        if each.on_bitcoin and desk.treasury.wallet(each.source).group
     )
 
 
@@ -216,14 +218,18 @@ def _transfer(desk: Desk, transfer: Transfer, steps: tuple[IntentRow, ...], clos
     from vault.treasury.preconditions import check_destinations
     from vault.treasury.spending import verify_transfer
 
-    spend = signers = None
+    spend = signers = call = None
     try:
-        if transfer.on_chain:
+        if transfer.on_ethereum:
+            from vault.treasury.ethereum.report import report
+
+            call = report(desk, transfer, steps, closed=closed)
+        if transfer.on_bitcoin:
             verified = verify_transfer(desk, transfer)
             spend = describe(verified)
             if verified.expected.descriptor.group:
                 signers = replace(cosign.progress(desk, transfer, verified, steps), closed=closed)
         check_destinations(desk, transfer)
     except VaultError as error:
-        return CheckedTransfer(transfer, spend, error, signers)
-    return CheckedTransfer(transfer, spend, None, signers)
+        return CheckedTransfer(transfer, spend, error, signers, call)
+    return CheckedTransfer(transfer, spend, None, signers, call)

@@ -154,8 +154,8 @@ class LeadTimes:
     missing: tuple[str, ...]
 
 
-def report(desk: Desk, accounts: tuple[MarginAccount, ...], asset: str = "BTC") -> LeadTimes:
-    """Lead times of all ways, and each account's float over the p95 of its deposits of `asset`."""
+def report(desk: Desk, accounts: tuple[MarginAccount, ...]) -> LeadTimes:
+    """Lead times of all ways, and each account's float over the p95 of its deposits of its band's asset."""
     from vault.risk.margin import unusable
 
     with desk.store.read() as connection:
@@ -167,20 +167,20 @@ def report(desk: Desk, accounts: tuple[MarginAccount, ...], asset: str = "BTC") 
             if reason := unusable(account):
                 missing.append(f"{account.name}: {reason}")
                 continue
-            wait = _of_deposits(desk, account.name, asset)
+            wait = _of_deposits(desk, account.name)
             floats.append(operating_float(account, wait, desk.risk_parameters(), speed))
         except VaultError as error:
             missing.append(f"{account.name}: {error.code}: {error.message}")
     return LeadTimes(ways, tuple(floats), tuple(missing))
 
 
-def _of_deposits(desk: Desk, name: str, asset: str) -> Expected:
-    """What a deposit takes on the account's band's network."""
+def _of_deposits(desk: Desk, name: str) -> Expected:
+    """What a deposit takes of the asset and on the network of the account's band."""
     from vault.errors import DeniedError
 
     band = desk.policy().policy.band_of(name)
     if band is None:
         raise DeniedError("no_band", f"the policy has no band for {name}")
-    info = desk.venues.network_info(name, asset, band.venue_network)
-    way = Way(name, asset, band.venue_network, "deposit")
+    info = desk.venues.network_info(name, band.asset, band.venue_network)
+    way = Way(name, band.asset, band.venue_network, "deposit")
     return expected_of(desk, way, desk.treasury.venue(name).exchange, info.confirmations)

@@ -6,7 +6,7 @@ is one write: at no moment do two of them count, and a winner and its losers are
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vault.store import records
 from vault.treasury.steps import outcome_of_plan
@@ -24,6 +24,16 @@ SEEN: Final = frozenset({"accepted", "sent"})
 _LOSES: Final = records.OPEN_STATES
 
 
+def _is_final(row: IntentRow) -> bool:
+    """True for what the chain keeps; a transaction that a contract refused has used its nonce."""
+    return row.state == "done" or (row.state == "refused" and "height" in row.facts)
+
+
+def _owners_asked(facts: dict[str, Any]) -> bool:
+    """True for a call of a Safe that its owners were asked to sign."""
+    return "safe" in facts and "asked_at" in facts
+
+
 class Lineage:
     """All spends of the treasury, by what they replace and whose coins they spend."""
 
@@ -33,8 +43,14 @@ class Lineage:
         self._txid = {name: str(found.get("txid", "")) for name, found in facts.items()}
         self._replaces = {name: str(found.get("replaces", "")) for name, found in facts.items()}
         self._coins = {name: tuple(map(str, found.get("coins", ()))) for name, found in facts.items()}
+        self._safe = {name: str(found["safe"]) for name, found in facts.items() if _owners_asked(found)}
+        self._safes_done = {
+            str(facts[row.client_id].get("safe", "")): row.client_id
+            for row in self._rows
+            if row.state == "done" or facts[row.client_id].get("revert") == "safe_inner_failed"
+        }
         self._final = {
-            coin: row.client_id for row in self._rows if row.state == "done" for coin in self.coins(row)
+            coin: row.client_id for row in self._rows if _is_final(row) for coin in self.coins(row)
         }
         self._by_txid = {self._txid[row.client_id]: row for row in self._rows if self._txid[row.client_id]}
 
@@ -44,7 +60,13 @@ class Lineage:
         return tuple(self._rows)
 
     def beaten(self, row: IntentRow) -> bool:
-        """True once a final transaction of ours has spent a coin of it, or of a parent: it cannot confirm."""
+        """True once a final transaction of ours has spent a coin of it, or of a parent: it cannot confirm.
+
+        What owners of a Safe may have signed can be executed by anybody, with any nonce of his own: it ends
+        only with the nonce of the Safe.
+        """
+        if (safe := self._safe.get(row.client_id)) is not None:
+            return self._safes_done.get(safe, row.client_id) != row.client_id
         others = {self._final.get(coin, row.client_id) for coin in self.coins(row)} - {row.client_id}
         return bool(others) or any(
             parent.state == "replaced" or self.beaten(parent) for parent in self.parents(row)
@@ -115,7 +137,7 @@ class Lineage:
         dead: dict[str, IntentRow] = {}
         for each in alive.values():
             named = (self._txid[each.client_id], self._replaces[each.client_id])
-            for rival in self.relatives(named):
+            for rival in (*self.relatives(named), *self._at_nonce(each)):
                 if rival.client_id not in alive:
                     dead[rival.client_id] = rival
         queue = list(dead.values())
@@ -124,6 +146,13 @@ class Lineage:
             dead.update((row.client_id, row) for row in fresh)
             queue += fresh
         return list(dead.values())
+
+    def _at_nonce(self, row: IntentRow) -> list[IntentRow]:
+        """What was signed with the same nonce of the same sender, whatever it was made for."""
+        uses = self.coins(row)
+        if not uses or not uses[0].startswith("eip155:"):
+            return []
+        return [each for each in self._rows if self.coins(each) == uses and self._txid[each.client_id]]
 
 
 def seen(writer: Writer, row: IntentRow) -> None:

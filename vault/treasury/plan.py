@@ -15,14 +15,18 @@ from vault.canonical import canonical_json, digest, read_json
 from vault.clock import to_iso
 from vault.codec import decode, encode
 from vault.errors import ConfigError, DocumentError, PlanError, VaultError
+from vault.evm.call import EthereumCall
 from vault.files import write_document
 from vault.model import Action, Decision
 from vault.money import BTC, Amount, total
 
-# 2: the exchange's own moves, fee rules, lead times, and warnings.
-PLAN_SCHEMA = 2
-# What a plan of format 1 does not say, as the fields' own defaults: it still counts, and is never sent.
-_NOT_IN_1: Final[dict[str, object]] = {"moves": [], "fee_rule": "", "expected": None}
+# 2: the exchange's own moves, fee rules, lead times, and warnings. 3: Ethereum's calls.
+PLAN_SCHEMA = 3
+# What a plan of an older format does not say, as the fields' defaults: it still counts, and is never sent.
+_NOT_IN: Final[dict[int, dict[str, object]]] = {
+    1: {"moves": [], "fee_rule": "", "expected": None, "call": None},
+    2: {"call": None},
+}
 MAX_PLAN_BYTES = 8_000_000  # about 1,000 inputs with their previous transactions
 PLAN_ID_LENGTH = 16
 NOTHING: Final = Amount.zero(BTC)
@@ -68,13 +72,15 @@ class Transfer:
     is credited and `moves` lead from there to margin. A ``bitcoin_upkeep`` makes none: its coins come back to
     `source`. A ``venue_move`` makes none either: `returned` goes back into margin. Of a transaction the plan
     has the unsigned PSBT (base64), exactly the coins it spends (``txid:vout``), and what it returns as
-    change. `replaces` is the transaction of ours whose place it takes, empty when there is none. `fee_rule`:
-    whether the venue takes its fee out of the amount it is asked for, or adds it.
+    change. An ``ethereum_spend`` makes one payment, or none, by its `call`; its gas is no part of `fee`, the
+    account `call.account` pays it in ether. `replaces` is the transaction of ours whose place it takes, empty
+    when there is none. `fee_rule`: whether the venue takes its fee out of the amount it is asked for, or adds
+    it.
     """
 
     number: int
     action: Action
-    kind: Literal["venue_withdrawal", "bitcoin_spend", "bitcoin_upkeep", "venue_move"]
+    kind: Literal["venue_withdrawal", "bitcoin_spend", "bitcoin_upkeep", "venue_move", "ethereum_spend"]
     source: str
     venue_account: str
     network: str
@@ -88,6 +94,7 @@ class Transfer:
     moves: tuple[Move, ...] = ()
     fee_rule: Literal["", "included", "added"] = ""
     expected: Expected | None = None
+    call: EthereumCall | None = None
 
     @property
     def amount(self) -> Amount:
@@ -116,7 +123,31 @@ class Transfer:
     @property
     def on_chain(self) -> bool:
         """True when it is a transaction of ours."""
+        return self.on_bitcoin or self.on_ethereum
+
+    @property
+    def on_bitcoin(self) -> bool:
+        """True when it is a transaction of ours that has a PSBT."""
         return self.kind in {"bitcoin_spend", "bitcoin_upkeep"}
+
+    @property
+    def on_ethereum(self) -> bool:
+        """True when it is a transaction of ours that has a call."""
+        return self.kind == "ethereum_spend"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """What only one transaction can use: its coins, or the nonce of its sender."""
+        if (call := self.call) is not None:
+            return (f"{self.network}/{call.sender.lower()}/{call.nonce}",)
+        return self.coins
+
+    @property
+    def ethereum(self) -> EthereumCall:
+        """The call of an ``ethereum_spend``. Raises `PlanError`."""
+        if self.call is None:
+            raise PlanError("form", f"transfer {self.number}: expected a call, found none")
+        return self.call
 
     @property
     def credited(self) -> bool:
@@ -132,7 +163,9 @@ class Transfer:
 # A replacement takes the place of a transaction of ours, and nothing else does.
 _REPLACES: Final = frozenset({"bump", "cancel"})
 # What pays nobody: its coins come back to the wallet they left.
-_PAYS_NOBODY: Final = frozenset({"consolidate", "cancel", "speed_up", "return"})
+_PAYS_NOBODY: Final = frozenset({"consolidate", "cancel", "speed_up", "return", "revoke", "reconfigure"})
+# What changes an account on Ethereum.
+_OF_ACCOUNTS: Final = frozenset({"revoke", "reconfigure"})
 # What a venue does, by the action it is done for; everything else is a transaction of ours.
 _AT_VENUE: Final[dict[str, str]] = {"sweep": "venue_withdrawal", "return": "venue_move"}
 
@@ -147,8 +180,12 @@ def require_form(transfer: Transfer) -> None:
             each.kind != _AT_VENUE.get(each.action, each.kind) or each.on_chain == (each.action in _AT_VENUE),
             "a sweep is a withdrawal, a return a move at the venue, and nothing else is",
         ),
-        (each.on_chain != bool(each.psbt and each.coins), "a transaction has a PSBT and coins"),
-        ((each.kind in _NO_PAYMENT) == bool(each.payments), "an upkeep or a move alone pays nobody"),
+        (each.on_bitcoin != bool(each.psbt and each.coins), "a transaction of Bitcoin has a PSBT and coins"),
+        (
+            not each.on_ethereum and (each.kind in _NO_PAYMENT) == bool(each.payments),
+            "an upkeep or a move alone pays nobody",
+        ),
+        *_ethereum_problems(each),
         (
             bool(each.moves) and each.on_chain and not each.credited,
             "only what leaves a venue or is credited there moves inside it",
@@ -169,6 +206,29 @@ def require_form(transfer: Transfer) -> None:
             raise PlanError(
                 "form", f"transfer {each.number}: expected that {expected}", hint="Make a new plan."
             )
+
+
+def _ethereum_problems(each: Transfer) -> tuple[tuple[bool, str], ...]:
+    call = each.call
+    pays = each.action not in _PAYS_NOBODY and not (each.action == "bump" and not each.payments)
+    return (
+        (
+            each.on_ethereum != (call is not None),
+            "a transaction of Ethereum has a call, and nothing else does",
+        ),
+        (each.on_ethereum and len(each.payments) != pays, "a transaction of Ethereum makes one payment"),
+        (each.action in _OF_ACCOUNTS and not each.on_ethereum, f"a {each.action} is a call of Ethereum"),
+        (each.on_ethereum and bool(each.fee), "gas is no part of the fee"),
+        (call is not None and each.network != f"eip155:{call.chain_id}", "the call is of the same network"),
+        (
+            call is not None and (call.account if call.safe is None else each.source) != each.source,
+            "an account of one key pays its own gas",
+        ),
+        (
+            call is not None and call.safe is not None and bool(call.value or call.data != "0x"),
+            "only the call of a Safe says what it does",
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,14 +320,14 @@ def parse_plan(text: str, *, what: str = "plan", older: bool = False) -> Plan:
 
 
 def _present_form(body: Any, what: str, *, older: bool) -> Any:
-    """A body of this format as it is, one of the format before with what that left out."""
+    """A body of this format as it is, one of a format before with what that left out."""
     found = body.get("schema_version") if isinstance(body, dict) else None
     if type(found) is not int or found == PLAN_SCHEMA:
         return body
-    if not older or found != 1 or not isinstance(body.get("transfers"), list):
+    if not older or found not in _NOT_IN or not isinstance(body.get("transfers"), list):
         raise _other_format(what, found)
     transfers = [
-        {**_NOT_IN_1, **each} if isinstance(each, dict) else each  # what it says itself stays
+        {**_NOT_IN[found], **each} if isinstance(each, dict) else each  # what it says itself stays
         for each in body["transfers"]
     ]
     return {"warnings": [], **body, "transfers": transfers}

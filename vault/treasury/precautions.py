@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Check = Callable[[], Precaution]
 # So many of the addresses that a venue's list has beside ours are named.
 SHOWN: Final = 3
+_NO_KEY: Final = "no API key exists: each withdrawal is signed on its device"
 _FROM_WHERE: Final = "whether the withdraw key works from listed addresses alone"
 
 
@@ -138,6 +139,8 @@ def _silent(settings: VenueSettings, what: str, about: str) -> Precaution:
 
 
 def _key(settings: VenueSettings, reads: frozenset[str], key: Callable[[], KeyPermissions]) -> Precaution:
+    if traits_of(settings.exchange).signed_by == "device":
+        return kept("key", _NO_KEY)
     if "permissions" not in reads:
         return _silent(settings, "key", "what the withdraw key may do")
     found = key()
@@ -154,6 +157,8 @@ def _key(settings: VenueSettings, reads: frozenset[str], key: Callable[[], KeyPe
 
 def _ip_list(settings: VenueSettings, reads: frozenset[str], key: Callable[[], KeyPermissions]) -> Precaution:
     about = _FROM_WHERE
+    if traits_of(settings.exchange).signed_by == "device":
+        return kept("ip_list", _NO_KEY)
     if not reads & venue_keys.SAYS_IP:
         return _silent(settings, "ip_list", about)
     found = key()

@@ -14,6 +14,7 @@ from vault.codec import encode
 from vault.errors import DeniedError, PlanError
 from vault.store import records
 from vault.treasury import coins, foreign_spends, history, precautions, second_price
+from vault.treasury.ethereum.check import check_ethereum
 from vault.treasury.lineage import Lineage
 from vault.treasury.plan import require_form, require_format
 from vault.treasury.spending import verify_transfer
@@ -42,10 +43,12 @@ def check_transfer(desk: Desk, plan: Plan, transfer: Transfer, *, leaving: Amoun
     check_destinations(desk, transfer)
     check_no_rival(desk, plan, transfer)
     history.check_limits(desk, plan, transfer)
-    if transfer.on_chain:
+    if transfer.on_bitcoin:
         check_coins(desk, plan, transfer)
         coins.require_free(desk, transfer)
         foreign_spends.require_none(desk, transfer.source)
+    if transfer.on_ethereum:
+        check_ethereum(desk, plan, transfer)
     if transfer.venue_account:
         check_route(desk, transfer)
     if transfer.action == "sweep":
@@ -68,7 +71,7 @@ def check_meanwhile(desk: Desk, plan: Plan, transfer: Transfer) -> None:
     history.check_limits(desk, plan, transfer)
     if transfer.credited:
         precautions.not_frozen(desk, transfer.venue_account)
-    if transfer.on_chain:
+    if transfer.on_bitcoin:
         coins.require_free(desk, transfer)
 
 
@@ -88,7 +91,11 @@ def check_documents(desk: Desk, plan: Plan) -> None:
 
 
 def check_destinations(desk: Desk, transfer: Transfer) -> None:
-    """Every destination is an active entry of the signed book, with exactly the plan's address."""
+    """Every destination is an active entry of the signed book, with exactly the plan's address.
+
+    One of a venue is paid only by what is credited there: under its own rules, limits and checks.
+    """
+    credited = transfer.venue_account if transfer.credited else ""
     cooling, book = desk.policy().policy.address_book.cooling_hours, desk.book().book
     for payment in transfer.payments:
         entry = book.active(payment.destination, desk.clock.now(), cooling)
@@ -102,6 +109,13 @@ def check_destinations(desk: Desk, transfer: Transfer) -> None:
                 f"expected {entry.address} ({entry.id} in the address book), found {payment.address}",
                 hint="The plan was altered or the address book changed.",
             )
+        if (entry.venue or "") != credited:
+            raise PlanError(
+                "other_purpose",
+                f"expected an address of {credited or 'no venue'}, found {entry.id} of "
+                f"{entry.venue or 'no venue'}",
+                hint="Do not approve it. A venue is paid by a top-up.",
+            )
 
 
 def check_no_rival(desk: Desk, plan: Plan, transfer: Transfer) -> None:
@@ -110,7 +124,7 @@ def check_no_rival(desk: Desk, plan: Plan, transfer: Transfer) -> None:
     What another plan moved is not in this plan's snapshot: two plans made from one look at an account
     must not both be carried out.
     """
-    ours = {transfer.source, transfer.venue_account} - {""}
+    ours = _places(transfer)
     made = to_iso(plan.body.created_at)
     with desk.store.read() as connection:
         kin = _kin(Lineage(connection), plan, transfer, records.intents(connection, plan.plan_id))
@@ -123,7 +137,7 @@ def check_no_rival(desk: Desk, plan: Plan, transfer: Transfer) -> None:
         )
         for entry in others:
             other, row = entry.transfer, entry.row
-            if not ours & {other.source, other.venue_account} or (row.plan_id, other.number) in kin:
+            if not ours & _places(other) or (row.plan_id, other.number) in kin:
                 continue
             if _waited_for(entry):
                 raise DeniedError(
@@ -140,6 +154,12 @@ def check_no_rival(desk: Desk, plan: Plan, transfer: Transfer) -> None:
                     f"plan {row.plan_id} moved coins of {', '.join(sorted(ours))} after this plan was made",
                     hint="Make a new plan from what is there now.",
                 )
+
+
+def _places(transfer: Transfer) -> set[str]:
+    """Whose coins it moves, and whose nonce it takes: one transaction of a sender is under way at a time."""
+    sender = "" if transfer.call is None else transfer.call.account
+    return {transfer.source, transfer.venue_account, sender} - {""}
 
 
 def _waited_for(entry: history.Entry) -> bool:
@@ -179,7 +199,10 @@ def check_route(desk: Desk, transfer: Transfer) -> None:
     wanted = outward(settings) if transfer.action == "sweep" else inward(settings)
     # A return may begin at any stop on the way, a top-up where the venue credits it (`check_deposit`).
     tails = [wanted[number:] for number in range(len(wanted))]
-    stops = {"venue_move": tails, "bitcoin_spend": [*tails, ()]}.get(transfer.kind, [wanted])
+    credited = [*tails, ()]
+    stops = {"venue_move": tails, "bitcoin_spend": credited, "ethereum_spend": credited}.get(
+        transfer.kind, [wanted]
+    )
     if transfer.moves not in stops:
         raise _route_differs(transfer, f"the moves of {settings.exchange}")
 

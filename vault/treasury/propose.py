@@ -19,6 +19,8 @@ from vault.store import records
 from vault.store.records import PlanRow
 from vault.store.venues import Way
 from vault.treasury import authority, books, coins, foreign_spends, history, observe, precautions, reserved
+from vault.treasury.ethereum.accounts import is_account
+from vault.treasury.ethereum.following import depth_of
 from vault.treasury.lead_times import expected_of
 from vault.treasury.plan import (
     MAX_PLAN_BYTES,
@@ -127,14 +129,17 @@ def propose(desk: Desk) -> Proposal:
     transfers: list[Transfer] = []
     problems: list[Problem] = []
     used: list[Decision] = []
+    notes: list[str] = []
     for decision in found.decisions:
         if decision.outcome != "allow" or decision.amount is None:
             continue
         try:
-            transfers.append(_transfer(desk, decision, tuple(transfers)))
+            transfers.append(_transfer(desk, decision, tuple(transfers), notes))
             used.append(decision)
         except VaultError as error:
             problems.append(Problem(decision, error.code, error.message))
+    if notes:
+        found = replace(found, notes=tuple(dict.fromkeys((*found.notes, *notes))))
     while transfers:
         try:
             made = conclude(desk, found, tuple(used), tuple(transfers))
@@ -184,15 +189,17 @@ def _decide(desk: Desk, snapshot: Snapshot, assessment: Assessment) -> tuple[tup
     A venue is asked only when something is called for there; nothing is allowed whose venue was not asked.
     """
     from vault.policy.engine import decide
+    from vault.treasury.ethereum.gas import gas_now
 
     policy, book, now = desk.policy(), desk.book(), desk.clock.now()
     with desk.store.read() as connection:
         past = history.outflows(connection, now, since=history.window_start(policy.policy, now))
         busy = history.in_flight(connection, now)
     standings: Standings = {}
+    gas = gas_now(desk, policy.policy)
     while True:
         decisions = decide(
-            policy.policy, policy.digest, assessment, snapshot, book.book, past, busy, now, standings
+            policy.policy, policy.digest, assessment, snapshot, book.book, past, busy, now, standings, gas
         )
         wanted = [
             each
@@ -281,12 +288,14 @@ def _row(plan: Plan) -> PlanRow:
 # -- transfers ---------------------------------------------------------------------------------------
 
 
-def _transfer(desk: Desk, decision: Decision, before: tuple[Transfer, ...]) -> Transfer:
+def _transfer(desk: Desk, decision: Decision, before: tuple[Transfer, ...], notes: list[str]) -> Transfer:
     number = len(before) + 1
     policy = desk.policy().policy
     entry = desk.book().book.active(decision.destination, desk.clock.now(), policy.address_book.cooling_hours)
     if decision.action == "sweep":
         transfer = _withdrawal(desk, policy, decision, entry, number)
+    elif is_account(desk.treasury, decision.source):
+        transfer = _call(desk, policy, decision, entry, before, notes)
     else:
         foreign_spends.require_none(desk, decision.source)
         transfer = _spend(desk, policy, decision, entry, number, coins_of(before))
@@ -319,7 +328,9 @@ def _withdrawal(desk: Desk, policy: Policy, decision: Decision, entry: Entry, nu
         raise DeniedError("above_maximum", f"{asked} is above the venue's maximum of {info.maximum}")
     net = asked if rule == "added" else asked - info.fee
     way = Way(settings.name, decision.amount.asset.symbol, band.venue_network, "withdraw")
-    confirmations = desk.treasury.config.bitcoin.confirmations
+    bitcoin = desk.treasury.config.bitcoin
+    on_ethereum = entry.network.startswith("eip155:")
+    confirmations = depth_of(desk, entry.network) if on_ethereum else bitcoin.confirmations
     return Transfer(
         number=number,
         action="sweep",
@@ -382,6 +393,36 @@ def _spend(  # noqa: PLR0917
         moves=after_credit(desk, account, decision.amount.asset.symbol, band.venue_network) if band else (),
         expected=_credit(desk, account, decision.amount.asset.symbol, band) if band else None,
     )
+
+
+def _call(  # noqa: PLR0917
+    desk: Desk,
+    policy: Policy,
+    decision: Decision,
+    entry: Entry,
+    before: tuple[Transfer, ...],
+    notes: list[str],
+) -> Transfer:
+    """Out of an account on Ethereum: exactly the decided amount arrives, gas is paid beside it."""
+    from vault.treasury.ethereum.spend import Errand, build_payment
+
+    amount = decision.amount
+    if amount is None:
+        raise DeniedError("no_amount", f"{decision.subject}: the decision names no amount")
+    account = decision.subject if decision.action == "top_up" else ""
+    band = policy.band_of(account) if account else None
+    errand = Errand(
+        action=decision.action,
+        source=decision.source,
+        number=len(before) + 1,
+        venue_account=account,
+        venue_network=band.venue_network if band else "",
+        moves=after_credit(desk, account, amount.asset.symbol, band.venue_network) if band else (),
+        expected=_credit(desk, account, amount.asset.symbol, band) if band else None,
+    )
+    built = build_payment(desk, errand, entry, amount, before)
+    notes += built.warnings
+    return built.transfer
 
 
 def _credit(desk: Desk, account: str, asset: str, band: Band) -> Expected:

@@ -250,12 +250,12 @@ def _one_spend(plan: Plan, number: int | None, returned: Psbt | None = None) -> 
     from vault.bitcoin.psbt.document import Psbt
     from vault.treasury.spending import psbt_bytes
 
-    spends = [each for each in plan.body.transfers if each.on_chain and number in {None, each.number}]
+    spends = [each for each in plan.body.transfers if each.on_bitcoin and number in {None, each.number}]
     if len(spends) > 1 and returned is not None:
         same = returned.unsigned
         spends = [each for each in spends if Psbt.parse(psbt_bytes(each)).unsigned == same] or spends
     if len(spends) != 1:
-        numbers = ", ".join(str(each.number) for each in plan.body.transfers if each.on_chain) or "none"
+        numbers = ", ".join(str(each.number) for each in plan.body.transfers if each.on_bitcoin) or "none"
         raise PlanError(
             "no_transfer",
             f"expected one transaction of plan {plan.plan_id} (of transfers {numbers}), found "

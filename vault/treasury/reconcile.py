@@ -15,6 +15,7 @@ from vault.errors import BooksError, PlanError, VaultError
 from vault.store import records
 from vault.store.venues import Way
 from vault.treasury import lead_times, lineage
+from vault.treasury.ethereum.settle import reorganised_ethereum, settle_ethereum
 from vault.treasury.history import stored_plan
 from vault.treasury.settle_spend import reorganised, settle_spend
 from vault.treasury.settle_withdrawal import (
@@ -80,16 +81,28 @@ def reconcile(desk: Desk) -> list[Settlement]:
 
 def _reorganised(desk: Desk) -> list[Settlement]:
     """What was final and is not any more, as a finding of its own; it is followed again from here."""
-    try:
-        rows = reorganised(desk)
-    except VaultError as error:
-        return [Settlement("", "", 0, 0, "chain", "", "", "", f"{error.code}: {error.message}")]
-    return [
-        Settlement(
-            row.plan_id, row.client_id, row.transfer, row.step, row.kind, "done", "sent", row.reference, note
-        )
-        for row, note in rows
-    ]
+    found: list[Settlement] = []
+    for look in (reorganised, reorganised_ethereum):
+        try:
+            rows = look(desk)
+        except VaultError as error:
+            found.append(Settlement("", "", 0, 0, "chain", "", "", "", f"{error.code}: {error.message}"))
+            continue
+        found += [
+            Settlement(
+                row.plan_id,
+                row.client_id,
+                row.transfer,
+                row.step,
+                row.kind,
+                row.state,
+                "sent",
+                row.reference,
+                note,
+            )
+            for row, note in rows
+        ]
+    return found
 
 
 def _strays(desk: Desk) -> list[Settlement]:
@@ -227,6 +240,8 @@ def _references_of_others(desk: Desk, intent: IntentRow) -> frozenset[str]:
 
 
 def _settle_spend(desk: Desk, plan: Plan, transfer: Transfer, intent: IntentRow) -> IntentRow:
+    if transfer.on_ethereum:
+        return settle_ethereum(desk, transfer, intent, PATIENCE)
     return settle_spend(desk, intent, PATIENCE)
 
 

@@ -95,13 +95,12 @@ def rivals(desk: Desk, plan: Plan) -> list[str]:
             for step in records.intents_of_kind(connection, "spend")
         }
     replaced = {txids.get(each.replaces, "") for each in plan.body.transfers if each.replaces}
-    ours = {coin for each in plan.body.transfers for coin in each.coins}
+    ours = {use for each in plan.body.transfers for use in each.uses}
     found = []
     for row in (row for row in rows if row.state != "proposed" and row.plan_id not in replaced):
         for other in history.stored_plan(row).body.transfers:
-            if not ours.isdisjoint(other.coins):
+            if not ours.isdisjoint(other.uses):
                 what = other.action.replace("_", "-")
-                found.append(
-                    f"plan {row.plan_id} ({what}, {row.state}) spends the same coin: only one can be sent"
-                )
+                shared = "uses the same nonce" if other.on_ethereum else "spends the same coin"
+                found.append(f"plan {row.plan_id} ({what}, {row.state}) {shared}: only one can be sent")
     return found

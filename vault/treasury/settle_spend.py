@@ -154,7 +154,8 @@ def reorganised(desk: Desk) -> list[tuple[IntentRow, str]]:
     """
     bitcoin = desk.treasury.config.bitcoin
     with desk.store.read() as connection:
-        done = [row for kind in ON_CHAIN for row in records.done_on_chain(connection, kind)]
+        rows = [row for kind in ON_CHAIN for row in records.done_on_chain(connection, kind)]
+    done = [row for row in rows if not str(row.facts.get("network", "")).startswith("eip155:")]
     if not done:
         return []
     since = desk.backend().tip_height() - bitcoin.reorganisation_blocks

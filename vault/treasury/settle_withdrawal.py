@@ -6,7 +6,8 @@ further then, and told as a dispute until a person closes it. Two records that b
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,8 @@ from vault.errors import BooksError, VenueError
 from vault.store import records
 from vault.store.venues import Way
 from vault.treasury import absence, lead_times
+from vault.treasury.ethereum import arrivals, hyperliquid
+from vault.treasury.ethereum.arrivals import is_ethereum
 from vault.treasury.settle_spend import final_facts
 from vault.treasury.steps import DISPUTED, disputed
 from vault.treasury.venue_records import can_be, require_as_planned
@@ -34,7 +37,7 @@ LOOK_BACK: Final = timedelta(minutes=5)
 # Two records that both fit stay unknown: a person looks, and closes the step.
 AMBIGUOUS: Final = "venue.ambiguous_withdrawal"
 # The venue or the chain says something else than the plan of a step that is known to have left.
-DISPUTES: Final = ("books.withdrawal_differs", "books.payment_differs")
+DISPUTES: Final = ("books.withdrawal_differs", "books.payment_differs", "books.payment_unproven")
 _MAX_FACT: Final = 500
 
 
@@ -82,9 +85,10 @@ def settle_withdrawal(desk: Desk, transfer: Transfer, intent: IntentRow) -> Inte
         return intent
     intent = _as_listed(desk, intent, status)
     require_as_planned(transfer, status)
-    if status.txid is None:
-        return intent
-    return follow_payment(desk, transfer, intent, status.txid)
+    txid = status.txid
+    if txid is None and hyperliquid.needs_device(desk, transfer):
+        txid = hyperliquid.payout_txid(desk, transfer, intent.facts)
+    return intent if txid is None else follow_payment(desk, transfer, intent, txid)
 
 
 def tell_dispute(desk: Desk, client_id: str, note: str) -> None:
@@ -182,37 +186,80 @@ def _arrived(
         return records.move_intent(writer, intent, "done", reference=txid, **facts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The transaction of a withdrawal on its chain: it pays `count` times what was planned, else `said`.
+
+    `final` tells what ends the step, None while it is not deep enough; it asks every node.
+    """
+
+    txid: str
+    count: int
+    said: str
+    final: Callable[[IntentRow], dict[str, str] | None]
+
+
 def follow_payment(desk: Desk, transfer: Transfer, intent: IntentRow, txid: str) -> IntentRow:
     """Check on chain that the transaction pays what was planned, and wait until it is deep enough."""
+    look = _on_ethereum if is_ethereum(transfer.network) else _on_bitcoin
+    seen = look(desk, transfer, intent, txid)
+    if seen is None:
+        return move(desk, intent, "accepted") if intent.state in {"submitting", "unknown"} else intent
+    _require_foreign(desk, intent, seen.txid)
+    if seen.count <= _claims(desk, intent, seen.txid):
+        raise BooksError(
+            "payment_differs",
+            f"expected {transfer.amount} to {transfer.payment.address} in {seen.txid}, found {seen.said}",
+            hint="The chain says something else than the plan. Nothing was closed.",
+        )
+    if intent.state == "sent" and intent.reference != seen.txid:
+        # The venue replaced its transaction: what arrives is known by the id of the new one.
+        intent = move(desk, intent, "accepted", seen.txid)
+    intent = move(desk, intent, "sent", seen.txid)
+    facts = seen.final(intent)
+    return intent if facts is None else _arrived(desk, transfer, intent, seen.txid, facts)
+
+
+def _require_foreign(desk: Desk, intent: IntentRow, txid: str) -> None:
+    """A venue pays with its own transactions: one of ours is no payment of it. Raises `BooksError`."""
+    with desk.store.read() as connection:
+        rows = records.intents_of_kind(connection, "spend")
+    ours = {str(row.facts.get(name, "")) for row in rows for name in ("txid", "executed_by")}
+    if txid in ours:
+        raise BooksError(
+            "payment_differs",
+            f"expected a transaction of {intent.facts['source']}, found {txid}, which we sent ourselves",
+            hint="The venue names a payment of ours. Ask it for its own. Nothing was closed.",
+        )
+
+
+def _on_bitcoin(desk: Desk, transfer: Transfer, intent: IntentRow, txid: str) -> _Seen | None:
     from vault.address import network_of, script_pubkey
     from vault.bitcoin.transaction import Transaction
 
     backend = desk.backend()
     status = backend.transaction_status(txid)
-    if not status.found:
-        return move(desk, intent, "accepted") if intent.state in {"submitting", "unknown"} else intent
-    address = transfer.payment.address
-    script = script_pubkey(address, network_of(desk.treasury.config.bitcoin.network))
-    raw = backend.raw_transaction(txid)
+    raw = backend.raw_transaction(txid) if status.found else None
     if raw is None:
-        return intent
+        return None
+    script = script_pubkey(transfer.payment.address, network_of(desk.treasury.config.bitcoin.network))
     transaction = Transaction.parse(raw)
     paid = [out.value for out in transaction.outputs if out.script == script]
-    claimed = _claims(desk, intent, txid)
-    if transaction.txid != txid or paid.count(transfer.amount.units) <= claimed:
-        raise BooksError(
-            "payment_differs",
-            f"expected {transfer.amount} to {address} in {txid}, found {paid} satoshi",
-            hint="The chain says something else than the plan. Nothing was closed.",
-        )
-    if intent.state == "sent" and intent.reference != txid:
-        # The venue replaced its transaction: what arrives is known by the id of the new one.
-        intent = move(desk, intent, "accepted", txid)
-    if status.confirmations < desk.treasury.config.bitcoin.confirmations:
-        return move(desk, intent, "sent", txid)
-    intent = move(desk, intent, "sent", txid)
-    facts = final_facts(desk, intent, txid)
-    return intent if facts is None else _arrived(desk, transfer, intent, txid, facts)
+    count = paid.count(transfer.amount.units) if transaction.txid == txid else 0
+    deep = status.confirmations >= desk.treasury.config.bitcoin.confirmations
+    return _Seen(txid, count, f"{paid} satoshi", lambda row: final_facts(desk, row, txid) if deep else None)
+
+
+def _on_ethereum(desk: Desk, transfer: Transfer, intent: IntentRow, txid: str) -> _Seen | None:
+    paid = arrivals.look(desk, transfer, intent, txid)
+    if paid is None:
+        return None
+    return _Seen(
+        paid.txid,
+        paid.count,
+        paid.said,
+        lambda row: arrivals.final_facts(desk, transfer, row, paid),
+    )
 
 
 def _claims(desk: Desk, intent: IntentRow, txid: str) -> int:

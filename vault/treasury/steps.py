@@ -59,13 +59,22 @@ def ensure_intents(store: Store, plan: Plan) -> list[IntentRow]:
         return records.intents(writer.connection, plan.plan_id)
 
 
-def tip_when_made(connection: Connection, plan: Plan) -> int | None:
-    """The chain's height in the observation that the plan rests on; None where that is not kept."""
+def tip_when_made(connection: Connection, plan: Plan, network: str = "") -> int | None:
+    """The height of a chain in the observation that the plan rests on; None where it is not kept.
+
+    `network` is that of an Ethereum chain (``eip155:1``); every other name is Bitcoin's.
+    """
     try:
         body: Any = records.document(connection, plan.body.snapshot_digest)
     except VaultError:
         return None
-    return max((int(wallet["tip_height"]) for wallet in body["wallets"]), default=None)
+    chain = network if network.startswith("eip155:") else ""
+    wallets = [each for each in body["wallets"] if each.get("network", "") == chain]
+    return max((int(wallet["tip_height"]) for wallet in wallets), default=None)
+
+
+def _height_when_made(connection: Connection, plan: Plan, transfer: Transfer) -> int | None:
+    return transfer.call.block if transfer.call else tip_when_made(connection, plan, transfer.network)
 
 
 def may_have_left(step: IntentRow) -> bool:
@@ -88,8 +97,12 @@ def _planned(writer: Writer, plan: Plan, transfer: Transfer, step: int, each: Pl
     if each.move is not None:
         facts |= {"from_wallet": each.move.source, "to_wallet": each.move.destination}
     if kind == "spend":
-        facts |= {"coins": list(transfer.coins), "replaces": transfer.replaces}
-    if kind in OUTWARD and (tip := tip_when_made(writer.connection, plan)) is not None:
+        facts |= {"coins": list(transfer.uses), "replaces": transfer.replaces}
+    if (call := transfer.call) is not None:
+        facts |= {"network": transfer.network, "sender": call.sender, "nonce": str(call.nonce)}
+        if (safe := call.safe) is not None:
+            facts["safe"] = f"{transfer.network}/{safe.address.lower()}/{safe.nonce}"
+    if kind in OUTWARD and (tip := _height_when_made(writer.connection, plan, transfer)) is not None:
         facts["tip_when_made"] = tip
     return IntentRow(
         client_id=plan.client_id(transfer, step),

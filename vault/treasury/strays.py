@@ -14,6 +14,8 @@ from vault.clock import to_iso
 from vault.errors import BooksError, VaultError
 from vault.store import records
 from vault.treasury import history, lineage
+from vault.treasury.ethereum.following import is_ethereum
+from vault.treasury.ethereum.outside import look_for
 from vault.treasury.lineage import Lineage
 from vault.treasury.settle_spend import spenders
 from vault.treasury.spending import psbt_bytes
@@ -55,6 +57,8 @@ def strays(connection: Connection) -> list[IntentRow]:
 
 
 def _was_asked(row: IntentRow) -> bool:
+    if row.state == "replaced":  # of a Safe's call only what its executor would have sent was
+        return {"asked_at", "safe"} <= set(row.facts)
     if row.state == "cancelled":
         return not {"asked_at", "txid"}.isdisjoint(row.facts)
     return row.state in {"signing", "signed"}
@@ -79,6 +83,8 @@ def take_up(desk: Desk) -> list[tuple[IntentRow, IntentRow, str]]:
 
 
 def _look(desk: Desk, row: IntentRow) -> tuple[IntentRow, str]:
+    if is_ethereum(row):
+        return look_for(desk, row)
     txid, raw = str(row.facts.get("txid", "")), str(row.facts.get("raw", ""))
     status = desk.backend().transaction_status(txid) if txid else None
     if status is None or not status.found:

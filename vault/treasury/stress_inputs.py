@@ -128,19 +128,28 @@ def _open_in(body: Mapping[str, object]) -> set[tuple[str, str, str]]:
 
 @exact
 def _wallets(treasury: Treasury, snapshot: Snapshot, missing: list[str]) -> Decimal | None:
-    """What is confirmed in all wallets, in USD; None when one was not read or bitcoin has no price."""
-    seen = {wallet.name: wallet for wallet in snapshot.wallets}
-    absent = [wallet.name for wallet in treasury.config.wallet if wallet.name not in seen]
+    """What is confirmed in all wallets and accounts, in USD; None when one was not read or has no price."""
+    seen = {wallet.name for wallet in snapshot.wallets}
+    named = [*(each.name for each in treasury.config.wallet), *_holding(treasury)]
+    absent = [name for name in named if name not in seen]
     missing += [f"wallet.{name}: not in the last observation" for name in absent]
-    coins = sum((wallet.confirmed.to_decimal() for wallet in seen.values()), ZERO)
-    price = _price(snapshot, BTC.symbol)
     if absent:
         return None
-    if price is None:
-        if coins:
-            missing.append("wallets: no price of bitcoin in the last observation")
-        return None if coins else ZERO
-    return coins * price
+    worth = ZERO
+    for asset in dict.fromkeys(wallet.asset for wallet in snapshot.wallets):
+        coins = sum((each.confirmed.to_decimal() for each in snapshot.wallets if each.asset == asset), ZERO)
+        price = _price(snapshot, asset.symbol)
+        if price is None and coins:
+            name = "bitcoin" if asset == BTC else asset.symbol
+            missing.append(f"wallets: no price of {name} in the last observation")
+            return None
+        worth += coins * (price or ZERO)
+    return worth
+
+
+def _holding(treasury: Treasury) -> list[str]:
+    """Accounts that hold something for us; one that only signs does not."""
+    return [each.name for each in treasury.config.account if each.role != "signer"]
 
 
 @exact

@@ -72,6 +72,31 @@ maintenance_multiple = "1"
 # devices = ["cold", "spare"]          # its cosigners here
 # outside = ["00000001"]               # fingerprints of those who sign through files
 #
+# [[chain]]                            # an Ethereum chain, by its id
+# name = "mainnet"
+# id = 1
+# rpc = "http://127.0.0.1:8545"        # only a node on this machine is permitted yet
+#
+# [[account]]                          # an account there: a key of a device, a Safe, or only watched
+# name = "gas"
+# role = "gas"                         # or "cold", "staging", "signer"
+# chain = "mainnet"
+# address = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed" # with the letter case of EIP-55
+# device = "cold"
+# path = "m/44'/60'/0'/0/0"
+#
+# [[account]]
+# name = "safe"
+# role = "cold"
+# chain = "mainnet"
+# address = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+# assets = ["USDC", "ETH"]
+# [account.safe]                       # who signs for it: our accounts, and addresses of others
+# owners = ["gas"]
+# outside = ["0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"]
+# threshold = 2
+# executor = "gas"                     # sends its transactions and pays their gas
+#
 # [[attester]]                         # a person whose device signs policy, address book and approvals
 # name = "alice"
 # device = "cold"

@@ -6,6 +6,7 @@ finding of its own and hides no other.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
 
     from vault.config import VenueSettings
     from vault.policy.book import Entry
+    from vault.policy.document import Policy
     from vault.treasury.desk import Desk
     from vault.treasury.venue_whitelist import Compared
     from vault.venues.base import HoldStatus, KeyPermissions, Role
     from vault.venues.client import VenueClient
     from vault.venues.registry import AssetNetwork
 
-# The asset whose networks are asked for where the address book names no other.
+# The asset whose networks are asked for where neither address book nor policy names any.
 USUAL_ASSET: Final = "BTC"
 
 
@@ -44,11 +46,17 @@ class KeysReport:
 
 @dataclass(frozen=True, slots=True)
 class ComparedBook:
-    """The address book that the venue's answers are compared with; `version` 0: none was ever signed."""
+    """The address book that the venue's answers are compared with; `version` 0: none was ever signed.
+
+    `policy` is read as it stands: it names a network of a venue before the book has an address there.
+    `bitcoin` is Bitcoin's network.
+    """
 
     entries: tuple[Entry, ...] = ()
     version: int = 0
     in_force: bool = False
+    policy: Policy | None = None
+    bitcoin: str = ""
 
     @property
     def called(self) -> str:
@@ -59,12 +67,16 @@ class ComparedBook:
 
 def book_to_compare(desk: Desk) -> tuple[ComparedBook, VaultError | None]:
     """The book in force, else the last that was; and why it is not the one in force."""
+    policy, bitcoin = None, desk.treasury.config.bitcoin.network
+    with contextlib.suppress(VaultError):
+        policy = authority.read_policy(desk.treasury)[0]
     try:
         book = desk.book().book
     except VaultError as error:
         last = authority.last_signed_book(desk.store)
-        return ComparedBook() if last is None else ComparedBook(last.entries, last.version), error
-    return ComparedBook(book.entries, book.version, in_force=True), None
+        entries, version = ((), 0) if last is None else (last.entries, last.version)
+        return ComparedBook(entries, version, policy=policy, bitcoin=bitcoin), error
+    return ComparedBook(book.entries, book.version, in_force=True, policy=policy, bitcoin=bitcoin), None
 
 
 def probe(
@@ -233,19 +245,38 @@ def _networks(client: VenueClient, settings: VenueSettings, book: ComparedBook) 
     if traits_of(settings.exchange).ships == "read_only":
         yield Finding("networks", "SKIP", f"{settings.exchange} is only read here: nothing is moved")
         return
-    for entry in usable_networks(settings.exchange, book.entries):
+    for entry in usable_networks(settings, book):
         place = f"{entry.asset} on {entry.network}"
         yield _network(client, settings, entry, place)
         if settings.custody == "venue":
             yield _deposit(client, settings, entry, book, place)
 
 
-def usable_networks(exchange: str, book: tuple[Entry, ...]) -> tuple[AssetNetwork, ...]:
-    """The exchange's networks of the assets that the address book names."""
+def usable_networks(settings: VenueSettings, book: ComparedBook) -> tuple[AssetNetwork, ...]:
+    """The exchange's networks on which something can go to or from this account, by book and policy.
+
+    One asset has many networks at an exchange; none is asked for because another one of it is used.
+    """
     from vault.venues.registry import NETWORKS
 
-    assets = {entry.asset for entry in book} or {USUAL_ASSET}
-    return tuple(each for each in NETWORKS if each.exchange == exchange and each.asset in assets)
+    places = {
+        (each.asset, each.network)
+        for each in book.entries
+        if each.retired_at is None and each.venue in {None, settings.name}
+    }
+    band = None if book.policy is None else book.policy.band_of(settings.name)
+    named = None if band is None else (band.asset, band.venue_network)
+    usual = USUAL_ASSET if not places and named is None else ""
+    return tuple(
+        each
+        for each in NETWORKS
+        if each.exchange == settings.exchange
+        and (
+            (each.asset, each.network_id(book.bitcoin)) in places
+            or (each.asset, each.network) == named
+            or each.asset == usual
+        )
+    )
 
 
 def _network(client: VenueClient, settings: VenueSettings, entry: AssetNetwork, place: str) -> Finding:
@@ -282,7 +313,9 @@ def _deposit(
     signed = [
         each
         for each in book.entries
-        if each.venue == settings.name and each.asset == entry.asset and each.retired_at is None
+        if each.venue == settings.name
+        and (each.asset, each.network) == (entry.asset, entry.network_id(book.bitcoin))
+        and each.retired_at is None
     ]
     if not signed:
         return Finding(what, "OK", f"{shown}, {_absent(book)}: nothing is sent there")

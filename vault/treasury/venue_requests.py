@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from vault.clock import from_iso
 from vault.errors import PlanError
 from vault.money import Amount
+from vault.treasury.ethereum import hyperliquid
 from vault.treasury.plan import Move
 from vault.venues import routes
 from vault.venues.base import InternalTransfer, WithdrawRequest
+from vault.venues.registry import asset_network
 
 if TYPE_CHECKING:
     from vault.config import VenueSettings
@@ -57,8 +59,20 @@ def internal_transfer(step: IntentRow) -> InternalTransfer:
     )
 
 
-def withdraw_request(desk: Desk, transfer: Transfer, step: IntentRow) -> WithdrawRequest:
-    """The withdrawal of a sweep under the intent's client id."""
+def withdraw_request(
+    desk: Desk, transfer: Transfer, step: IntentRow, *, leaving: bool = False
+) -> WithdrawRequest:
+    """The withdrawal of a sweep under the intent's client id.
+
+    Raises `PlanError` (``plan.other_chain``), and where it is `leaving` whatever is wrong with what a device
+    has signed, at venues that take nothing else.
+    """
+    bitcoin = transfer.network.startswith("bitcoin:")
+    if not bitcoin:
+        require_chain(desk, transfer)
+    signed = str(step.facts.get(hyperliquid.SIGNED_ACTION, ""))
+    if leaving and hyperliquid.needs_device(desk, transfer):
+        signed = hyperliquid.signed_withdrawal(desk, transfer, step.facts)
     return WithdrawRequest(
         client_id=step.client_id,
         asset=transfer.amount.asset.symbol,
@@ -66,8 +80,27 @@ def withdraw_request(desk: Desk, transfer: Transfer, step: IntentRow) -> Withdra
         network=transfer.venue_network,
         address=transfer.payment.address,
         tag="",
-        bitcoin_network=desk.treasury.config.bitcoin.network,
+        bitcoin_network=desk.treasury.config.bitcoin.network if bitcoin else "",
         # A step without one was never begun: what is not to be sent any more can still be looked for.
         not_after=from_iso(step.facts.get("not_after") or step.updated_at),
         fee=transfer.fee,
+        signed_action=signed,
     )
+
+
+def require_chain(desk: Desk, transfer: Transfer) -> None:
+    """The venue's network is the chain of the destination: an address of Ethereum is good on many chains.
+
+    Raises `PlanError` (``plan.other_chain``), `VenueError` (``venue.unknown_network``).
+    """
+    exchange = desk.treasury.venue(transfer.venue_account).exchange
+    asset = transfer.amount.asset.symbol
+    entry = asset_network(exchange, asset, transfer.venue_network)
+    meant = entry.network_id(desk.treasury.config.bitcoin.network)
+    if meant != transfer.network:
+        raise PlanError(
+            "other_chain",
+            f"transfer {transfer.number}: expected a payment on {transfer.network}, {asset} on "
+            f"{transfer.venue_network} of {exchange} goes by {meant or entry.chain}",
+            hint="Set the band's venue_network to the chain of its entry, and make a new plan.",
+        )

@@ -99,10 +99,10 @@ def _same(exchange: str, line: WhitelistEntry, entry: Entry) -> bool:
     if not line.network:
         return True
     try:
-        chain = asset_network(exchange, entry.asset, line.network).chain
+        listed = asset_network(exchange, entry.asset, line.network)
     except VaultError:
         return False
-    return chain == entry.network.partition(":")[0]
+    return listed.network_id(entry.network.partition(":")[2]) == entry.network
 
 
 def judge(what: str, rows: Sequence[Compared] | None, *, enforced: bool | None) -> tuple[Finding, ...]:

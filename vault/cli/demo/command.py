@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # The emulator's personas, by name: importing them would cost every `--help` a second.
 DEVICES: Final = ("onekey-pro", "onekey-classic1s", "trezor-core", "trezor-one")
 DEFAULT_DEVICE: Final = "onekey-classic1s"
+# The day with Bitcoin and Ethereum.
+DEFAULT_SCENARIO: Final = "2026-01-31-ethereum"
 KEPT: Final = """
 Everything is left in {keep}. Look at it with `cd {keep}` and then `vault status`, `vault why --last`,
 `vault show PLAN`, `vault audit log`. The emulated world has ended: check and plan would find nobody.
@@ -50,10 +52,13 @@ Its dates are the story's: `vault risk --at` and `vault cascade --at` look at a 
     type=click.Choice(DEVICES),
     default=DEFAULT_DEVICE,
     show_default=True,
-    help="The hardware wallet that all devices of the story play.",
+    help="The hardware wallet that the devices of the story play; the Safe's third owner is a trezor-core.",
 )
 @click.option(
-    "--scenario", default="2026-01-31", show_default=True, help="A market day by name, or a TOML file."
+    "--scenario",
+    default=DEFAULT_SCENARIO,
+    show_default=True,
+    help="A market day by name, or a TOML file; 2026-01-31 is its Bitcoin alone.",
 )
 def demo(as_json: bool, keep: Path | None, step: bool, device: str, scenario: str) -> None:
     """Play a liquidation day against the emulated world and bring the coins home."""
@@ -82,6 +87,8 @@ def demo(as_json: bool, keep: Path | None, step: bool, device: str, scenario: st
     else:
         if keep:
             console.print(KEPT.format(keep=keep), soft_wrap=True)
+        if outcome.beside:
+            console.print(f"\n{outcome.beside}", style="green", soft_wrap=True)
         console.print(f"\n{outcome.closing}", style="bold green", soft_wrap=True)
         if outcome.caution:
             console.print(f"{outcome.persona}: {outcome.caution}", style="bold yellow", soft_wrap=True)
@@ -129,7 +136,7 @@ def staged(
 ) -> Iterator[Story]:
     """A running world with a treasury in `folder` in front of it: the day can begin.
 
-    All devices are of one persona, `device`, whatever the scenario's own are. With a `person` they wait for
+    All devices are of one persona, `device`, but those that the scenario keeps. With a `person` they wait for
     that person's decisions; without one they confirm. Raises `VaultError`.
     """
     from emulator.scenario import load_scenario
@@ -145,7 +152,7 @@ def staged(
         begins = load_scenario(scenario).steps[0].time - stage.SETTING_UP
     except ScenarioError as error:
         raise ConfigError("scenario", str(error), hint="Give 2026-01-31, or a TOML file like it.") from None
-    mode = "scripted" if person else "auto"
+    mode = "scripted" if person else "thorough"
     with contextlib.ExitStack() as stack:
         progress("starting the world")
         stack.enter_context(stage.own_keyring(folder / "keyring"))
@@ -167,7 +174,7 @@ def staged(
         )
         stage.fund(desk, world)
         progress("signing policy and address book")
-        stage.sign_documents(desk)
+        stage.sign_documents(desk, world)
         stage.allow_home(desk, world)
         progress("importing the desk's record of the order book")
         import_record(desk, world.scenario, folder)
@@ -199,6 +206,7 @@ def _json(outcome: Outcome, keep: Path | None) -> dict[str, Any]:
         "before": {place: amount.as_json() for place, amount in outcome.before.items()},
         "after": {place: amount.as_json() for place, amount in outcome.after.items()},
         "fees": encode(outcome.fees),
+        "others": {asset: encode(books) for asset, books in outcome.others.items()},
         "account": "liquidated" if outcome.account_liquidated else "survived",
         "twin": "liquidated" if outcome.twin_liquidated else "survived",
         "journal": {"rows": outcome.journal_rows, "head": outcome.journal_head},

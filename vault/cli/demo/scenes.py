@@ -60,7 +60,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A transaction of the story as it ended."""
+    """A transaction of the story as it ended; `fee` went to network or venue, `gas` was paid in ETH."""
 
     plan_id: str
     action: str
@@ -69,12 +69,24 @@ class Payment:
     fee: Amount
     address: str
     confirmations: int
+    network: str
+    gas: Amount | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetBooks:
+    """The books of one asset, place by place; what networks and venues kept is `fees`."""
+
+    before: dict[str, Amount]
+    after: dict[str, Amount]
+    fees: Amount
 
 
 @dataclass(slots=True)
 class Outcome:
     """What the demo proves, filled while it plays.
 
+    `before`, `after` and `fees` are the books of bitcoin; those of other assets are `others`, by symbol.
     `persona` is the device that was played, `measured_against` the genuine firmware it was compared with.
     """
 
@@ -84,6 +96,7 @@ class Outcome:
     before: dict[str, Amount] = field(default_factory=dict)
     after: dict[str, Amount] = field(default_factory=dict)
     fees: Amount | None = None
+    others: dict[str, AssetBooks] = field(default_factory=dict)
     balanced: bool = False
     account_liquidated: bool = False
     twin_liquidated: bool = False
@@ -94,6 +107,13 @@ class Outcome:
     def caution(self) -> str | None:
         """What whoever relies on the persona has to know."""
         return None if self.measured_against else NOT_MEASURED
+
+    @property
+    def beside(self) -> str:
+        """What is to be said of the other assets before the last line; empty where there are none."""
+        if not self.others or not self.balanced:
+            return ""
+        return f"{' and '.join(self.others)} balance to the base unit, gas counted as a fee."
 
     @property
     def closing(self) -> str:

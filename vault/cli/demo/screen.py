@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 LABEL: Final = 23
 BAR: Final = 12
+PANEL: Final = 76
+# A screen of more lines than this is not told line by line.
+TALL: Final = 24
 # However narrow the terminal: so much of what is said is shown.
 MARGIN: Final = 20
 _STYLES = {"calm": "bold cyan", "warning": "bold yellow", "danger": "bold red", "good": "bold green"}
@@ -64,11 +67,18 @@ def _table(table: Table) -> RenderableType:
     return rich
 
 
+def _beside(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Lines of one width, such as calldata on a small display, as many in a row as a panel has room for."""
+    room = max(1, (PANEL - 4 + 1) // (max(map(len, lines)) + 1))
+    return tuple(" ".join(lines[at : at + room]) for at in range(0, len(lines), room))
+
+
 def device_panel(screen: DeviceScreen) -> RenderableType:
     """A device's screen as a small box: every line of it whole, in visible letters."""
     from emulator.device.ui.visible import visible
 
-    lines: list[RenderableType] = [Text(visible(line), overflow="fold") for line in screen.lines]
+    told = _beside(screen.lines) if len(screen.lines) > TALL else screen.lines
+    lines: list[RenderableType] = [Text(visible(line), overflow="fold") for line in told]
     return Panel(
         Group(*lines) if lines else Text(""),
         title=Text(f"{screen.device}: {visible(screen.title)}"),
@@ -76,5 +86,5 @@ def device_panel(screen: DeviceScreen) -> RenderableType:
         subtitle=screen.answer or "waiting",
         subtitle_align="right",
         box=ROUNDED,
-        width=76,
+        width=PANEL,
     )

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from vault.cli.demo import ethereum_stage
 from vault.cli.demo.past import feed_tables
 from vault.config import Treasury, load_treasury
 from vault.device.connection.keyboard import Keyboard
@@ -21,13 +22,13 @@ from vault.files import write_private
 from vault.money import BTC, Amount
 from vault.secrets import CRYPTFILE_PASSWORD, Secret, venue_secret_names, write_secret
 from vault.treasury import add_device, documents, setup
+from vault.treasury.desk import Desk
 from vault.treasury.templates import table
 
 if TYPE_CHECKING:
     from emulator.world_client import WorldProcess
     from vault.clock import Clock
     from vault.device.prompt import Prompt
-    from vault.treasury.desk import Desk
 
 TREASURY_ID: Final = "demo"
 # Names that policies/default.toml uses.
@@ -83,35 +84,58 @@ def comparing(world: WorldProcess) -> Keyboard:
     return Keyboard(confirm=shown)
 
 
+def on_ethereum(world: WorldProcess) -> bool:
+    """Whether the story has an Ethereum side."""
+    return world.ethereum is not None
+
+
 def make_treasury(world: WorldProcess, folder: Path, keyboard: Keyboard, clock: Clock) -> Treasury:
-    """`vault init`, tables for the venue and the feeds, keys in the keyring, and both devices added."""
+    """`vault init`, tables for venues, feeds and chain, keys in the keyring, devices and accounts added."""
     made = setup.init_treasury(folder, TREASURY_ID, clock, emulated=True, esplora=world.esplora_url)
-    account = world.account(PROTECTED)
-    values = [("name", ACCOUNT), ("exchange", "binance"), ("account_uid", str(account.uid))]
-    venue = table("venue", [*values, ("url", world.venue_url)])
-    text = made.config.read_text(encoding="utf-8")
-    write_private(made.config, f"{text}\n{venue}\n{feed_tables(world)}".encode())
-    for role, pair in (("read", account.read), ("withdraw", account.withdraw)):
-        for name, value in zip(venue_secret_names(ACCOUNT, role), (pair.key, pair.secret), strict=True):
-            write_secret(TREASURY_ID, name, Secret(value))
+    venues = [_venue(world, ACCOUNT, PROTECTED)]
+    if on_ethereum(world):
+        venues.append(_venue(world, ethereum_stage.ACCOUNT, ethereum_stage.ACCOUNT))
+    parts = (made.config.read_text(encoding="utf-8"), *venues, feed_tables(world))
+    text = "\n".join((*parts, ethereum_stage.chain_table(world)))
+    write_private(made.config, text.encode())
     treasury = load_treasury(made.config)
     for wallet in WALLETS:
-        treasury = _add(treasury, world, wallet, keyboard)
-    return treasury
+        treasury = _add(treasury, world, wallet, keyboard, wallet)
+    if not on_ethereum(world):
+        return treasury
+    ethereum_stage.extend_policy(treasury)
+    treasury = _add(treasury, world, ethereum_stage.THIRD, keyboard)
+    treasury = ethereum_stage.add_keys(treasury, keyboard)
+    with Desk(treasury, clock=clock) as desk:
+        return ethereum_stage.add_safe(desk, world)
+
+
+def _venue(world: WorldProcess, name: str, there: str) -> str:
+    """The table of an account that the exchange knows as `there`; its keys go into the keyring."""
+    account = world.account(there)
+    for role, pair in (("read", account.read), ("withdraw", account.withdraw)):
+        for secret, value in zip(venue_secret_names(name, role), (pair.key, pair.secret), strict=True):
+            write_secret(TREASURY_ID, secret, Secret(value))
+    values = [("name", name), ("exchange", "binance"), ("account_uid", str(account.uid))]
+    return table("venue", [*values, ("url", world.venue_url)])
 
 
 def _add(
-    treasury: Treasury, world: WorldProcess, wallet: Literal["cold", "staging"], keyboard: Keyboard
+    treasury: Treasury,
+    world: WorldProcess,
+    name: str,
+    keyboard: Keyboard,
+    wallet: Literal["cold", "staging"] | None = None,
 ) -> Treasury:
-    """A device with one wallet; the cold one's person also signs policy, address book and approvals."""
-    device = world.device(wallet)
+    """A device, with its wallet; the cold one's person also signs policy, address book and approvals."""
+    device = world.device(name)
     attester = add_device.WantedAttester(TREASURER, ("policy", "address-book", "approve"))
     added = add_device.add_device(
         treasury,
-        wallet,
+        name,
         device.path,
         kind="onekey" if device.persona.startswith("onekey") else "trezor",
-        wallets=(add_device.WantedWallet(wallet, wallet, "p2wpkh"),),
+        wallets=(add_device.WantedWallet(name, wallet, "p2wpkh"),) if wallet else (),
         attester=attester if wallet == "cold" else None,
         passphrase="none",  # noqa: S106 -- where it is typed, not what it is
         compare=None,
@@ -132,19 +156,25 @@ def fund(desk: Desk, world: WorldProcess) -> None:
         address = desk.descriptor(name).address(False, 0)
         units = Amount.from_decimal(amount, BTC).units
         world.chain.fund(address, units, confirmations=FUNDING_CONFIRMATIONS)
+    if on_ethereum(world):
+        ethereum_stage.fund(desk, world)
 
 
-def sign_documents(desk: Desk) -> None:
-    """The book (our cold address, the venue's deposit address) and the policy, signed on the device."""
+def sign_documents(desk: Desk, world: WorldProcess) -> None:
+    """The book (our cold addresses, the venue's deposit addresses) and the policy, signed on the device."""
     documents.add_own_address(desk, COLD_ENTRY, "cold", 0)
     documents.add_venue_deposit(desk, DEPOSIT_ENTRY, ACCOUNT, BTC.symbol, "BTC")
+    if on_ethereum(world):
+        ethereum_stage.add_entries(desk)
     documents.sign_book(desk, TREASURER, lambda _statement: None)
     documents.sign_policy(desk, TREASURER, lambda _statement: None, untested=True)
 
 
 def allow_home(desk: Desk, world: WorldProcess) -> None:
-    """The exchange lets withdrawals go to our cold address alone, as its owner set it."""
+    """The exchange lets withdrawals go to our cold addresses alone, as their owner set it."""
     from emulator.scenario_accounts import allow_address
 
     home = desk.book().book.find(COLD_ENTRY).address
     allow_address(world.venue, PROTECTED, "binance", home, COLD_ENTRY)
+    if on_ethereum(world):
+        ethereum_stage.allow_home(desk, world)

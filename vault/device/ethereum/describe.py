@@ -55,9 +55,16 @@ def describe_message(text: str, account: EthereumAccount) -> tuple[str, ...]:
     return (*_signer(account), *text.split("\n"))
 
 
-def describe_typed_data(data: TypedData, account: EthereumAccount, *, full: bool) -> tuple[str, ...]:
-    """Every value by its path; the two hashes where the device shows nothing else."""
+def describe_typed_data(
+    data: TypedData, account: EthereumAccount, *, full: bool, behind: bool = False
+) -> tuple[str, ...]:
+    """Every value by its path; the two hashes where the device shows nothing else.
+
+    `behind`: the device shows values only to whoever asks it for them.
+    """
     lines = [*_signer(account), f"type: {data.primary_type}", *shown_values(data)]
+    if full and behind:
+        lines.append("Have the device show the full message: without it you sign what you have not seen.")
     if not full:
         lines.append("The device shows only these two hashes:")
     lines.append(f"domain hash: 0x{data.domain_hash().hex()}")

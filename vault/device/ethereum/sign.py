@@ -17,8 +17,14 @@ from vault.device.ethereum.checks import (
     require_address,
 )
 from vault.device.ethereum.describe import describe_message, describe_transaction, describe_typed_data
-from vault.device.ethereum.request import EthereumAccount
-from vault.device.ethereum.typed_exchange import require_supported, sign_hashes, sign_in_full, signs_in_full
+from vault.device.ethereum.request import EthereumAccount, SignedDefinitions
+from vault.device.ethereum.typed_exchange import (
+    SAFE_TX,
+    require_supported,
+    sign_hashes,
+    sign_in_full,
+    signs_in_full,
+)
 from vault.device.prompt import Prompt
 from vault.errors import DeceivedError
 from vault.evm.hashing import keccak, message_digest
@@ -35,8 +41,19 @@ from vault.evm.typed import TypedData
 if TYPE_CHECKING:
     from vault.device.session import DeviceSession
 
+NOTHING_DEFINED: Final = SignedDefinitions()
 _MESSAGE_V: Final = 27
 _CALL_MESSAGES: Final = 200  # pages of data and fees each come with a question of their own
+
+
+def read_ethereum_address(session: DeviceSession, path: tuple[int, ...]) -> str:
+    """The address (EIP-55) of a path, shown nowhere: to be shown and compared before it is used.
+
+    Raises `DeviceError` (``device.forbidden_path``, ``device.bad_ethereum_address``).
+    """
+    found = session.read(lambda raw: _address(raw, EthereumAccount(path, "")))
+    check_account(EthereumAccount(path, found))
+    return found
 
 
 def show_ethereum_address(session: DeviceSession, account: EthereumAccount) -> str:
@@ -54,16 +71,23 @@ def show_ethereum_address(session: DeviceSession, account: EthereumAccount) -> s
 
 
 def sign_ethereum_transaction(
-    session: DeviceSession, transaction: EthereumTransaction, account: EthereumAccount
+    session: DeviceSession,
+    transaction: EthereumTransaction,
+    account: EthereumAccount,
+    definitions: SignedDefinitions = NOTHING_DEFINED,
 ) -> SignedEthereumTransaction:
-    """Sign a transaction of type 0 or 2. Raises `DeviceError` and its kin; see `ethereum_checks`."""
+    """Sign a transaction of type 0 or 2; a Trezor takes `definitions` with it, a OneKey knows none.
+
+    Raises `DeviceError` and its kin; see `checks`.
+    """
+    told = definitions if session.features.kind == "trezor" else NOTHING_DEFINED
     check_transaction(transaction, account)
     prompt = Prompt("sign_transaction", describe_transaction(transaction, account))
 
     def run(raw: Any) -> EthereumSignature:
         require_address(account, _address(raw, account))
         offset = 35 + 2 * transaction.chain_id if isinstance(transaction, LegacyTransaction) else 0
-        vrs = _sign(raw, transaction, account)
+        vrs = _sign(raw, transaction, account, told)
         return checked_signature(account, signing_digest(transaction), vrs, offset)
 
     signature = session.ask(prompt, run, messages=_CALL_MESSAGES)
@@ -100,7 +124,8 @@ def sign_typed_data(
     info = session.features
     full = signs_in_full(info, data) and not by_hash
     require_supported(info, data, full=full)
-    prompt = Prompt("sign_typed_data", describe_typed_data(data, account, full=full))
+    behind = info.pin_entry == "device" and not (info.kind == "onekey" and data.primary_type == SAFE_TX)
+    prompt = Prompt("sign_typed_data", describe_typed_data(data, account, full=full, behind=behind))
 
     def run(raw: Any) -> EthereumSignature:
         require_address(account, _address(raw, account))
@@ -118,10 +143,17 @@ def _address(raw: Any, account: EthereumAccount, *, show: bool = False) -> str:
     return str(ethereum.get_address(raw, list(account.path), show_display=show))
 
 
-def _sign(raw: Any, tx: EthereumTransaction, account: EthereumAccount) -> tuple[int, bytes, bytes]:
+def _sign(
+    raw: Any, tx: EthereumTransaction, account: EthereumAccount, told: SignedDefinitions
+) -> tuple[int, bytes, bytes]:
     from trezorlib import ethereum, messages
 
     path = list(account.path)
+    definitions = None
+    if told != NOTHING_DEFINED:
+        definitions = messages.EthereumDefinitions(
+            encoded_network=told.network or None, encoded_token=told.token or None
+        )
     if isinstance(tx, LegacyTransaction):
         v, r, s = ethereum.sign_tx(
             raw,
@@ -133,6 +165,7 @@ def _sign(raw: Any, tx: EthereumTransaction, account: EthereumAccount) -> tuple[
             value=tx.value,
             data=tx.data,
             chain_id=tx.chain_id,
+            definitions=definitions,
         )
     else:
         v, r, s = ethereum.sign_tx_eip1559(
@@ -150,6 +183,7 @@ def _sign(raw: Any, tx: EthereumTransaction, account: EthereumAccount) -> tuple[
                 messages.EthereumAccessList(address=each.address, storage_keys=list(each.storage_keys))
                 for each in tx.access_list
             ],
+            definitions=definitions,
         )
     return int(v), bytes(r), bytes(s)
 

@@ -91,12 +91,22 @@ def bump(desk: Desk, plan: Plan, number: int, fee_rate: Decimal | None = None) -
     Without a rate at the present estimate, or at the least that replaces the original (BIP125). What was to
     follow (a venue's credit, the move to margin) is in the new plan too; only the winner's runs.
     """
+    if plan.transfer(number).on_ethereum:
+        from vault.treasury.requests.ethereum import bump_ethereum
+
+        _require_no_rate(fee_rate)
+        return bump_ethereum(desk, plan, number)
     original = _original(desk, plan, number, REPLACEABLE)
     return _replacement(desk, "bump", original, original.transfer.payments, fee_rate)
 
 
 def cancel_onchain(desk: Desk, plan: Plan, number: int, fee_rate: Decimal | None = None) -> Proposal:
     """The coins of a transaction back to the wallet, before it confirms; also of one signed and given up."""
+    if plan.transfer(number).on_ethereum:
+        from vault.treasury.requests.ethereum import cancel_ethereum
+
+        _require_no_rate(fee_rate)
+        return cancel_ethereum(desk, plan, number)
     original = _original(desk, plan, number, CANCELLABLE)
     if not original.transfer.payments and original.step.state in REPLACEABLE:
         raise PlanError(
@@ -106,6 +116,15 @@ def cancel_onchain(desk: Desk, plan: Plan, number: int, fee_rate: Decimal | None
         )
 
     return _replacement(desk, "cancel", original, (), fee_rate)
+
+
+def _require_no_rate(asked: Decimal | None) -> None:
+    if asked is not None:
+        raise PlanError(
+            "no_fee_rate",
+            "expected no rate in sat/vB for a transaction on Ethereum",
+            hint="It pays a tenth more than what it replaces, or what is asked now, within the caps.",
+        )
 
 
 def _replacement(

@@ -44,9 +44,9 @@ def make_plan(
         foreign_spends.require_none(desk, wallet)
     try:
         transfer = build()
-        if transfer.on_chain:
+        if transfer.on_bitcoin:
             coins.require_free(desk, transfer)
-        verified = verify_transfer(desk, transfer) if transfer.on_chain else None
+        verified = verify_transfer(desk, transfer) if transfer.on_bitcoin else None
     except PsbtError as error:
         raise _asked_for(error) from None
     decision = _decide(desk, transfer, verified, snapshot, assessment)
@@ -139,6 +139,20 @@ def _decide(
 def _request(transfer: Transfer, verified: VerifiedSpend | None, share: history.Share) -> Request:
     from vault.policy.requests import Request
 
+    if transfer.on_ethereum:
+        return Request(
+            action=transfer.action,
+            wallet=transfer.source,
+            destinations=tuple(payment.destination for payment in transfer.payments),
+            venue=transfer.venue_account or None,
+            amount=share.amount,
+            fee=share.fee,
+            moved=share.moved,
+            fee_rate=Decimal(0),
+            coins=0,
+            counted_as=share.action,
+            gas=history.gas_cost(transfer, share),
+        )
     if verified is None:
         # Nothing leaves: rules and limits look at what is moved.
         return Request(

@@ -14,6 +14,8 @@ from vault.codec import encode
 from vault.money import BTC, CONTEXT, Amount
 from vault.store import records
 from vault.treasury import history
+from vault.treasury.ethereum.following import is_ethereum
+from vault.treasury.ethereum.outside import owners_signed, still_sendable
 from vault.treasury.lineage import Lineage
 from vault.treasury.requests.build import INCREMENTAL_RELAY
 from vault.treasury.settle_spend import spenders
@@ -65,14 +67,24 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Lingering:
-    """A transaction that was signed and given up, or never sent in time, and whose coins are unspent."""
+    """A transaction that was signed and given up, or never sent in time, and whose coins are unspent.
+
+    `by_owners`: only owners of a Safe have signed it, and `txid` is what they signed (safeTxHash).
+    """
 
     plan_id: str
     transfer: int
     txid: str
+    by_owners: bool = False
 
     @property
     def line(self) -> str:
+        if self.by_owners:
+            return (
+                f"{self.txid} of plan {self.plan_id}, transfer {self.transfer}, was signed by enough owners "
+                "of the Safe: whoever has their signatures can still execute it, until the Safe has done "
+                "another transaction"
+            )
         return (
             f"{self.txid} was signed and not sent: whoever has its bytes can still send it; "
             f"`vault request cancel {self.plan_id} {self.transfer}` takes its coins back"
@@ -88,7 +100,9 @@ def stuck(desk: Desk) -> tuple[Stuck, ...]:
         waiting = [
             (plan.transfer(row.transfer), row, tip_when_made(connection, plan))
             for row in records.intents_of_kind(connection, "spend")
-            if row.state == "accepted" and (plan := _plan_of(connection, row)) is not None
+            if row.state == "accepted"
+            and not is_ethereum(row)
+            and (plan := _plan_of(connection, row)) is not None
         ]
         known = records.latest_document(connection, "stuck")
     found: tuple[Stuck, ...] = ()
@@ -175,12 +189,19 @@ def lingering(desk: Desk) -> tuple[Lingering, ...]:
         rows = [
             row
             for row in family.rows
-            if row.state in {"cancelled", "signed"} and "raw" in row.facts and not family.beaten(row)
+            if (row.state in {"cancelled", "signed"} and "raw" in row.facts)
+            or (row.state in {"cancelled", "signing", "signed", "replaced"} and owners_signed(row))
+            if not family.beaten(row)
             if (plan := records.find_plan(connection, row.plan_id)) is not None
             and not history.is_open(plan, desk.clock.now())
         ]
     found = []
     for row in rows:
+        if is_ethereum(row):
+            if name := still_sendable(desk, row):
+                by_owners = name == row.facts.get("safe_hash")
+                found.append(Lingering(row.plan_id, row.transfer, name, by_owners))
+            continue
         status = desk.backend().transaction_status(str(row.facts["txid"]))
         if not status.found and not spenders(desk, row):
             found.append(Lingering(row.plan_id, row.transfer, str(row.facts["txid"])))
