@@ -16,9 +16,12 @@ from types import MappingProxyType
 from emulator.device.personas import PERSONAS
 from emulator.feeds.shelf import NAMES
 from emulator.strict_toml import ScenarioError, Table, load_table
+from emulator.venues.engine.networks import ON_ETHEREUM
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 DEFAULT_SCENARIO = "2026-01-31"
+# Whose stock on Ethereum a scenario tells: every exchange's, and that of the player's accounts by their role.
+ETHEREUM_PLACES = ("venue", "cold", "staging", "gas")
 PHASES = frozenset({"calm", "warning", "fragile", "breach", "fall", "flush", "low", "recovery"})
 
 
@@ -41,10 +44,25 @@ class WalletFunding:
 
 
 @dataclass(frozen=True, slots=True)
+class EthereumPlan:
+    """What is on Ethereum at the start, in whole units by asset: ETH, USDC, USDT.
+
+    `venue` is the stock of every exchange; `accounts` are those of whoever plays the day, by role: cold,
+    staging, gas.
+    """
+
+    venue: Mapping[str, Decimal]
+    accounts: Mapping[str, Mapping[str, Decimal]]
+
+
+@dataclass(frozen=True, slots=True)
 class DevicePlan:
+    """A device; one that is `fixed` keeps its persona whatever the others play."""
+
     label: str
     persona: str
     mnemonic: str
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +136,13 @@ class Scenario:
     history: tuple[HistoryDay, ...]
     steps: tuple[Step, ...]
     feeds: tuple[FeedDays, ...] = ()
+    ethereum: EthereumPlan | None = None
+    based_on: str = ""
+
+    @property
+    def story(self) -> str:
+        """What is made from a name is made from this: keys, and so addresses and transactions."""
+        return self.based_on or self.name
 
     def account(self, name: str) -> AccountPlan:
         """Raises KeyError."""
@@ -134,10 +159,11 @@ class Scenario:
         raise KeyError(phase)
 
     def with_persona(self, persona: str) -> Scenario:
-        """The same day with that persona for all devices. Raises ScenarioError for an unknown one."""
+        """The same day with that persona for all devices but fixed ones. Raises ScenarioError."""
         if persona not in PERSONAS:
             raise ScenarioError(f"persona: {_one_of_the_personas(persona)}")
-        return replace(self, devices=tuple(replace(plan, persona=persona) for plan in self.devices))
+        devices = (plan if plan.fixed else replace(plan, persona=persona) for plan in self.devices)
+        return replace(self, devices=tuple(devices))
 
 
 def scenario_path(name_or_path: str) -> Path:
@@ -149,13 +175,42 @@ def scenario_path(name_or_path: str) -> Path:
 
 
 def load_scenario(name_or_path: str = DEFAULT_SCENARIO) -> Scenario:
-    """Raises ScenarioError with the file and the key."""
+    """Raises ScenarioError with the file and the key.
+
+    A file that is `based_on` another is the same story with more in it: devices, accounts, and Ethereum.
+    """
     path = scenario_path(name_or_path)
     if not path.is_file():
         known = ", ".join(sorted(each.stem for each in SCENARIOS.glob("*.toml")))
         raise ScenarioError(f"{path}: no such scenario; our own are {known}")
     top = load_table(path)
-    scenario = Scenario(
+    scenario = _extended(top) if "based_on" in top else _whole(top)
+    top.done()
+    _check(scenario, top)
+    return scenario
+
+
+def _extended(top: Table) -> Scenario:
+    based_on = top.text("based_on")
+    table = load_table(scenario_path(based_on))
+    if "based_on" in table:
+        raise top.error("based_on", f"expected a scenario that stands by itself, found {based_on!r}")
+    base = _whole(table)
+    devices = tuple(_device(each) for each in top.tables("devices")) if "devices" in top else ()
+    accounts = tuple(_account(each) for each in top.tables("accounts")) if "accounts" in top else ()
+    return replace(
+        base,
+        name=top.text("name"),
+        based_on=base.name,
+        title=top.text("title"),
+        devices=(*base.devices, *devices),
+        accounts=(*base.accounts, *accounts),
+        ethereum=_ethereum(top) if "ethereum" in top else base.ethereum,
+    )
+
+
+def _whole(top: Table) -> Scenario:
+    return Scenario(
         name=top.text("name"),
         title=top.text("title"),
         symbol=top.text("symbol"),
@@ -166,10 +221,21 @@ def load_scenario(name_or_path: str = DEFAULT_SCENARIO) -> Scenario:
         history=_days(top) if "history" in top else (),
         steps=tuple(_step(table) for table in top.tables("steps")),
         feeds=tuple(_feed(table) for table in top.tables("feeds")) if "feeds" in top else (),
+        ethereum=_ethereum(top) if "ethereum" in top else None,
     )
-    top.done()
-    _check(scenario, top)
-    return scenario
+
+
+def _ethereum(top: Table) -> EthereumPlan:
+    table = top.table("ethereum")
+    found = {place: MappingProxyType(table.decimals(place)) for place in table.keys()}  # noqa: SIM118  a Table
+    for place, amounts in found.items():
+        if place not in ETHEREUM_PLACES:
+            raise table.error(place, f"expected one of {', '.join(ETHEREUM_PLACES)}")
+        for asset in amounts:
+            if asset not in ON_ETHEREUM:
+                raise table.error(place, f"expected amounts of {', '.join(ON_ETHEREUM)}, found {asset!r}")
+    venue = found.pop("venue", MappingProxyType({}))
+    return EthereumPlan(venue, MappingProxyType(found))
 
 
 def _levels(table: Table) -> Levels:
@@ -187,7 +253,8 @@ def _wallets(table: Table) -> WalletFunding:
 
 
 def _device(table: Table) -> DevicePlan:
-    device = DevicePlan(table.text("label"), table.text("persona"), table.text("mnemonic"))
+    fixed = table.boolean("fixed") if "fixed" in table else False
+    device = DevicePlan(table.text("label"), table.text("persona"), table.text("mnemonic"), fixed)
     table.done()
     if device.persona not in PERSONAS:
         raise table.error("persona", _one_of_the_personas(device.persona))

@@ -15,6 +15,7 @@ from functools import cache
 from emulator.venues.control.client import VenueControl
 from emulator.venues.engine.coins import CoinNetwork
 from emulator.venues.engine.market import SymbolMarket
+from emulator.venues.engine.networks import ETHEREUM, ON_ETHEREUM
 from emulator.venues.engine.profile import Profile
 from emulator.venues.kraken.names import account_uid as kraken_uid
 from emulator.venues.serving import exchange as exchanges
@@ -74,6 +75,16 @@ def margin_wallet(exchange: str, *, inverse: bool = False) -> str:
 def bitcoin_network(exchange: str) -> CoinNetwork:
     """How bitcoin goes in and out there."""
     return next(each for each in profile(exchange).coins()["BTC"].networks if each.is_default)
+
+
+def ethereum_networks(exchange: str) -> tuple[tuple[str, str], ...]:
+    """(asset, network code) of what goes over Ethereum itself there: ETH, USDC, USDT, each once."""
+    return tuple(
+        (name, network.network)
+        for name, coin in profile(exchange).coins().items()
+        for network in coin.networks
+        if name in ON_ETHEREUM and network.chain_id == ETHEREUM
+    )
 
 
 def account_uid(exchange: str, uid: int) -> str:
@@ -145,3 +156,15 @@ def allow_address(venue: VenueControl, name: str, exchange: str, address: str, l
     """Register an address for withdrawals of bitcoin, and let them go to registered ones only."""
     entry = {"coin": "BTC", "network": bitcoin_network(exchange).network, "address": address, "name": label}
     venue.call("whitelist", account=name, on=True, entries=[entry])
+
+
+def allow_on_ethereum(
+    venue: VenueControl, name: str, exchange: str, places: Mapping[str, tuple[str, str]]
+) -> None:
+    """Register an (address, label) for each of these assets on Ethereum, in place of all that was there."""
+    codes = dict(ethereum_networks(exchange))
+    entries = [
+        {"coin": asset, "network": codes[asset], "address": address, "name": label}
+        for asset, (address, label) in places.items()
+    ]
+    venue.call("whitelist", account=name, on=True, entries=entries)

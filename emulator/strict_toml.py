@@ -49,6 +49,12 @@ class Table:
             raise self.error(key, f"expected an integer from {least}, found {value!r}")
         return value
 
+    def boolean(self, key: str) -> bool:
+        value = self._get(key)
+        if not isinstance(value, bool):
+            raise self.error(key, f"expected true or false, found {value!r}")
+        return value
+
     def decimal(self, key: str, *, least: Decimal | None = Decimal(0)) -> Decimal:
         """A number in quotes: TOML's own numbers with a point are floats, and floats round."""
         value = self._get(key)

@@ -12,12 +12,12 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from emulator.chains.chain import BitcoinChain
 from emulator.chains.esplora import EsploraServer
@@ -31,15 +31,19 @@ from emulator.device.ui.display import Decision, OnScreen
 from emulator.device.ui.screens import Screen
 from emulator.feeds.server import FeedServer
 from emulator.lifetime import EndSignals
-from emulator.scenario import DEFAULT_SCENARIO, DevicePlan, Scenario, load_scenario
+from emulator.scenario import DEFAULT_SCENARIO, DevicePlan, EthereumPlan, Scenario, load_scenario
 from emulator.scenario_hours import HOUR
 from emulator.scenario_player import OpenedAccount, apply_step, feed_days, open_account, publish_hours
 from emulator.strict_toml import ScenarioError
 from emulator.venues.control.client import VenueControl
 from emulator.venues.engine.clock import VenueClock
-from emulator.venues.serving import exchange as exchanges
+from emulator.venues.serving.exchange import known as known_exchanges
+from emulator.venues.serving.exchange import load as load_exchange
 from emulator.venues.serving.server import VenueServer
 from emulator.world_report import DeviceReport, NodeReport, VenueReport, WorldReport
+
+if TYPE_CHECKING:
+    from emulator.world_ethereum import EthereumWorld
 
 SATOSHI_PER_BTC = 100_000_000
 EXIT_USAGE = 2
@@ -53,9 +57,15 @@ class RunningVenue:
     """One exchange of the world with the scenario's hand on it."""
 
     exchange: str
-    hot_wallet: HotWallet
+    hot_wallet: HotWallet | None
     server: VenueServer
     control: VenueControl
+    hot_key: str = ""
+
+    @property
+    def of_addresses(self) -> bool:
+        """Whether its accounts are addresses of whoever has their keys: no scenario opens those."""
+        return self.server.exchange.profile.credits_sender
 
 
 class World:
@@ -66,7 +76,8 @@ class World:
     None leaves both to whoever controls the world. With `bitcoind`, the path of one, a real node in
     `directory` judges the chain. With `clock_offset_ms` all clocks are so far off the machine's and the
     scenario happens in its own time (the chain follows the first exchange, which can be moved on); without it
-    the first step is now.
+    the first step is now. Ethereum is started beside Bitcoin where the scenario has it, Arbitrum where one of
+    the exchanges lives there; with `tick_seconds` they find a block with each of Bitcoin's.
     """
 
     def __init__(
@@ -87,8 +98,14 @@ class World:
         self._mode: Mode = device_mode
         self._stack = ExitStack()
         self._node: NodeReport | None = None
+        self.ethereum: EthereumWorld | None = None
+        self.arbitrum: EthereumWorld | None = None
         self.chain = self._stack.enter_context(self._start_chain(bitcoind))
         try:
+            if scenario.ethereum is not None:
+                self.ethereum = self._stack.enter_context(start_ethereum(scenario.ethereum, self._seconds))
+            if any(load_exchange(name).profile.credits_sender for name in exchanges):
+                self.arbitrum = self._stack.enter_context(start_arbitrum(self._seconds))
             self.esplora = self._stack.enter_context(EsploraServer(self.chain))
             today = self._now().date()
             self.feeds = self._stack.enter_context(FeedServer(feed_days(scenario, scenario.steps[0], today)))
@@ -96,7 +113,7 @@ class World:
             self.devices = tuple(self._start_device(plan) for plan in scenario.devices)
             self.accounts = self._set_the_scene()
             if tick_seconds is not None:
-                self._stack.enter_context(finding_blocks(self.chain, tick_seconds))
+                self._stack.enter_context(finding_blocks(self._find_block, tick_seconds))
         except BaseException:
             self.stop()
             raise
@@ -108,6 +125,11 @@ class World:
         self._node = NodeReport(chain.node.url, str(chain.node.cookie_file))
         return chain
 
+    def _find_block(self) -> None:
+        self.chain.mine(1)
+        for beside in filter(None, (self.ethereum, self.arbitrum)):
+            beside.chain.mine(1)
+
     def _seconds(self) -> int:
         """The chain's clock: that of the first exchange, as soon as there is one."""
         if self._venue_clock is not None:
@@ -118,15 +140,21 @@ class World:
         return datetime.datetime.now(datetime.UTC) + datetime.timedelta(milliseconds=self._offset_ms or 0)
 
     def _start_venue(self, exchange: str, tick_seconds: float | None) -> RunningVenue:
-        seed = f"hot wallet of {self.scenario.name}" + (f" at {exchange}" if exchange != "binance" else "")
-        wallet = HotWallet(self.chain, seed.encode())
+        seed = f"hot wallet of {self.scenario.story}" + (f" at {exchange}" if exchange != "binance" else "")
+        has_bitcoin = "BTC" in load_exchange(exchange).profile.coins()
+        wallet = HotWallet(self.chain, seed.encode()) if has_bitcoin else None
         started = VenueServer(exchange, chain=wallet, tick_seconds=tick_seconds)
         server = self._stack.enter_context(started)
+        hot_key = ""
+        if self.arbitrum is not None and server.exchange.profile.credits_sender:
+            hot_key = self.arbitrum.connect_bridge(server)
+        elif self.ethereum is not None:
+            hot_key = self.ethereum.connect(server, seed.encode())
         control = VenueControl(server.url)
         if self._offset_ms is not None:
             control.clock(offset_ms=self._offset_ms)
         self._venue_clock = self._venue_clock or server.venue.clock
-        return RunningVenue(exchange, wallet, server, control)
+        return RunningVenue(exchange, wallet, server, control, hot_key)
 
     def _start_device(self, plan: DevicePlan) -> DeviceReport:
         on_screen: OnScreen | None = ask_on_terminal if self._mode == "interactive" else None
@@ -149,12 +177,12 @@ class World:
         stock = self.scenario.funding_of_wallets.venue
         opened: list[OpenedAccount] = []
         for venue in self.venues:
-            if stock:
+            if stock and venue.hot_wallet is not None:
                 self.chain.fund(venue.hot_wallet.funding_address, int(stock * SATOSHI_PER_BTC))
             # The market comes first: an account opened at another price could be liquidated on the spot.
             apply_step(venue.control, self.scenario, self.scenario.steps[0], venue.exchange)
             self._publish_the_past(venue)
-            plans = self.scenario.accounts
+            plans = () if venue.of_addresses else self.scenario.accounts
             opened += (open_account(venue.control, plan, venue.exchange) for plan in plans)
         return tuple(opened)
 
@@ -173,8 +201,11 @@ class World:
 
     @property
     def hot_wallet(self) -> HotWallet:
-        """The hot wallet of the first exchange."""
-        return self.venues[0].hot_wallet
+        """The first hot wallet of an exchange. Raises LookupError."""
+        for venue in self.venues:
+            if venue.hot_wallet is not None:
+                return venue.hot_wallet
+        raise LookupError("no exchange of this world has bitcoin")
 
     @property
     def venue_server(self) -> VenueServer:
@@ -190,11 +221,18 @@ class World:
             feeds=self.feeds.url,
             bitcoind=self._node,
             venues=tuple(
-                VenueReport(each.exchange, each.server.url, each.hot_wallet.funding_address)
+                VenueReport(
+                    each.exchange,
+                    each.server.url,
+                    "" if each.hot_wallet is None else each.hot_wallet.funding_address,
+                    each.hot_key,
+                )
                 for each in self.venues
             ),
             accounts=self.accounts,
             devices=self.devices,
+            ethereum=None if self.ethereum is None else self.ethereum.report(),
+            arbitrum=None if self.arbitrum is None else self.arbitrum.report(),
         )
 
     def stop(self) -> None:
@@ -210,14 +248,28 @@ class World:
         self.stop()
 
 
+def start_ethereum(plan: EthereumPlan, clock: Callable[[], int]) -> EthereumWorld:
+    """Loaded only for a world that has it: the EVM takes a second."""
+    from emulator.world_ethereum import EthereumWorld
+
+    return EthereumWorld(clock, plan.venue)
+
+
+def start_arbitrum(clock: Callable[[], int]) -> EthereumWorld:
+    """The same for exchanges that live there."""
+    from emulator.world_ethereum import arbitrum
+
+    return arbitrum(clock)
+
+
 @contextmanager
-def finding_blocks(chain: BitcoinChain, seconds: float) -> Iterator[None]:
+def finding_blocks(find: Callable[[], None], seconds: float) -> Iterator[None]:
     """Find a block every so many seconds, in a thread of its own, for the length of a ``with`` block."""
     stop = threading.Event()
 
     def mine() -> None:
         while not stop.wait(seconds):
-            chain.mine(1)
+            find()
 
     thread = threading.Thread(target=mine, name="finding blocks")
     thread.start()
@@ -256,7 +308,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--exchange",
         action="append",
-        choices=exchanges.known(),
+        choices=known_exchanges(),
         help="an exchange of this world; once for each of several (default: binance)",
     )
     parser.add_argument("--persona", help="one persona for all devices, in place of the scenario's own")

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from emulator.chains.control import ChainControl
+from emulator.chains.ethereum.control import EthereumControl
 from emulator.feeds.control import FeedControl
 from emulator.scenario import DEFAULT_SCENARIO, Scenario, Step, load_scenario
 from emulator.scenario_player import OpenedAccount, apply_step, publish_feeds, publish_hours
@@ -117,7 +118,11 @@ class WorldDevice:
 
 
 class WorldProcess:
-    """`with WorldProcess.start() as world: world.venue, world.chain, world.devices`."""
+    """`with WorldProcess.start() as world: world.venue, world.chain, world.devices`.
+
+    `world.ethereum` is there where the scenario has Ethereum, `world.arbitrum` where an exchange lives on it:
+    both can fund, mint and mine.
+    """
 
     def __init__(
         self,
@@ -135,6 +140,8 @@ class WorldProcess:
         self.venues = {each.exchange: VenueControl(each.url) for each in report.venues}
         self.chain = ChainControl(report.esplora)
         self.feeds = FeedControl(report.feeds)
+        self.ethereum = None if report.ethereum is None else EthereumControl(report.ethereum.url)
+        self.arbitrum = None if report.arbitrum is None else EthereumControl(report.arbitrum.url)
         self.devices = tuple(WorldDevice.of(told) for told in report.devices)
         self.directory = Path(report.directory)
 

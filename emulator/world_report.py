@@ -30,17 +30,32 @@ class NodeReport:
 
 
 @dataclass(frozen=True, slots=True)
+class EthereumReport:
+    """The node of the chain: JSON-RPC, and the scenario's hand on it beside that."""
+
+    url: str
+    chain_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class VenueReport:
-    """An exchange of the world, and where its stock of coins is kept."""
+    """An exchange of the world, and where its stock is kept; `hot_key` is its address on Ethereum.
+
+    Either is empty where it has none there.
+    """
 
     exchange: str
     url: str
     hot_wallet: str
+    hot_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class WorldReport:
-    """`bitcoind` is None where the chain has no real node behind it; `venues` has at least one."""
+    """`bitcoind` is None where the chain has no real node behind it; `venues` has at least one.
+
+    `ethereum` is None where the scenario has none, `arbitrum` where no exchange lives there.
+    """
 
     pid: int
     scenario: str
@@ -51,6 +66,8 @@ class WorldReport:
     venues: tuple[VenueReport, ...]
     accounts: tuple[OpenedAccount, ...]
     devices: tuple[DeviceReport, ...]
+    ethereum: EthereumReport | None = None
+    arbitrum: EthereumReport | None = None
 
     @property
     def venue(self) -> str:
@@ -85,9 +102,15 @@ class WorldReport:
                 venues=tuple(VenueReport(**each) for each in told["venues"]),
                 accounts=tuple(_account(each) for each in told["accounts"]),
                 devices=tuple(DeviceReport(**each) for each in told["devices"]),
+                ethereum=_chain(told["ethereum"]),
+                arbitrum=_chain(told["arbitrum"]),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"expected a ready line, found {line[:200]!r}") from error
+
+
+def _chain(told: Any) -> EthereumReport | None:
+    return None if told is None else EthereumReport(**told)
 
 
 def _account(told: Any) -> OpenedAccount:

@@ -112,7 +112,8 @@ class Engine:
         self._person = Person(
             self.display,
             link.submit,
-            confirms_all=mode == "auto",
+            confirms_all=mode in {"auto", "thorough"},
+            opens_all=mode == "thorough",
             on_screen=on_screen,
             typed={Entry.PASSPHRASE: typed_passphrase, Entry.PIN: typed_pin},
         )

@@ -3,9 +3,10 @@
     with DeviceEmulator(mnemonic="all all ...", mode="auto") as device:
         transport = get_transport(device.path)
 
-Modes: `auto` confirms everything at once, `scripted` waits for debuglink (or `press_yes`), and
-`interactive` asks `on_screen(screen) -> bool | str`, or the terminal when none is given. With a
-`profile` directory the device keeps its seed, PIN and settings over restarts.
+Modes: `auto` confirms everything at once, `thorough` too, but first opens whatever a third button
+shows, `scripted` waits for debuglink (or `press_yes`), and `interactive` asks
+`on_screen(screen) -> bool | str`, or the terminal when none is given. With a `profile` directory the
+device keeps its seed, PIN and settings over restarts.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from .ui.display import Decision, OnScreen
 from .ui.screens import Screen, ScreenRecord
 from .ui.terminal import Terminal, letters_of
 
-Mode = Literal["auto", "scripted", "interactive"]
+Mode = Literal["auto", "thorough", "scripted", "interactive"]
 MODES: tuple[str, ...] = get_args(Mode)
 
 

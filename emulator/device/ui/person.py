@@ -1,4 +1,7 @@
-"""The person at the device: confirms everything, is awaited on debuglink, or is asked by a callback."""
+"""The person at the device: confirms everything, is awaited on debuglink, or is asked by a callback.
+
+Who `opens_all` presses the third button first, where there is one.
+"""
 
 from __future__ import annotations
 
@@ -47,12 +50,14 @@ class Person:
         submit: Callable[[Callable[[], None]], None],
         *,
         confirms_all: bool,
+        opens_all: bool,
         on_screen: OnScreen | None,
         typed: dict[Entry, str],
     ) -> None:
         self._display = display
         self._submit = submit
         self._confirms_all = confirms_all
+        self._opens_all = opens_all
         self._on_screen = on_screen
         self._typed = typed
 
@@ -64,7 +69,8 @@ class Person:
         """Look at a question that was just shown, and maybe answer it at once."""
         if self._confirms_all:
             text = None if screen.entry is Entry.NOTHING else self.typed(screen.entry)
-            self._display.decide(Decision(confirmed=True, text=text))
+            more = self._opens_all and bool(screen.info)
+            self._display.decide(Decision(confirmed=True, text=text, info=more))
         elif self._on_screen is not None:
             self._ask(screen, self._on_screen)
 
