@@ -21,7 +21,8 @@ from tests.recorded.reading import (
 from tests.support.readonly_answers import COINBASE, CONTEXT
 from vault.model import MarginAccount
 from vault.venues.common.notes import Notes
-from vault.venues.read_only import bitget_margin, coinbase, dydx, gate_margin, hyperliquid_margin
+from vault.venues.hyperliquid import margin as hyperliquid_margin
+from vault.venues.read_only import bitget_margin, coinbase, dydx, gate_margin
 
 Readers = dict[tuple[str, int], Reader]
 

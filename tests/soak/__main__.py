@@ -1,4 +1,5 @@
-"""`python -m tests.soak --seed N --count N`: fuzzed PSBTs and devices, random days at venues, properties.
+"""`python -m tests.soak --seed N --count N`: fuzzed PSBTs and devices, random days at venues and on Ethereum,
+kills at every journaled commit, properties.
 
 Resumable: ./soak/seed-N.json (or `--resume FILE`) holds seed, commits and counts, and a second call goes on
 behind them. A case that fails is written there with its traceback and not skipped silently: the exit status
@@ -21,9 +22,12 @@ from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PARTS: Final = ("psbt", "device", "venues", "kills", "properties")
+PARTS: Final = ("psbt", "device", "venues", "ethereum", "kills", "properties")
 PROPERTIES: Final = ("tests/unit", "tests/attacks")
-KILLS: Final = "tests/faults/treasury/test_killed_at_every_step.py"
+KILLS: Final = (
+    "tests/faults/treasury/test_killed_at_every_step.py",
+    "tests/faults/ethereum/test_killed_on_ethereum.py",
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,14 +59,16 @@ def main(arguments: Sequence[str]) -> int:
         _save(path, state)
     if "venues" in parts:
         _venues(state, path, options.count, options.slots)
+    if "ethereum" in parts:
+        _ethereum(state, path, options.count, options.slots)
     if "kills" in parts:
-        state["kills"] = _run([KILLS], {"VAULT_KILL_POINTS": "all"})
+        state["kills"] = _run([*KILLS], {"VAULT_KILL_POINTS": "all"})
         _save(path, state)
     if "properties" in parts:
         state["properties"] = _properties(options.seed)
         _save(path, state)
     print(json.dumps(_shown(state), indent=2))  # noqa: T201
-    for part in ("venues", "psbt"):
+    for part in ("venues", "ethereum", "psbt"):
         for failure in state.get(part, {}).get("failures", ()):
             print(f"FAILED {part} case {failure['number']}\n{failure['problem']}", file=sys.stderr)  # noqa: T201
     return 1 if any(state.get(part, {}).get("failed") for part in PARTS) else 0
@@ -116,6 +122,21 @@ def _venues(state: dict[str, Any], path: Path, count: int, slots: int) -> None:
             f"seed {state['seed']}: {record['done']} of {count} days at venues, {record['failed']} failed, "
             f"{counts.get('killed', 0)} killed, withdrawn twice {record['withdrawn_twice']}, "
             f"left unknown {record['left_unknown']}, undecidable {_undecidable(counts)}",
+            flush=True,
+        )
+
+
+def _ethereum(state: dict[str, Any], path: Path, count: int, slots: int) -> None:
+    from tests.soak.venues.soak import soak_ethereum
+
+    for record in soak_ethereum(state["seed"], count, slots, state.get("ethereum")):
+        state["ethereum"] = record
+        _save(path, state)
+        counts = record["counts"]
+        print(  # noqa: T201
+            f"seed {state['seed']}: {record['done']} of {count} days on Ethereum, {record['failed']} failed, "
+            f"{counts.get('killed', 0)} killed, paid twice {record['withdrawn_twice']}, "
+            f"left unknown {record['left_unknown']}",
             flush=True,
         )
 

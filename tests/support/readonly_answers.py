@@ -14,12 +14,12 @@ from typing import Any
 
 from vault.model import MarginAccount
 from vault.venues.common.reading import ReadingContext
+from vault.venues.hyperliquid import margin as hyperliquid_margin
 from vault.venues.read_only import (
     bitget_margin,
     coinbase,
     dydx,
     gate_margin,
-    hyperliquid_margin,
     kucoin_margin,
 )
 

@@ -42,10 +42,12 @@ def opened_with(monkeypatch: pytest.MonkeyPatch, more: int) -> None:
     """As if the cold wallet had opened with so many satoshi more: as many are missing now."""
     known = opening.openings
 
-    def altered(connection: Any) -> dict[str, tuple[Amount, str]]:
+    cold = opening.Held("wallet:cold", "BTC")
+
+    def altered(connection: Any) -> dict[opening.Held, tuple[Amount, str]]:
         found = known(connection)
-        amount, at = found["wallet:cold"]
-        return {**found, "wallet:cold": (Amount(amount.asset, amount.units + more), at)}
+        amount, at = found[cold]
+        return {**found, cold: (Amount(amount.asset, amount.units + more), at)}
 
     monkeypatch.setattr(books, "openings", altered)
 

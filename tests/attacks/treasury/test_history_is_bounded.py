@@ -95,7 +95,7 @@ def test_the_window_covers_the_longest_limit_and_the_longest_wait(bench: Any) ->
 
     def policy(fees: int, *limits: int) -> Any:
         windows = tuple(SimpleNamespace(window_hours=hours) for hours in limits)
-        return SimpleNamespace(fees=SimpleNamespace(window_hours=fees), limit=windows)
+        return SimpleNamespace(fees=SimpleNamespace(window_hours=fees), limit=windows, gas=())
 
     assert history.window_start(policy(24), now) == now - history.LONGEST_WAIT
     longest = timedelta(hours=MAX_WINDOW_HOURS)

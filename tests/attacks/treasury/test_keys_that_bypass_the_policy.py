@@ -426,7 +426,7 @@ def test_a_freeze_that_another_process_sets_meanwhile_stops_the_last_write(
     for module, name in ((preconditions, "check_no_rival"), (preconditions.history, "check_limits")):
         monkeypatch.setattr(module, name, lambda *arguments: None)
     monkeypatch.setattr(preconditions.coins, "require_free", lambda *arguments: None)
-    transfer: Any = SimpleNamespace(credited=True, on_chain=True, venue_account="main")
+    transfer: Any = SimpleNamespace(credited=True, on_bitcoin=True, venue_account="main")
     preconditions.check_meanwhile(hand.desk, None, transfer)  # type: ignore[arg-type]
     precautions.freeze(hand.desk, "main", DeniedError("deposit_address_changed", "another one"))
     with pytest.raises(DeniedError) as caught:

@@ -99,7 +99,7 @@ def test_the_coins_of_an_opening_and_its_sum_are_written_together(
     monkeypatch.undo()
     opening.open_wallet(late.desk, "late")
     with late.desk.store.read() as connection:
-        assert opening.openings(connection)["wallet:late"][0].units == 70_000
+        assert opening.openings(connection)[opening.Held("wallet:late", "BTC")][0].units == 70_000
     assert [mark.opening for mark in marks_of(late).values()] == [True]
 
 

@@ -30,7 +30,7 @@ from vault.clock import to_iso
 from vault.errors import ChainError, VaultError
 from vault.money import BTC, Amount
 from vault.store import records
-from vault.treasury import authority, books, execute, history, lineage, preconditions, reconcile
+from vault.treasury import authority, execute, history, lineage, movements, preconditions, reconcile
 from vault.treasury.plan import Plan, Transfer
 
 COIN = ("cd" * 32, 0)
@@ -203,7 +203,7 @@ class Life(RuleBasedStateMachine):
             homes = ["outside"] * len(transfer.payments)
             left -= sum(
                 change.units
-                for place, change in books._effects(transfer, steps, homes)
+                for place, change in movements.effects(transfer, steps, homes)
                 if place == "wallet:cold"
             )
         alive = next((name for name in TXID if TXID[name] == self.world.alive), None)

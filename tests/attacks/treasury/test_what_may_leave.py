@@ -45,7 +45,7 @@ def limited(per_transfer: str, window: str) -> Any:
         window_amount=Decimal(window),
     )
     fees = SimpleNamespace(window_hours=24, window_amount=Decimal(1), window_share=Decimal(1))
-    return SimpleNamespace(policy=SimpleNamespace(limit=(limit,), fees=fees))
+    return SimpleNamespace(policy=SimpleNamespace(limit=(limit,), fees=fees, gas=()))
 
 
 def test_two_transfers_of_one_plan_do_not_pass_a_window_that_both_together_break(bench: Any) -> None:
@@ -112,7 +112,7 @@ def test_two_spends_of_one_plan_are_built_from_different_coins(
     """Two accounts are topped up from one wallet: the second must not spend the coins of the first."""
     left_alone = []
 
-    def build(desk: Any, decision: Any, before: tuple[Transfer, ...]) -> Any:
+    def build(desk: Any, decision: Any, before: tuple[Transfer, ...], notes: list[str]) -> Any:
         left_alone.append(spending.coins_of(before))
         return bench.top_up(len(before) + 1, coins=(f"{COIN}:1",))
 
@@ -236,7 +236,9 @@ def test_one_sources_unforeseen_fault_does_not_hide_what_the_others_said(
         raise RuntimeError("a fault nobody thought of")
 
     venue = SimpleNamespace(name="trading", exchange="binance", contracts=("BTCUSDT",))
-    bench.desk.treasury.config.venue, bench.desk.treasury.config.wallet = (venue,), ()
+    config = bench.desk.treasury.config
+    config.venue, config.wallet, config.account = (venue,), (), ()
+    monkeypatch.setattr(observe, "_spot_assets", lambda _: {"trading": observe.SPOT_ASSETS})
     monkeypatch.setattr(observe, "_account", broken)
     monkeypatch.setattr(observe, "_market", broken)
     monkeypatch.setattr(observe, "gather", broken)

@@ -71,6 +71,11 @@ def step_on(desk: Desk, scene: Whereabouts, plan: Plan) -> None:
     """A block and a tick later: reconcile, and move on what was credited."""
     scene.chain.mine(1)
     scene.exchange.tick()
+    reconcile_and_move_on(desk, plan)
+
+
+def reconcile_and_move_on(desk: Desk, plan: Plan) -> None:
+    """What is found out is recorded, and what was credited goes into margin."""
     reconcile.reconcile(desk)
     if plan_row(desk, plan).state == "sending" and _credited(intents(desk, plan)):
         execute.send(desk, plan, resume=True)

@@ -24,8 +24,8 @@ from tests.soak.venues.days import EXCHANGES, Day, VenueFault  # noqa: E402
 from tests.soak.venues.slot import Slot  # noqa: E402
 
 SEED = 6
-CASES = 50
-PARTS = 5
+CASES = 30
+PARTS = 3
 PART = CASES // PARTS
 
 

@@ -144,6 +144,12 @@ def test_the_whole_day_by_keys_shows_every_page_and_ends_balanced() -> None:
     for fact in ("sweep", "5.99998500BTC", "evacuate", "top-up", "bcrt1q", "fee"):
         assert fact in text
     assert text.endswith("|attester:treasurer")
+    for fact in ("399999.400000USDC", "252604.850000USDC", "safehash:0x", "maxgas:"):
+        assert fact in text
+    owner = re.findall(r"(cold|staging|third): (?:EIP-712 message hash|Confirm typed data) ", shown)
+    assert list(dict.fromkeys(owner)) == ["cold", "third"]
+    assert "two owners who saw only hashes are no quorum" in " ".join(shown.split())
+    assert "ETH and USDC balance to the base unit, gas counted as a fee." in shown
     assert "[y] NEXT   [n] CANCEL > " in shown
     assert "[y] CONFIRM   [n] CANCEL > " in shown
 

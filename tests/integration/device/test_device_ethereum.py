@@ -100,9 +100,12 @@ def test_typed_data_are_signed_in_full_or_by_hash(
         signature = sign_typed_data(session, TypedData.parse(document), account)
         small = session.features.pin_entry == "matrix"
         by_hash = small and (session.features.kind == "trezor" or document is MAIL)
+        behind, onekey = not small, session.features.kind == "onekey"
     theirs = encode_typed_data(full_message=copy.deepcopy(document))
     assert Account.recover_message(theirs, signature=signature.raw) == account.address
     assert ("The device shows only these two hashes:" in prompts[-1].lines) == by_hash
+    asks = any("show the full message" in line for line in prompts[-1].lines)
+    assert asks == (behind and document is not SAFE) if onekey else asks == behind
 
 
 def test_a_onekey_also_signs_by_hash_and_the_signature_is_the_same(

@@ -67,7 +67,7 @@ def test_it_ends_on_a_signal(repo_root: Path, number: signal.Signals) -> None:
         assert process.wait(10) == 0
 
 
-@pytest.mark.parametrize("mode", ["auto", "scripted", "interactive"])
+@pytest.mark.parametrize("mode", ["auto", "thorough", "scripted", "interactive"])
 def test_it_ends_with_the_pipe_it_reads(repo_root: Path, mode: str) -> None:
     with started(repo_root, "--mode", mode) as (_, process):
         process.stdin.close()

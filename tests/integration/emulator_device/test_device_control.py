@@ -404,3 +404,23 @@ def test_a_press_is_yes_no_or_info_and_nothing_else(
         assert status == 400
         assert "expected" in json.loads(told)["error"]
         assert DeviceControl(control.url).screens()[-1].answer == "pending"
+
+
+def test_a_thorough_person_opens_the_whole_text_before_the_yes_and_an_automatic_one_does_not() -> None:
+    read = {}
+    for mode in ("auto", "thorough"):
+        with DeviceEmulator(mnemonic=ALL, mode=mode) as device, RawHost(device) as host:
+            host.call(m.Initialize())
+            request = m.SignMessage(
+                address_n=parse_path("m/84h/1h/0h/0/0"),
+                message=LONG_TEXT.encode(),
+                coin_name="Regtest",
+                script_type=m.InputScriptType.SPENDWITNESS,
+            )
+            reply = host.call(request)
+            while isinstance(reply, m.ButtonRequest):
+                host.send(m.ButtonAck())
+                reply = host.read()
+            assert isinstance(reply, m.MessageSignature)
+            read[mode] = any(screen.lines == (LONG_TEXT,) for screen in device.screens)
+    assert read == {"auto": False, "thorough": True}

@@ -13,6 +13,8 @@ from emulator.venues.serving import exchange as exchanges
 from emulator.world_client import WorldProcess
 
 EXCHANGES: Final = ("binance", "bybit", "okx", "deribit", "kraken")
+# Its accounts are addresses of whoever has their keys: no scenario opens any.
+OF_ADDRESSES: Final = "hyperliquid"
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,19 @@ def world() -> Iterator[WorldProcess]:
 
 
 def test_every_emulated_exchange_can_be_in_a_world() -> None:
-    assert set(EXCHANGES) == set(exchanges.known())
+    assert {*EXCHANGES, OF_ADDRESSES} == set(exchanges.known())
+    with WorldProcess.start(exchanges=("binance", OF_ADDRESSES)) as running:
+        owner = "0x" + "11" * 20
+        venue = running.venues[OF_ADDRESSES]
+        venue.create_account("ours", keys=[{"key": owner, "secret": "-"}], wallets={"perp": {"USDC": "10"}})
+        assert venue.state("ours")["wallets"]["perp"] == {"USDC": "10"}
+        assert {account.exchange for account in running.report.accounts} == {"binance"}
+        assert running.report.arbitrum is not None
+        assert running.report.arbitrum.chain_id == 42161
+        assert running.arbitrum is not None
+        assert running.arbitrum.state().height > 0
+        assert running.report.ethereum is None
+        assert running.ethereum is None
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES)

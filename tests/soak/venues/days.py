@@ -95,10 +95,10 @@ class Day:
         market = dice.choice(markets)
         kind = dice.choice(_KINDS)
         kills = (_kill(dice, 0.85, 18), _kill(dice, 0.5, 8))
-        faults = tuple(_fault(dice, market.exchange) for _ in range(dice.choice((0, 1, 1, 2, 3))))
+        faults = tuple(venue_fault(dice, market.exchange) for _ in range(dice.choice((0, 1, 1, 2, 3))))
         weather = tuple(_weather(dice, market) for _ in range(dice.choice((0, 0, 1, 1, 2))))
         chain = dice.choice(("drop", "drop_after", "error", "garbage", "", "", "", ""))
-        return cls(number, market, kind, kills, _one_gap(faults), tuple(dict(weather).items()), chain)
+        return cls(number, market, kind, kills, one_gap(faults), tuple(dict(weather).items()), chain)
 
     @property
     def calm(self) -> bool:
@@ -112,7 +112,7 @@ def _kill(dice: random.Random, chance: float, most: int) -> str:
     return f"{dice.choice('##~~!')}{dice.randint(1, most)}"
 
 
-def _fault(dice: random.Random, exchange: str) -> VenueFault:
+def venue_fault(dice: random.Random, exchange: str) -> VenueFault:
     where = dice.random()
     if where < 0.6:
         return VenueFault(dice.choice(_LOST), dice.choice(_SENDS[exchange]), dice.choice((0, 0, 0, 1, 2, 5)))
@@ -121,7 +121,7 @@ def _fault(dice: random.Random, exchange: str) -> VenueFault:
     return VenueFault(kind, path, dice.randint(0, 30 if path == _ALL else 3), digits=dice.choice((2, 4, 12)))
 
 
-def _one_gap(faults: tuple[VenueFault, ...]) -> tuple[VenueFault, ...]:
+def one_gap(faults: tuple[VenueFault, ...]) -> tuple[VenueFault, ...]:
     """An exchange that hides an entry each time it is asked cannot be told from one that has none."""
     gaps = [fault for fault in faults if fault.kind == "partial_answer"]
     return tuple(fault for fault in faults if fault not in gaps[1:])

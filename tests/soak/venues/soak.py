@@ -1,4 +1,4 @@
-"""Random days at all emulated exchanges, several at once, each set of them on a world of its own.
+"""Random days, several at once, each set of them on a world of its own: at all exchanges, or on Ethereum.
 
 The record holds what is done (cases by number, so that a run that was stopped goes on behind them), counts of
 what happened, and every case that was not exact, with its traceback.
@@ -11,9 +11,9 @@ import tempfile
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from tests.soak.venues.days import Day
 from tests.soak.venues.slot import Slot
@@ -21,12 +21,47 @@ from tests.soak.venues.slot import Slot
 MOST_FAILURES: Final = 40
 TOLD_AFTER: Final = 10  # cases
 _ENDED: Final = None
+TWICE: Final = ("withdrawn twice", "paid twice", "sent twice", "mined twice")
 
 Found = tuple[int, Counter[str] | str]
 
 
+class PlaysDays(Protocol):
+    """A world, or several, and who carries a day out on it. AssertionError when anything is not exact."""
+
+    @property
+    def full(self) -> bool: ...
+    def play(self, day: Any, /) -> Counter[str]: ...
+    def close(self) -> None: ...
+
+
+OpenSlot = Callable[[Path], PlaysDays]
+DayOf = Callable[[int, int], Any]
+
+
 def soak_venues(
     seed: int, count: int, slots: int, before: dict[str, Any] | None
+) -> Generator[dict[str, Any], None, None]:
+    """Random days at all exchanges."""
+    yield from soak_days(seed, count, slots, before, Slot.open, Day.of)
+
+
+def soak_ethereum(
+    seed: int, count: int, slots: int, before: dict[str, Any] | None
+) -> Generator[dict[str, Any], None, None]:
+    """Random days of accounts and Safes on Ethereum."""
+    from tests.soak.ethereum import days, slot
+
+    yield from soak_days(seed, count, slots, before, slot.Slot.open, days.Day.of)
+
+
+def soak_days(  # noqa: PLR0917
+    seed: int,
+    count: int,
+    slots: int,
+    before: dict[str, Any] | None,
+    open_slot: OpenSlot,
+    day_of: DayOf,
 ) -> Generator[dict[str, Any], None, None]:
     """The record every few cases, until `count` are done, earlier runs included."""
     record = before or {
@@ -44,7 +79,11 @@ def soak_venues(
     found: queue.SimpleQueue[Found | None] = queue.SimpleQueue()
     stop = threading.Event()
     threads = [
-        threading.Thread(target=_work, args=(seed, left, found, stop), name=f"slot {number}")
+        threading.Thread(
+            target=_work,
+            args=(left, found, stop, open_slot, lambda each: day_of(seed, each)),
+            name=f"slot {number}",
+        )
         for number in range(slots)
     ]
     for thread in threads:
@@ -69,12 +108,13 @@ def soak_venues(
 
 
 def _work(
-    seed: int,
     left: queue.SimpleQueue[int],
     found: queue.SimpleQueue[Found | None],
     stop: threading.Event,
+    open_slot: OpenSlot,
+    day_of: Callable[[int], Any],
 ) -> None:
-    slot: Slot | None = None
+    slot: PlaysDays | None = None
     try:
         with tempfile.TemporaryDirectory(prefix="soak-") as folder:
             worlds = 0
@@ -88,8 +128,8 @@ def _work(
                         slot.close()
                         slot = None
                     worlds += 1
-                    slot = Slot.open(Path(folder) / str(worlds))
-                found.put((number, _play(slot, Day.of(seed, number))))
+                    slot = open_slot(Path(folder) / str(worlds))
+                found.put((number, _play(slot, day_of(number))))
             if slot is not None:
                 slot.close()
                 slot = None
@@ -99,7 +139,7 @@ def _work(
         found.put(_ENDED)
 
 
-def _play(slot: Slot, day: Day) -> Counter[str] | str:
+def _play(slot: PlaysDays, day: Any) -> Counter[str] | str:
     try:
         return slot.play(day)
     except Exception:  # noqa: BLE001  whatever it was belongs into the record
@@ -109,7 +149,7 @@ def _play(slot: Slot, day: Day) -> Counter[str] | str:
 def _add(record: dict[str, Any], number: int, result: Counter[str] | str) -> None:
     if isinstance(result, str):
         record["failed"] += 1
-        record["withdrawn_twice"] += "withdrawn twice" in result
+        record["withdrawn_twice"] += any(words in result for words in TWICE)
         record["left_unknown"] += "left unknown" in result
         record["failures"].append({"number": number, "problem": result})
     else:

@@ -15,7 +15,7 @@ from vault.cli.root import COMMANDS, VERSION, cli
 
 HEAVY = (
     "pydantic", "sqlalchemy", "rich", "ccxt", "trezorlib", "web3", "bdkpython", "bitcoinlib", "numpy",
-    "keyring", "coincurve", "pbk", "asyncio",
+    "keyring", "coincurve", "pbk", "asyncio", "eth_account", "requests",
 )  # fmt: skip
 LOADED = "import sys; from vault.__main__ import main; sys.argv = ['vault', {arguments}]; main(); "
 PRINT = "sys.stderr.write('\\n'.join(sys.modules))"
@@ -70,7 +70,8 @@ def test_every_command_explains_itself_and_takes_json_and_config(name: str) -> N
 def test_every_command_of_the_house_is_there() -> None:
     wanted = (
         "init doctor status risk cascade stress history check fees plan request show why approve sign send "
-        "reconcile cancel audit policy book secret venue device wallet psbt demo completion attestation"
+        "reconcile cancel audit policy book secret venue device wallet psbt demo completion attestation "
+        "account safe verify"
     )
     assert {name for name, _, _ in COMMANDS} == set(wanted.split())
 

@@ -28,6 +28,6 @@ def test_every_collateral_asset_has_the_rate_that_the_engine_counts_with(venue: 
 def test_index_prices_are_the_market_s_and_one_can_be_asked_for(venue: Venue) -> None:
     path = "/sapi/v1/portfolio/asset-index-price"
     told = {row["asset"]: Decimal(row["assetIndexPrice"]) for row in answer(venue, path)}
-    assert set(told) == {"BTC", "ETH", "USDT"}
+    assert set(told) == {"BTC", "ETH", "USDC", "USDT"}
     assert told["BTC"] == venue.market.symbols["BTCUSDT"].index
     assert answer(venue, path, asset="USDT") == [{"asset": "USDT", "assetIndexPrice": "1"}]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vault.errors import DocumentError
-from vault.model import REQUESTS
+from vault.model import MOVE_NOTHING, REQUESTS
 from vault.policy.document import load_policy
 from vault.policy.testing import cases_path, run_policy_tests
 
@@ -36,5 +36,10 @@ def test_a_policy_without_tests_is_an_error_not_a_success(tmp_path: Path) -> Non
 
 def test_every_action_is_covered_and_the_cold_wallet_keeps_most_of_its_coins() -> None:
     policy, _ = load_policy(DEFAULT)
-    assert policy.actions() == ("sweep", "evacuate", "top_up")
-    assert {limit.action for limit in policy.limit} == {"sweep", "evacuate", "top_up", *REQUESTS}
+    assert policy.movements() == (("sweep", "BTC"), ("evacuate", "BTC"), ("top_up", "BTC"))
+    assert {limit.action for limit in policy.limit} == {
+        "sweep",
+        "evacuate",
+        "top_up",
+        *(each for each in REQUESTS if each not in MOVE_NOTHING),
+    }

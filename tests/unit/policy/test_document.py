@@ -27,7 +27,7 @@ def test_reads_amounts_exactly_and_hashes_the_bytes_it_parsed(world: ModuleType,
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     assert policy.fees.max_fee_amount == Amount.parse("0.001", BTC)
     assert policy.band[0].min_change == Decimal("0.05")
-    assert policy.actions() == ("sweep", "evacuate", "top_up")
+    assert policy.movements() == (("sweep", "BTC"), ("evacuate", "BTC"), ("top_up", "BTC"))
 
 
 def test_a_toml_number_is_as_exact_as_a_string(world: ModuleType) -> None:
@@ -46,7 +46,8 @@ def test_a_toml_number_is_as_exact_as_a_string(world: ModuleType) -> None:
         ('min_change = "0.05"', "min_change = nan", "finite"),
         ('min_change = "0.05"', "min_change = inf", "finite"),
         ('min_change = "0.05"', "min_change = 1e400", "magnitude"),
-        ('asset = "BTC"', 'asset = "USDT"', "BTC"),
+        ('asset = "BTC"', 'asset = "DOGE"', "BTC"),
+        ('asset = "BTC"', 'asset = "USDT"', "no limit covers sweep of USDT"),
         ('top_up_to = "main-deposit"\n', "", "both top_up_from and top_up_to"),
         ('account = "main"', 'account = "*"', "belongs to one account"),
         ('account = "main"', 'account = "Main"', "lower-case"),

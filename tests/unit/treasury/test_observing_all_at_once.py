@@ -58,7 +58,7 @@ def desk(venues: Venues) -> Any:
     settings = tuple(
         VenueSettings(name=name, exchange="binance", account_uid=name, contracts=contracts) for name in NAMES
     )
-    config = SimpleNamespace(treasury_id="t", venue=settings, wallet=())
+    config = SimpleNamespace(treasury_id="t", venue=settings, wallet=(), account=())
 
     @contextmanager
     def write() -> Any:
@@ -84,6 +84,7 @@ def test_a_venue_that_hangs_with_all_its_calls_takes_no_thread_from_another(
         raise VenueError("refused", "said at once")
 
     monkeypatch.setattr(observe, "_market", market)
+    monkeypatch.setattr(observe, "_spot_assets", lambda _: dict.fromkeys(NAMES, observe.SPOT_ASSETS))
     monkeypatch.setattr(observe, "gather", lambda *_: ())
     monkeypatch.setattr(observe.records, "save_document", lambda *_: "")
     taken: list[Snapshot] = []

@@ -128,7 +128,8 @@ def test_an_edited_amount_under_the_old_digest_is_altered(field: str) -> None:
     "edit",
     [
         {"schema_version": 1},
-        {"schema_version": 3},
+        {"schema_version": 2},
+        {"schema_version": 4},
         {"schema_version": "1"},
         {"unknown": 1},
         {"approvals_required": 1.0},
@@ -199,31 +200,36 @@ def test_client_ids_differ_between_plans_transfers_and_steps_and_never_change() 
     assert PLAN.client_id(transfer(), 2) == parse_plan(TEXT).client_id(transfer(), 2)
 
 
-def _of_format_1() -> dict[str, Any]:
-    """As the format before this one wrote it."""
+def _of_format(number: int) -> dict[str, Any]:
+    """As an older version wrote it."""
     value: dict[str, Any] = json.loads(TEXT)
     body = value["body"]
-    body["schema_version"] = 1
-    del body["warnings"]
+    body["schema_version"] = number
+    if number == 1:
+        del body["warnings"]
     for each in body["transfers"]:
-        for name in ("moves", "fee_rule", "expected"):
+        for name in ("call", *(("moves", "fee_rule", "expected") if number == 1 else ())):
             del each[name]
     value["digest"] = digest(body)
     return {**value, "plan_id": value["digest"][:16]}
 
 
-def test_a_plan_of_the_format_before_is_named_as_such_and_not_called_damaged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_plan_of_an_older_format_is_named_as_such_and_not_called_damaged(
+    tmp_path: Path, number: int
+) -> None:
     path = tmp_path / "old.json"
-    path.write_text(json.dumps(_of_format_1()), encoding="utf-8")
+    path.write_text(json.dumps(_of_format(number)), encoding="utf-8")
     with pytest.raises(PlanError) as caught:
         read_plan(path)
     assert caught.value.code == "plan.other_format"
-    assert "format 1" in caught.value.message and "new plan" in caught.value.hint
+    assert f"format {number}" in caught.value.message and "new plan" in caught.value.hint
 
 
-def test_a_stored_plan_of_the_format_before_still_counts_and_is_never_carried_out() -> None:
-    old = parse_plan(json.dumps(_of_format_1()), older=True)
-    assert old.body.transfers == (transfer(moves=()),)
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_stored_plan_of_an_older_format_still_counts_and_is_never_carried_out(number: int) -> None:
+    old = parse_plan(json.dumps(_of_format(number)), older=True)
+    assert old.body.transfers == ((transfer(moves=()),) if number == 1 else PLAN.body.transfers)
     with pytest.raises(PlanError) as caught:
         require_format(old)
     assert caught.value.code == "plan.other_format"
@@ -231,7 +237,7 @@ def test_a_stored_plan_of_the_format_before_still_counts_and_is_never_carried_ou
 
 
 def test_an_older_plan_with_another_digest_is_altered_all_the_same() -> None:
-    value = _of_format_1()
+    value = _of_format(1)
     value["body"]["transfers"][0]["source"] = "hedge"
     with pytest.raises(PlanError) as caught:
         parse_plan(json.dumps(value), older=True)

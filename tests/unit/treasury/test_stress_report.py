@@ -199,13 +199,14 @@ def test_a_hole_in_the_looks_ends_what_is_known_of_an_age(
 
 
 def test_everything_that_is_held_counts_and_a_wallet_that_was_not_read_is_unknown(
-    treasury: Treasury, store: Store
+    treasury: Treasury, store: Store, clock: ManualClock
 ) -> None:
     holding = SpotHolding("main", Amount.parse("1", BTC), Amount.zero(BTC), AT)
     keep(store, spot=(holding,))
     found = report(treasury, store, AT)
     assert found.holdings.wallets == (D(16) + D("2.5")) * 89_200
-    keep(store, wallets=(), at=AT + timedelta(seconds=1))
+    clock.advance(1)
+    keep(store, wallets=(), at=clock.now())
     again = report(treasury, store, AT)
     assert again.holdings.wallets == 0
 

@@ -14,11 +14,11 @@ from tests.recorded.read_only import DYDX_ADDRESS, DYDX_HEIGHT, bitget_account, 
 from tests.support.readonly_answers import CONTEXT, kucoin_contract
 from vault.errors import VenueError
 from vault.venues.common.notes import Notes
+from vault.venues.hyperliquid import margin as hyperliquid_margin
 from vault.venues.read_only import (
     bitget_margin,
     coinbase,
     dydx,
-    hyperliquid_margin,
     kucoin_margin,
 )
 

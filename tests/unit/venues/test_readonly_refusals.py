@@ -19,13 +19,14 @@ from vault.venues.base import InternalTransfer, WithdrawRequest
 from vault.venues.common.account import ExchangeAccount
 from vault.venues.common.kinds import account_kind
 from vault.venues.common.notes import Notes
+from vault.venues.hyperliquid import margin as hyperliquid_margin
+from vault.venues.hyperliquid.account import Hyperliquid
 from vault.venues.line.endpoints import verb
-from vault.venues.read_only import bitget_margin, gate_margin, hyperliquid_margin, kucoin_margin
+from vault.venues.read_only import bitget_margin, gate_margin, kucoin_margin
 from vault.venues.read_only.bitget import Bitget
 from vault.venues.read_only.common import dollar, one_margin, quotient, table
 from vault.venues.read_only.dydx import Answers as DydxAnswers
 from vault.venues.read_only.dydx import subaccount
-from vault.venues.read_only.hyperliquid import Hyperliquid
 from vault.venues.traits import TRAITS
 
 NOW = datetime(2026, 1, 31, 5, 0, tzinfo=UTC)

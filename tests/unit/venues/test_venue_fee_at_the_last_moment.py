@@ -25,7 +25,10 @@ from vault.venues.traits import TRAITS
 NOW = datetime(2026, 1, 31, 5, 0, tzinfo=UTC)
 ADDRESS = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
 PLANNED = 10_000
-MOVING = [exchange for exchange, traits in TRAITS.items() if traits.ships == "full"]
+# Bitcoin is asked for: a venue on Ethereum has tests of its own.
+MOVING = [
+    exchange for exchange, traits in TRAITS.items() if traits.ships == "full" and traits.signed_by == "key"
+]
 
 
 def withdraw(exchange: str, fee: int) -> list[str]:

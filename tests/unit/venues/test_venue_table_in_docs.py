@@ -56,6 +56,10 @@ def history(traits: Traits) -> str:
     return span(traits.history) + ("" if by_id is None else f", by client id {span(by_id)}")
 
 
+def accepted(time: timedelta) -> str:
+    return f"{time.days} days" if time.days else f"{time.seconds} s"
+
+
 def client_ids(traits: Traits) -> str:
     if traits.client_ids is None:
         return "none"
@@ -94,14 +98,17 @@ def said(name: str) -> Any:
 
 ROWS: Final[dict[str, Any]] = {
     "products": lambda traits: ", ".join(products(traits.exchange)) if traits.exchange == "binance" else "-",
-    "kept in the keyring": lambda traits: ", ".join(traits.secrets),
+    "kept in the keyring": lambda traits: ", ".join(traits.secrets) or "nothing",
+    "withdrawals are signed by": lambda traits: {"key": "the API key", "device": "the device"}[
+        traits.signed_by
+    ],
     "from margin to where it leaves": ways,
     "client ids": client_ids,
     "a withdrawal is found by": lambda traits: traits.known_by.replace("_", " "),
     "its fee": lambda traits: {"included": "out of the amount", "added": "on top"}[traits.fee],
     "history reaches back": history,
     "a request is good for": lambda traits: (
-        f"{traits.accept_window.seconds} s" if traits.accept_window else "its receive window"
+        accepted(traits.accept_window) if traits.accept_window else "its receive window"
     ),
     "pairs of coin and network": lambda traits: str(
         sum(entry.exchange == traits.exchange for entry in NETWORKS)

@@ -67,7 +67,7 @@ def test_an_unknown_status_is_refused_not_guessed(status: int) -> None:
         binance_wallet.withdrawals([withdrawal(status=status)], "mine")
     assert caught.value.code == "venue.unknown_status"
     with pytest.raises(VenueError):
-        binance_wallet.deposits([deposit(status=status + 30)], "BTC", "tx", "addr")
+        binance_wallet.deposits([deposit(status=status + 30)], "BTC", "BTC", "tx", "addr")
 
 
 def test_entries_of_others_are_not_taken() -> None:
@@ -108,7 +108,7 @@ def deposit(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_deposit_states(status: int, state: str, unlocked: bool) -> None:
-    (found,) = binance_wallet.deposits([deposit(status=status)], "BTC", "tx", "addr")
+    (found,) = binance_wallet.deposits([deposit(status=status)], "BTC", "BTC", "tx", "addr")
     assert (found.state, found.unlocked, found.confirmations, found.required_confirmations) == (
         state,
         unlocked,
@@ -119,7 +119,7 @@ def test_deposit_states(status: int, state: str, unlocked: bool) -> None:
 
 def test_a_deposit_is_matched_by_transaction_address_and_network() -> None:
     for wrong in ({"txId": "other"}, {"address": "other"}, {"network": "BSC"}):
-        assert binance_wallet.deposits([deposit(**wrong)], "BTC", "tx", "addr") == ()
+        assert binance_wallet.deposits([deposit(**wrong)], "BTC", "BTC", "tx", "addr") == ()
 
 
 def test_transfers_match_by_exact_amount_not_by_text() -> None:
@@ -278,5 +278,5 @@ def test_histories_carry_the_times_the_venue_says() -> None:
     (sent,) = binance_wallet.withdrawals([withdrawal(status=6, completeTime="2019-10-12 12:00:00")], "mine")
     assert sent.completed_at == datetime(2019, 10, 12, 12, tzinfo=UTC)
     row = deposit(status=1, insertTime=1769835600000, completeTime=1769835660000)
-    (came,) = binance_wallet.deposits([row], "BTC", "tx", "addr")
+    (came,) = binance_wallet.deposits([row], "BTC", "BTC", "tx", "addr")
     assert (came.applied_at, came.credited_at) == (NOW, NOW + timedelta(minutes=1))
