@@ -15,6 +15,7 @@ from benchmarks import (
     command_line,
     device_overhead,
     device_signing,
+    ethereum,
     indicators,
     psbt_verify,
     venues,
@@ -31,6 +32,7 @@ def main() -> int:
     bounds: list[Bound] = command_line.measure(arguments.runs)
     bounds += psbt_verify.measure(arguments.runs)
     bounds += bitcoin_wallet.measure(arguments.runs)
+    bounds += ethereum.measure(arguments.runs)
     bounds += device_signing.measure(arguments.runs, genuine)
     bounds += device_overhead.measure(arguments.runs, genuine)
     bounds += venues.measure(arguments.runs)

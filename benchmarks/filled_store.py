@@ -1,4 +1,7 @@
-"""A treasury whose store looks like that of a year: snapshots, decisions, plans and a long journal."""
+"""A treasury whose store looks like that of a year: snapshots, decisions, plans and a long journal.
+
+Every second plan is a top-up out of a Safe.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,20 @@ from pathlib import Path
 from vault.canonical import canonical_json
 from vault.clock import ManualClock, to_iso
 from vault.codec import encode
+from vault.evm.call import EthereumCall, SafeCall
 from vault.model import AccountRisk, Assessment, Collateral, MarginAccount, Snapshot, WalletBalance
-from vault.money import BTC, Amount
+from vault.money import BTC, ETH, USDC, Amount
 from vault.store import records
 from vault.store.database import Store
 from vault.treasury.plan import PLAN_SCHEMA, Payment, Plan, PlanBody, Transfer
 
 TREASURY = "benchmark"
 HOME = "bcrt1qkvwu9g3k2pdxewfqr7syz89r3gj557l374sg5v"
+SAFE = "0x5aFE3855358E112B5647B952709E6165e1c1eEEe"
+GAS = "0x54B0Fa66A065748C40dCA2C7Fe125A2028CF9982"
+DEPOSIT = "0x2b8bE89B69C44CCa594D809c8f2C47928f305ed2"
+USDC_CONTRACT = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+SINGLETON = "0x29fcB43b46531BcA003ddC8FCB67FFE91900C762"
 SNAPSHOTS = 500
 PLANS = 120
 JOURNAL_ROWS = 5000
@@ -29,6 +38,32 @@ treasury_id = "{TREASURY}"
 [bitcoin]
 network = "regtest"
 esplora = "http://127.0.0.1:3002"
+
+[[chain]]
+name = "mainnet"
+id = 1
+rpc = "http://127.0.0.1:8545"
+
+[[device]]
+name = "cold"
+kind = "trezor"
+path = "udp:127.0.0.1:21324"
+root_fingerprint = "5c9e228d"
+
+[[account]]
+name = "gas"
+role = "gas"
+chain = "mainnet"
+address = "{GAS}"
+device = "cold"
+path = "m/44'/60'/0'/0/0"
+
+[[account]]
+name = "safe"
+role = "cold"
+chain = "mainnet"
+address = "{SAFE}"
+safe = {{ outside = ["{DEPOSIT}"], threshold = 1, executor = "gas" }}
 """
 
 
@@ -70,7 +105,27 @@ def _snapshot(at: datetime, number: int) -> Snapshot:
         flags=(),
     )
     wallet = WalletBalance("cold", "cold", Amount(BTC, 10**9 + number), Amount(BTC, 0), 800_000 + number, at)
-    return Snapshot(TREASURY, at, (account,), (), (wallet,), ())
+    of_safe = WalletBalance.of_account(
+        "safe",
+        "cold",
+        Amount(USDC, 10**12 + number),
+        Amount(USDC, 0),
+        20_000_000 + number,
+        at,
+        network="eip155:1",
+        gas_from="gas",
+    )
+    of_gas = WalletBalance.of_account(
+        "gas",
+        "gas",
+        Amount(ETH, 10**18 + number),
+        Amount(ETH, 0),
+        20_000_000 + number,
+        at,
+        network="eip155:1",
+        gas_from="gas",
+    )
+    return Snapshot(TREASURY, at, (account,), (), (wallet, of_safe, of_gas), ())
 
 
 def _assessment(snapshot: str, at: datetime, number: int) -> Assessment:
@@ -92,17 +147,7 @@ def _assessment(snapshot: str, at: datetime, number: int) -> Assessment:
 
 def _plan_row(number: int) -> records.PlanRow:
     at = START + timedelta(days=number)
-    transfer = Transfer(
-        number=1,
-        action="sweep",
-        kind="venue_withdrawal",
-        source="trading",
-        venue_account="trading",
-        network="bitcoin:regtest",
-        venue_network="BTC",
-        payments=(Payment("cold-1", HOME, Amount(BTC, 10**8 + number)),),
-        fee=Amount(BTC, 1500),
-    )
+    transfer = _top_up(number) if number % 2 else _sweep(number)
     body = PlanBody(
         PLAN_SCHEMA,
         TREASURY,
@@ -129,4 +174,38 @@ def _plan_row(number: int) -> records.PlanRow:
         to_iso(body.expires_at),
         state,
         canonical_json(encode(body)),
+    )
+
+
+def _sweep(number: int) -> Transfer:
+    return Transfer(
+        number=1,
+        action="sweep",
+        kind="venue_withdrawal",
+        source="trading",
+        venue_account="trading",
+        network="bitcoin:regtest",
+        venue_network="BTC",
+        payments=(Payment("cold-1", HOME, Amount(BTC, 10**8 + number)),),
+        fee=Amount(BTC, 1500),
+    )
+
+
+def _top_up(number: int) -> Transfer:
+    units = 10**11 + number
+    data = f"0xa9059cbb{DEPOSIT[2:].lower():0>64}{units:064x}"
+    safe = SafeCall(SAFE, "1.4.1", SINGLETON, number, USDC_CONTRACT, 0, data, (DEPOSIT,), 1)
+    return Transfer(
+        number=1,
+        action="top_up",
+        kind="ethereum_spend",
+        source="safe",
+        venue_account="trading",
+        network="eip155:1",
+        venue_network="ETH",
+        payments=(Payment("trading-deposit", DEPOSIT, Amount(USDC, units)),),
+        fee=Amount.zero(USDC),
+        call=EthereumCall(
+            1, "gas", GAS, number, 170_000, 30 * 10**9, 10**9, SAFE, 0, "0x", 20_000_000 + number, safe
+        ),
     )
