@@ -11,10 +11,12 @@ import click
 from vault.cli.blind import failed_places, status_of
 from vault.cli.command import UNDER_WAY_STATUS, Answer, Call, command
 from vault.errors import BooksError, ChainError, OutcomeUnknownError
+from vault.money import BTC
 
 if TYPE_CHECKING:
     from vault.cli.page import Page
     from vault.model import SourceFailure
+    from vault.money import Amount
     from vault.treasury.books import Books, Sheet
     from vault.treasury.desk import Desk
     from vault.treasury.inspection import Outlook
@@ -275,14 +277,24 @@ def show_books(page: Page, closing: Closing) -> None:
     page.lines(_next(closing), "  ")
 
 
+def _whole(amount: Amount) -> str:
+    return amount.number
+
+
+def _short(amount: Amount) -> str:
+    return amount.number.rstrip("0").rstrip(".")
+
+
 def _show_sheet(page: Page, sheet: Sheet) -> None:
+    # Every digit of a satoshi; of a wei those that are not zero, or no terminal shows them in a line.
+    shown = _short if sheet.asset.decimals > BTC.decimals else _whole
     rows = [
         (
             line.place,
-            line.opening.number,
-            (line.moved + line.received + line.explained - line.left).number,
-            line.observed.number,
-            line.difference.number,
+            shown(line.opening),
+            shown(line.moved + line.received + line.explained - line.left),
+            shown(line.observed),
+            shown(line.difference),
         )
         for line in sheet.lines
     ]

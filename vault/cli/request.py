@@ -44,9 +44,10 @@ def request() -> None:
 @click.argument("payments", nargs=-1, required=True, metavar="ENTRY=AMOUNT...")
 @click.option("--fee-rate", metavar="SAT_VB", help=_RATE_HELP)
 def pay(call: Call, wallet: str, payments: tuple[str, ...], fee_rate: str | None) -> Answer:
-    """Pay cold entries of the address book out of WALLET, all in one transaction; amounts in BTC.
+    """Pay cold entries of the address book out of WALLET, all in one transaction.
 
-    WALLET may be an account on Ethereum: it pays one entry, in the entry's own asset.
+    A bitcoin wallet pays one or more, in BTC. An account on Ethereum pays one, in the entry's own asset, and
+    takes no --fee-rate.
     """
     from vault.treasury.ethereum.accounts import is_account
     from vault.treasury.requests.build import pay as make
@@ -57,8 +58,20 @@ def pay(call: Call, wallet: str, payments: tuple[str, ...], fee_rate: str | None
         if is_account(desk.treasury, wallet):
             return _answer(_pay_from_account(desk, wallet, named, rate))
         wanted = [(entry, _amount(text, "BTC")) for entry, text in named]
-        desk.treasury.wallet(wallet)  # a name that is none is told before anything is asked
+        _require_payer(desk, wallet)  # a name that is none is told before anything is asked
         return _answer(make(desk, wallet, wanted, rate))
+
+
+def _require_payer(desk: Desk, name: str) -> None:
+    from vault.errors import ConfigError
+
+    config = desk.treasury.config
+    names = [*(each.name for each in config.wallet), *(each.name for each in config.account)]
+    if name not in names:
+        known = ", ".join(names) or "none"
+        raise ConfigError(
+            "unknown_name", f"expected a configured wallet or account ({known}), found {name!r}"
+        )
 
 
 def _pay_from_account(
@@ -164,6 +177,8 @@ def consolidate(call: Call, wallet: str, coins: tuple[str, ...], fee_rate: str |
 def bump(call: Call, ident: str, transfer: int, fee_rate: str | None) -> Answer:
     """Replace a plan's unconfirmed transaction by the same payments at a higher fee (BIP125).
 
+    On Ethereum: the same call at the same nonce, both fees at least a tenth higher, and no --fee-rate.
+
     What is to follow it (a venue's credit) is in the new plan too; only the winner's runs.
     """
     from vault.treasury.inspection import find_plan
@@ -180,6 +195,8 @@ def bump(call: Call, ident: str, transfer: int, fee_rate: str | None) -> Answer:
 @click.option("--fee-rate", metavar="SAT_VB", help=_REPLACING_HELP)
 def cancel(call: Call, ident: str, transfer: int, fee_rate: str | None) -> Answer:
     """Take the coins of a plan's unconfirmed transaction back into the wallet (BIP125).
+
+    On Ethereum: nothing to oneself at the same nonce, of a Safe at the Safe's nonce too; no --fee-rate.
 
     Also of one that was signed and given up: until its coins are spent, whoever has its bytes can send it.
     """

@@ -118,7 +118,7 @@ def _render(page: Page, report: FileReport) -> None:
         elif report.kind == "transaction":
             page.lines((f"{name}: {text}" for name, text in item.hashes[:1]), "  ")
     if not report.items:
-        page.line("Nothing in it is on Ethereum.")
+        page.line("Nothing is in it.")
     page.lines(report.notes, "note: ")
     if report.first_error is None and report.items:
         page.line("Nothing was found against it. Compare every line with the screens that are asked to sign.")

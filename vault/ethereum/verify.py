@@ -234,10 +234,12 @@ def _require_gas(call: EthereumCall, data: bytes, caps: FeeCaps) -> None:
             "tip_above_fee",
             f"expected a tip of at most {_gwei(call.max_fee)}, found {_gwei(call.max_priority_fee)}",
         )
+    # Only an OP chain takes one; what it takes is no field of the transaction, and no signature bounds it.
+    _within("data fee", call.data_fee, 0, MAX_VALUE if chain_of(call.chain_id).fee == "optimism" else 0)
     if call.max_gas_cost > caps.max_cost:
         raise EthereumError(
             "cost_too_high",
-            f"expected gas for at most {caps.max_cost} wei, found {call.max_gas_cost}",
+            f"expected gas and data for at most {caps.max_cost} wei, found {call.max_gas_cost}",
             hint="Wait for a cheaper hour, or raise the cap where the policy sets it.",
         )
 

@@ -35,6 +35,7 @@ class EthereumCall:
 
     Of a Safe, `to` is the Safe and `data` is empty until its owners have signed: the transaction then is
     execTransaction with exactly `safe` and their signatures. `block` is the height at which it was simulated.
+    `data_fee` is what an OP chain takes at most beside gas, by its oracle's word; 0 on every other chain.
     """
 
     chain_id: int
@@ -49,8 +50,9 @@ class EthereumCall:
     data: str
     block: int
     safe: SafeCall | None = None
+    data_fee: int = 0
 
     @property
     def max_gas_cost(self) -> int:
         """The most that it can cost beside its value, in wei."""
-        return self.gas_limit * self.max_fee
+        return self.gas_limit * self.max_fee + self.data_fee

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # From each state of an intent, the states it may go to. A planned step may become done or closed at once when
 # it is only observed (a venue's credit); an accepted one stays so while its venue says more of it. What is
-# signed may be sent by whoever else has the signatures; what is sent may be refused by a contract, in a block.
+# signed may be sent by whoever else has the signatures; what is sent may be refused by a contract.
 # A transaction is displaced while another one of ours holds its coins, and replaced when that one is final.
 TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     "planned": frozenset({"signing", "submitting", "done", "cancelled", "replaced", "closed_by_person"}),

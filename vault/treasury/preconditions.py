@@ -13,7 +13,7 @@ from vault.clock import to_iso
 from vault.codec import encode
 from vault.errors import DeniedError, PlanError
 from vault.store import records
-from vault.treasury import coins, foreign_spends, history, precautions, second_price
+from vault.treasury import coins, foreign_spends, history, limits, precautions, second_price
 from vault.treasury.ethereum.check import check_ethereum
 from vault.treasury.lineage import Lineage
 from vault.treasury.plan import require_form, require_format
@@ -42,7 +42,7 @@ def check_transfer(desk: Desk, plan: Plan, transfer: Transfer, *, leaving: Amoun
     check_documents(desk, plan)
     check_destinations(desk, transfer)
     check_no_rival(desk, plan, transfer)
-    history.check_limits(desk, plan, transfer)
+    limits.check_limits(desk, plan, transfer)
     if transfer.on_bitcoin:
         check_coins(desk, plan, transfer)
         coins.require_free(desk, transfer)
@@ -68,7 +68,7 @@ def check_meanwhile(desk: Desk, plan: Plan, transfer: Transfer) -> None:
     place that every outflow passes last; a quorum and caps on outflows will be asked here too.
     """
     check_no_rival(desk, plan, transfer)
-    history.check_limits(desk, plan, transfer)
+    limits.check_limits(desk, plan, transfer)
     if transfer.credited:
         precautions.not_frozen(desk, transfer.venue_account)
     if transfer.on_bitcoin:

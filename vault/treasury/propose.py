@@ -18,7 +18,17 @@ from vault.money import Amount
 from vault.store import records
 from vault.store.records import PlanRow
 from vault.store.venues import Way
-from vault.treasury import authority, books, coins, foreign_spends, history, observe, precautions, reserved
+from vault.treasury import (
+    authority,
+    books,
+    coins,
+    foreign_spends,
+    history,
+    limits,
+    observe,
+    precautions,
+    reserved,
+)
 from vault.treasury.ethereum.accounts import is_account
 from vault.treasury.ethereum.following import depth_of
 from vault.treasury.lead_times import expected_of
@@ -300,7 +310,7 @@ def _transfer(desk: Desk, decision: Decision, before: tuple[Transfer, ...], note
         foreign_spends.require_none(desk, decision.source)
         transfer = _spend(desk, policy, decision, entry, number, coins_of(before))
         verify_transfer(desk, transfer)
-    history.check_fees(desk, transfer, before)
+    limits.check_fees(desk, transfer, before)
     return transfer
 
 

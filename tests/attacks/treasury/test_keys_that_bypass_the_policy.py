@@ -423,7 +423,7 @@ def test_a_deposit_address_in_capitals_is_no_other_address(hand: Hand) -> None:
 def test_a_freeze_that_another_process_sets_meanwhile_stops_the_last_write(
     hand: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in ((preconditions, "check_no_rival"), (preconditions.history, "check_limits")):
+    for module, name in ((preconditions, "check_no_rival"), (preconditions.limits, "check_limits")):
         monkeypatch.setattr(module, name, lambda *arguments: None)
     monkeypatch.setattr(preconditions.coins, "require_free", lambda *arguments: None)
     transfer: Any = SimpleNamespace(credited=True, on_bitcoin=True, venue_account="main")

@@ -18,7 +18,7 @@ from vault.errors import DocumentError, PlanError
 from vault.money import BTC, Amount
 from vault.treasury import (
     coins,
-    history,
+    limits,
     marks,
     observe,
     preconditions,
@@ -239,7 +239,7 @@ def spend(made: CoinDesk, amount: int) -> Transfer:
 def test_a_plan_whose_coin_is_frozen_after_it_was_made_is_refused(
     made: CoinDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "check_limits", lambda *arguments: None)
+    monkeypatch.setattr(limits, "check_limits", lambda *arguments: None)
     transfer = spend(made, 1_000_000)
     plan = made.plan(transfer, state="approved")
     preconditions.check_transfer(made.desk, plan, transfer, leaving=sat(0))

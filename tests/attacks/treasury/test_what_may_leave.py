@@ -15,7 +15,7 @@ from vault.bitcoin.transaction import OutPoint
 from vault.config import TreasuryConfig
 from vault.errors import AttestationError, DeniedError, MoneyError, PlanError
 from vault.money import BTC, Amount
-from vault.treasury import approve, coins, history, precautions, preconditions, propose, spending
+from vault.treasury import approve, coins, limits, precautions, preconditions, propose, spending
 from vault.treasury.plan import Transfer
 from vault.venues.base import WithdrawNetwork
 from vault.venues.binance.wallet import withdraw_network
@@ -55,7 +55,7 @@ def test_two_transfers_of_one_plan_do_not_pass_a_window_that_both_together_break
     bench.walk(other, 1, "withdraw", "submitting", "accepted")
     plan = bench.plan(bench.transfer(1), bench.transfer(2, source="hedge", venue_account="hedge"))
     with pytest.raises(DeniedError) as caught:
-        history.check_limits(bench.desk, plan, plan.body.transfers[0])
+        limits.check_limits(bench.desk, plan, plan.body.transfers[0])
     assert caught.value.code == "denied.limit"
 
 

@@ -1,4 +1,4 @@
-"""Devices and the crew that carries out jobs in other processes, for all cases of a module."""
+"""Devices and the crew that carries out jobs in other processes, for all cases."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if ROOT not in sys.path:
     # In front: a dependency installs a package called `tests` of its own.
     sys.path.insert(0, ROOT)
 
-from tests.faults.ethereum.crew import Crew  # noqa: E402
 from tests.faults.ethereum.setting import Devices, devices_of  # noqa: E402
+from tests.soak.ethereum.crew import Crew  # noqa: E402
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ethereum_devices() -> Iterator[Devices]:
     with devices_of("trezor-core", "onekey-classic1s") as devices:
         yield devices
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ethereum_crew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
     crew = Crew(tmp_path_factory.mktemp("crew") / "crew.log")
     try:

@@ -20,6 +20,7 @@ from tests.support.ethereum_treasury import AGREEING, no_venues
 from vault.errors import PlanError
 from vault.store import records
 from vault.treasury import approve, books, execute, history, propose
+from vault.treasury.books import Books
 from vault.treasury.desk import Desk
 from vault.treasury.plan import Plan
 from vault.treasury.propose import Proposal
@@ -28,6 +29,7 @@ from vault.treasury.requests.ethereum import bump_ethereum, cancel_ethereum, pay
 ATTESTER: Final = "alice"
 PAUSE_SECONDS: Final = 5
 ROUNDS: Final = 40
+READINGS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Hand:
         met = self.settle(desk)
         for plan in plans(desk):
             assert not line.LOST & set(line.states(desk, plan)), line.states(desk, plan)
-        rest = books.close_books(desk)
+        rest = closed_books(desk)
         assert rest.balanced, rest
         desk.store.verify()
         plan = next(iter(ours(desk, self.staged)), None) or asked(desk, self.staged)
@@ -166,9 +168,18 @@ def ours(desk: Desk, staged: Staged) -> list[Plan]:
     return [plan for plan in plans(desk) if bool(plan.transfer(1).replaces) == staged.spec.replaces]
 
 
+def closed_books(desk: Desk) -> Books:
+    """With every place read: on a busy machine an exchange may find a request too old."""
+    for _ in range(READINGS):
+        found = books.close_books(desk)
+        if not found.unread:
+            break
+    return found
+
+
 def told(desk: Desk, staged: Staged) -> dict[str, Any]:
     """What the treasury says of itself, for whoever compares it with the chain."""
-    closed = books.close_books(desk)
+    closed = closed_books(desk)
     desk.store.verify()
     every = [
         {
@@ -195,6 +206,7 @@ def told(desk: Desk, staged: Staged) -> dict[str, Any]:
             "balanced": closed.balanced,
             "uneven": [str(sheet) for sheet in closed.sheets if not sheet.even],
             "unsettled": list(closed.unsettled),
+            "unread": list(closed.unread),
             "fees": {each.asset.symbol: str(each.fees.units) for each in closed.sheets},
             "lines": [
                 {"place": each.place, "asset": each.observed.asset.symbol, "units": str(each.observed.units)}

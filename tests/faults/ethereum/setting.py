@@ -54,7 +54,7 @@ HELD: Final = {"ETH": 10 * ETHER, "USDC": 40_000 * 10**6, "USDT": 40_000 * 10**6
 GAS_HELD: Final = 5 * ETHER
 NOWHERE: Final = Scene("", (), ())
 ACCOUNT: Final = "trading"
-DEAR: Final = 30 * 10**9
+DEAR: Final = 4 * 10**9
 BURIED: Final = 12  # blocks, deeper than reorganisations go
 
 _SAFE: Final = (

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.faults.ethereum.kinds import KINDS
+from tests.soak.ethereum.crew import Crew
 from tests.soak.ethereum.days import Day
 from tests.soak.ethereum.slot import Slot
 
@@ -19,13 +22,13 @@ SEED = 35
 CASES = 8
 
 
-@pytest.fixture(scope="module")
-def slot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slot]:
-    slot = Slot.open(tmp_path_factory.mktemp("slot"))
-    try:
-        yield slot
-    finally:
-        slot.close()
+pytestmark = pytest.mark.xdist_group("killed on Ethereum")  # one crew for all
+
+
+@pytest.fixture
+def slot(ethereum_crew: Crew, tmp_path: Path) -> Iterator[Slot]:
+    with ExitStack() as stack:
+        yield Slot(tmp_path, ethereum_crew, stack)
 
 
 @pytest.mark.timeout(200)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.treasury.bench import Case
 from vault.errors import DeniedError, PlanError
-from vault.treasury import history, marks, preconditions
+from vault.treasury import limits, marks, preconditions
 
 Make = Callable[..., Case]
 
@@ -51,7 +51,7 @@ def test_a_limit_that_is_used_up_after_the_check_holds_the_plan_back(make: Make)
 
     with (
         pytest.MonkeyPatch.context() as patch,
-        meanwhile(lambda: patch.setattr(history, "check_limits", used_up)),
+        meanwhile(lambda: patch.setattr(limits, "check_limits", used_up)),
         pytest.raises(DeniedError) as caught,
     ):
         case.send()

@@ -59,7 +59,9 @@ GWEI: Final = 10**9
 class Event:
     """`what` happens at the `at`-th question to the nodes (0: at once); `node` 0 or 1, the witness.
 
-    `what` is a fault of the node with its `values`, or reorg, forget (mempool), spike (base fee), blocks.
+    `what` is a fault of the node with its `values`, or reorg, swap (a reorganisation that has the original
+    in the place of what replaced it), echo (all that was ever signed is sent once more, by somebody), forget
+    (the mempool) or spike (of the base fee).
     """
 
     at: int
@@ -88,6 +90,7 @@ class Day:
     events: tuple[tuple[Event, ...], tuple[Event, ...]]
     faults: tuple[VenueFault, ...]
     weather: str  # of withdrawals at the exchange: hold, reject, or as usual
+    gives_up: bool  # the person cancels what was not sent, and asks for it anew
 
     @classmethod
     def of(cls, seed: int, number: int) -> Day:
@@ -102,6 +105,14 @@ class Day:
         most = _QUESTIONS[kind] * (2 if witnessed else 1)
         exchange = dice.choice(EXCHANGES)
         count = dice.choice((0, 1, 1, 2)) if spec.venue else 0
+        kills = (_kill(dice, 0.7, most), _kill(dice, 0.4, most))
+        first = _events(dice, kind, witnessed, most, (1, 2, 2, 3, 4))
+        second = _events(dice, kind, witnessed, most, (0, 1, 2))
+        gives_up = kind in {"payment", "safe"} and dice.random() < 0.3
+        if gives_up:  # it was sent, nobody has it, the person goes another way, and then it comes back
+            kills = (">1", kills[1])
+            back = Event(dice.randint(1, most), "echo", 0, {})
+            first, second = first[:1], (Event(0, "forget", 0, {}), back, *second)
         return cls(
             number,
             kind,
@@ -110,10 +121,11 @@ class Day:
             (one, two),
             exchange,
             witnessed,
-            (_kill(dice, 0.7, most), _kill(dice, 0.4, most)),
-            (_events(dice, witnessed, most, (1, 2, 2, 3, 4)), _events(dice, witnessed, most, (0, 1, 2))),
+            kills,
+            (first, second),
             one_gap(tuple(venue_fault(dice, exchange) for _ in range(count))),
             dice.choice(("", "", "", "hold", "reject")) if kind == "sweep" else "",
+            gives_up,
         )
 
     @property
@@ -139,20 +151,23 @@ def _kill(dice: random.Random, chance: float, questions: int) -> str:
 
 
 def _events(
-    dice: random.Random, witnessed: bool, questions: int, counts: tuple[int, ...]
+    dice: random.Random, kind: Kind, witnessed: bool, questions: int, counts: tuple[int, ...]
 ) -> tuple[Event, ...]:
-    return tuple(_event(dice, witnessed, questions) for _ in range(dice.choice(counts)))
+    return tuple(_event(dice, kind, witnessed, questions) for _ in range(dice.choice(counts)))
 
 
-def _event(dice: random.Random, witnessed: bool, questions: int) -> Event:
+def _event(dice: random.Random, kind: Kind, witnessed: bool, questions: int) -> Event:
     at = dice.choice((0, *(dice.randint(1, questions) for _ in range(3))))
     where = dice.random()
     node = dice.randint(0, 1) if witnessed else 0
     if where < 0.3:
         values = {"depth": dice.randint(1, 4), "extra": dice.randint(0, 2), "keep": dice.random() < 0.6}
-        return Event(at, "reorg", node, values)
-    if where < 0.4:
+        swap = KINDS[kind].replaces and dice.random() < 0.8
+        return Event(at, "swap" if swap else "reorg", node, values)
+    if where < 0.37:
         return Event(at, "forget", node, {})
+    if where < 0.43:
+        return Event(at, "echo", node, {})
     if where < 0.5:
         return Event(at, "spike", node, {"wei": dice.choice((5, 20, 60, 95, 300)) * GWEI})
     if where < 0.6:

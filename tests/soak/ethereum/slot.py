@@ -35,10 +35,12 @@ class Slot:
     @classmethod
     def open(cls, folder: Path) -> Slot:
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder, Crew(folder / "crew.log"), ExitStack())
+        crew = Crew(folder / "crew.log")
+        slot = cls(folder, crew, ExitStack())
+        slot.stack.callback(crew.close)
+        return slot
 
     def close(self) -> None:
-        self.crew.close()
         self.stack.close()
 
     @property
@@ -67,15 +69,17 @@ class Slot:
 
     def _play(self, setting: Setting, day: Day, counts: Counter[str]) -> None:
         staged = setting.staged
-        intended = 2 if staged.spec.replaces else 1
+        # What is given up may come back while its successor, with the same nonce, is on its way.
+        intended = 2 if staged.spec.replaces or day.gives_up else 1
         job = Job(self.used, "go", staged.folder, bool(staged.venue))
         break_venue(setting, day)
         for action, kill, events in zip(("go", "go-on"), day.kills, day.events, strict=True):
-            self._do(replace(job, action=action, kill_at=kill, events=events), counts)
+            gives_up = day.gives_up and action == "go-on"
+            self._do(replace(job, action=action, kill_at=kill, events=events, gives_up=gives_up), counts)
             check_never_twice(setting, intended)
         heal(setting)
         last = self._do(replace(job, action="finish"), counts)
-        check_done_once(setting, last)
+        check_done_once(setting, last, intended)
         count_day(day, last, counts)
 
     def _do(self, job: Job, counts: Counter[str]) -> dict[str, Any]:
@@ -99,6 +103,7 @@ def count_day(day: Day, last: dict[str, Any], counts: Counter[str]) -> None:
     counts[f"asset {day.asset}"] += 1
     counts.update(f"persona {each}" for each in set(day.personas))
     counts["with a witness"] += day.witnessed
+    counts["given up and asked anew"] += sum(each["state"] == "cancelled" for each in last["plans"])
     counts["without any fault"] += day.calm
     counts.update(f"venue fault {fault.kind}" for fault in day.faults)
     counts["paid once" if last["paid"] else "paid nothing"] += 1

@@ -28,9 +28,7 @@ def test_the_line_names_everything_a_person_needs() -> None:
 
 
 def test_check_is_critical() -> None:
-    snapshot: Any = SimpleNamespace(
-        foreign=(SPEND,), unsolicited=(), failures=(), markets=(), findings=()
-    )
+    snapshot: Any = SimpleNamespace(foreign=(SPEND,), unsolicited=(), failures=(), markets=(), findings=())
     found: Any = SimpleNamespace(
         snapshot=snapshot, decisions=(), stuck=(), unsigned=(), assessment=SimpleNamespace(fragility=None)
     )

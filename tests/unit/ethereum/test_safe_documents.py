@@ -71,7 +71,7 @@ def test_the_services_file_is_of_the_chain_whose_hash_it_carries() -> None:
     for chain_id in (1, 42161, 11155111):
         found = read_document(service_text(safe_tx(chain_id, CALL), ()))
         assert found.tx.chain_id == chain_id
-    _refused(_service(), "safe.wrong_hash", 42161)
+    _refused(_service(), "safe.wrong_chain", 42161)
     _refused(json.loads(typed_text(TX)), "safe.wrong_chain", 42161)
     _refused(_own(), "safe.wrong_chain", 42161)
 

@@ -26,6 +26,7 @@ from tests.support.ethereum_calls import (
 from tests.support.ethereum_safes import ALICE, BOB, MALLORY, STRANGER, raw_signature, safe_call, signed_by
 from vault.canonical import canonical_json, digest
 from vault.cli.verify import verify
+from vault.config import Treasury, TreasuryConfig
 from vault.errors import VaultError
 from vault.ethereum.build import CallPart
 from vault.ethereum.contracts.erc20 import APPROVE
@@ -248,6 +249,60 @@ def test_recipients_are_those_of_the_book_or_refused() -> None:
         assert _error(text, _book(STRANGER)) == "ethereum.not_in_book"
         assert _error(text, _book(RECIPIENT, retired=AT)) == "ethereum.not_in_book"
         assert any("--book" in note for note in _verified(text).notes)
+
+
+def test_a_safe_and_signers_of_somebody_else_are_refused_where_ours_are_known(tmp_path: Path) -> None:
+    call = safe_call()
+    document = {
+        "schema": 1,
+        "treasury_id": "desk",
+        "bitcoin": {"network": "regtest", "esplora": "http://127.0.0.1:1"},
+        "device": [
+            {"name": "one", "kind": "trezor", "path": "udp:127.0.0.1:1", "root_fingerprint": "00000001"}
+        ],
+        "chain": [{"name": "mainnet", "id": 1, "rpc": "http://127.0.0.1:2"}],
+        "account": [
+            {
+                "name": "gas",
+                "role": "gas",
+                "chain": "mainnet",
+                "address": RECIPIENT,
+                "device": "one",
+                "path": "m/44'/60'/0'/0/0",
+            },
+            {
+                "name": "safe",
+                "role": "cold",
+                "chain": "mainnet",
+                "address": call.address,
+                "safe": {"outside": list(call.owners), "threshold": call.threshold, "executor": "gas"},
+            },
+        ],
+    }
+    known = Known(treasury=Treasury(TreasuryConfig.model_validate(document), tmp_path / "treasury.toml"))
+    tx = safe_tx(1, call)
+    assert _verified(service_text(tx, signed_by(call, ALICE)), known).first_error is None
+    stranger = signed_by(replace(call, owners=(*call.owners, STRANGER)), MALLORY)
+    assert _error(service_text(tx, stranger), known) == "safe.foreign_signature"
+    assert _error(service_text(safe_tx(1, replace(call, address=STRANGER)), ()), known) == "safe.wrong_safe"
+
+
+def test_a_withdrawal_at_a_venue_pays_entries_of_the_book_too() -> None:
+    withdrawal = replace(
+        _transfer(),
+        action="sweep",
+        kind="venue_withdrawal",
+        source="trading",
+        venue_account="trading",
+        venue_network="ETH",
+        call=None,
+    )
+    text = _plan(withdrawal).text()
+    found = _verified(text, _book(RECIPIENT))
+    assert found.first_error is None
+    said = "\n".join(found.items[0].lines)
+    assert RECIPIENT in said and str(withdrawal.amount) in said
+    assert _error(text, _book(STRANGER)) == "ethereum.not_in_book"
 
 
 @pytest.mark.parametrize("form", [own_text, service_text, typed_text])

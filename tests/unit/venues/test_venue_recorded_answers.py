@@ -63,9 +63,7 @@ def test_real_networks_read_as_their_strings(recorded: Recording) -> None:
 
 def test_real_histories_are_read(recorded: Recording) -> None:
     raw = recorded.answer("fetchDeposits")[0]
-    (deposit,) = binance_wallet.deposits(
-        [raw], raw["coin"], raw["network"], raw["txId"], raw["address"]
-    )
+    (deposit,) = binance_wallet.deposits([raw], raw["coin"], raw["network"], raw["txId"], raw["address"])
     assert (deposit.state, deposit.unlocked, deposit.amount.to_decimal()) == ("credited", True, Decimal("10"))
     row = recorded.answer("fetchWithdrawals")[0]
     (withdrawal,) = binance_wallet.withdrawals([{**row, "withdrawOrderId": "mine"}], "mine")

@@ -152,11 +152,13 @@ def _service(document: dict[str, Any], what: str, chain_id: int | None) -> SafeD
 
 
 def _on_its_chain(tx: SafeTx, claimed: str, what: str, chain_id: int | None) -> SafeTx:
-    candidates = tuple(CHAINS) if chain_id is None else (chain_id,)
+    candidates = tuple(CHAINS) if chain_id is None else tuple({chain_id: None, **dict.fromkeys(CHAINS)})
     for each in candidates:
         found = replace(tx, chain_id=each)
         require_form(found)
         if f"0x{hashes(found).safe_tx.hex()}" == claimed:
+            if chain_id not in {None, each}:
+                raise SafeError("wrong_chain", f"{what}: expected chain {chain_id}, found {each} by its hash")
             return found
     if chain_id is not None:
         require_hash(replace(tx, chain_id=chain_id), claimed, what)

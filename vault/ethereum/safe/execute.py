@@ -16,6 +16,7 @@ from vault.ethereum.safe.transaction import SafeTx, require_form, require_plain,
 from vault.evm.abi import Event, Parameter, Value, event, function
 from vault.evm.address import ZERO_ADDRESS
 from vault.evm.call import SafeCall
+from vault.evm.hashing import keccak
 
 EXEC: Final = function(
     "execTransaction(address to, uint256 value, bytes data, uint8 operation, uint256 safeTxGas, "
@@ -61,8 +62,9 @@ def exec_data(chain_id: int, call: SafeCall, signatures: Iterable[OwnerSignature
 
 
 def dummy_exec_data(chain_id: int, call: SafeCall) -> bytes:
-    """Calldata of the same length whose signatures hold nowhere: to reckon what it costs."""
-    return _encode(safe_tx(chain_id, call), bytes([0xFF]) * 65 * call.threshold)
+    """Calldata as long, and as hard to compress, whose signatures hold nowhere: to reckon what it costs."""
+    digits = b"".join(keccak(at.to_bytes(2, "big")) for at in range(3 * call.threshold))
+    return _encode(safe_tx(chain_id, call), digits[: 65 * call.threshold])
 
 
 def gas_around(threshold: int) -> int:

@@ -17,6 +17,7 @@ from vault.treasury.ethereum.ground import (
     Ground,
     confirmed,
     gas_caps,
+    require_data_fee,
     require_funds,
     require_own,
     stand,
@@ -54,6 +55,7 @@ def check_ethereum(desk: Desk, plan: Plan, transfer: Transfer, data: bytes | Non
             return  # it is mined: what it was to do is done, and reconciliation follows it
         _require_nonce(ground, transfer, own)
         _require_price(ground, call)
+        require_data_fee(ground, call, data)
         require_funds(ground, call, data)
         simulation = judge(ground, transfer, expected_of(desk.treasury, transfer), data)
     for warning in simulation.warnings:
@@ -80,7 +82,7 @@ def judge(ground: Ground, transfer: Transfer, expected: Expected, data: bytes | 
     for payment in transfer.payments:
         parties = (ground.account.address, payment.address)
         require_token(ground.desk, ground.view, payment.amount.asset, parties, payment.amount.units)
-        _require_balance(ground, payment.amount)
+        require_balance(ground, payment.amount)
     if transfer.venue_account:
         _require_creditable(ground, transfer)
     return simulate(ground.view, call, expected, data)
@@ -120,7 +122,8 @@ def _ends(address: str) -> tuple[str, str]:
     return digits[:_ENDS], digits[-_ENDS:]
 
 
-def _require_balance(ground: Ground, amount: Amount) -> None:
+def require_balance(ground: Ground, amount: Amount) -> None:
+    """The account holds so much for good. Raises `PlanError` (``plan.balance_moved``)."""
     held = Amount(amount.asset, confirmed(ground, ground.account.address, amount.asset.symbol))
     if held < amount:
         raise PlanError(
@@ -145,7 +148,7 @@ def _require_price(ground: Ground, call: EthereumCall) -> None:
         raise EthereumError(
             "fee_too_low",
             f"gas costs {ground.block.base_fee} wei now, the transaction pays {call.max_fee} at most",
-            hint="It would wait for nobody knows how long. Make a new plan.",
+            hint="It would wait for nobody knows how long. Cancel this plan, and make a new one.",
         )
 
 

@@ -59,7 +59,9 @@ def _is_ours(node: EthereumNode, rows: Sequence[IntentRow]) -> bool:
     """Whether a nonce was used by one of these: as recorded, else as the chain says."""
     if any(_recorded(row) for row in rows):
         return True
-    txids = [str(row.facts["txid"]) for row in rows if row.facts.get("txid")]
+    txids = [str(row.facts.get("txid", "")) for row in rows]
+    theirs = {str(row.facts.get("executed_by", "")) for row in rows}
+    txids = [txid for txid in txids if txid and txid not in theirs]
     return any(node.receipt(txid) is not None for txid in txids)
 
 
@@ -67,8 +69,8 @@ def _recorded(row: IntentRow) -> bool:
     facts = row.facts
     if row.state == "closed_by_person":
         return str(facts.get("finding", "")).startswith(_LOOKED_AT)
-    own = facts.get("executed_by", facts.get("txid")) == facts.get("txid")
-    return row.state in {"done", "refused"} and "height" in facts and own
+    # What somebody else executed has used a nonce of theirs.
+    return row.state in {"done", "refused"} and "height" in facts and "executed_by" not in facts
 
 
 def finding_of(account: str, nonces: range) -> AccountFinding:

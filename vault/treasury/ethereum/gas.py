@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # A token sent by a Safe of a few owners, the dearest thing that a policy calls for, with margins.
 USUAL_GAS: Final = 250_000
+USUAL_DATA: Final = 1_024  # and so long, in bytes
 
 
 def gas_now(desk: Desk, policy: Policy) -> dict[int, GasCost]:
@@ -44,8 +45,14 @@ def _is_asked_for(policy: Policy) -> bool:
 
 def _cost(desk: Desk, chain: str, chain_id: int) -> GasCost:
     from vault.ethereum.chains import chain_of
-    from vault.ethereum.fees import LEAST_TIP, gas_fees, read_fees
+    from vault.ethereum.fees import LEAST_TIP, data_fee, gas_fees, read_fees
+    from vault.evm.hashing import keccak
 
+    node, kind = desk.ethereum(chain), chain_of(chain_id).fee
     cap = gas_caps(desk, chain_id).max_fee_per_gas
-    fees = gas_fees(read_fees(desk.ethereum(chain)), cap=cap, least_tip=LEAST_TIP[chain_of(chain_id).fee])
-    return GasCost(chain_id, Amount(ETH, USUAL_GAS * fees.max_fee), fees.max_fee)
+    fees = gas_fees(read_fees(node), cap=cap, least_tip=LEAST_TIP[kind])
+    beside = 0
+    if kind == "optimism":
+        usual = b"".join(keccak(bytes([at])) for at in range(USUAL_DATA // 32))
+        beside = data_fee(node, usual, node.tip())
+    return GasCost(chain_id, Amount(ETH, USUAL_GAS * fees.max_fee + beside), fees.max_fee)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vault.errors import DeniedError, EthereumError
@@ -130,10 +130,38 @@ def data_cost(ground: Ground, call: EthereumCall, data: bytes | None = None) -> 
         return 0
     from vault.ethereum.fees import data_fee
     from vault.ethereum.verify import to_transaction
+    from vault.evm.hashing import keccak
     from vault.evm.transaction import EthereumSignature, serialise
 
-    worst = EthereumSignature(1, 1, 2**256 - 1, 2**255 - 1)
+    # As long as any, and as hard to compress: that is what is paid for.
+    r, s = (int.from_bytes(keccak(each), "big") for each in (b"r", b"s"))
+    worst = EthereumSignature(1, 1, r, s >> 1)
     return data_fee(ground.node, serialise(to_transaction(call, data), worst), ground.block)
+
+
+def with_data_fee(ground: Ground, call: EthereumCall) -> EthereumCall:
+    """The call with the most that its chain takes for its data; of a Safe with owners' signatures as long."""
+    from vault.ethereum.safe.execute import dummy_exec_data
+
+    data = None if call.safe is None else dummy_exec_data(call.chain_id, call.safe)
+    return replace(call, data_fee=data_cost(ground, call, data))
+
+
+def require_data_fee(ground: Ground, call: EthereumCall, data: bytes | None = None) -> None:
+    """What the chain takes for the data is within what was approved.
+
+    Raises `EthereumError` (``ethereum.data_fee_too_high``).
+    """
+    from vault.ethereum.fees import DATA_FEE_MARGIN
+
+    now = data_cost(ground, call, data) // DATA_FEE_MARGIN
+    if now > call.data_fee:
+        raise EthereumError(
+            "data_fee_too_high",
+            f"expected at most {call.data_fee} wei for the data of {call.account}'s transaction, the chain "
+            f"takes {now} now",
+            hint="Nobody approved that. Wait for a cheaper hour, or make a new plan.",
+        )
 
 
 def require_funds(ground: Ground, call: EthereumCall, data: bytes | None = None) -> None:
@@ -141,7 +169,8 @@ def require_funds(ground: Ground, call: EthereumCall, data: bytes | None = None)
 
     Raises `DeniedError` (``denied.no_gas``), `EthereumError` (``ethereum.cost_too_high``).
     """
-    cost = call.max_gas_cost + data_cost(ground, call, data)
+    dearer = data_cost(ground, call, data) - call.data_fee
+    cost = call.max_gas_cost + max(0, dearer)
     if cost > ground.caps.max_cost:
         raise EthereumError(
             "cost_too_high",

@@ -155,6 +155,8 @@ def _of_account(
     foreign: tuple[int, ...],
     stuck: tuple[OpenTransaction, ...],
 ) -> list[AccountFinding]:
+    from vault.ethereum.fees import gwei
+
     found = []
     for nonce in foreign:
         line = (
@@ -166,10 +168,10 @@ def _of_account(
         line = f"{name}: nothing was sent with nonce {nonce}, and what comes after it waits for it"
         found.append(AccountFinding(name, "ethereum.nonce_gap", line, ""))
     for row, transfer, each in ours:
-        if each in stuck:
+        if each in stuck and row.state != "signed":  # what we never sent waits for nobody but us
             line = (
                 f"{name}: {each.hash} (plan {row.plan_id}, transfer {transfer.number}) waits for a block at "
-                f"{each.max_fee} wei a gas: `vault request bump {row.plan_id} {transfer.number}`"
+                f"{gwei(each.max_fee)} gwei a gas: `vault request bump {row.plan_id} {transfer.number}`"
             )
             found.append(AccountFinding(name, "ethereum.stuck", line, each.hash))
     return found

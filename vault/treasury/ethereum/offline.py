@@ -52,13 +52,16 @@ class Known:
     def names(self, chain_id: int) -> dict[str, str]:
         """What addresses on a chain are called."""
         found: dict[str, str] = {}
+        if self.book is not None:
+            for each in self.book.entries:
+                if each.network == f"eip155:{chain_id}" and each.retired_at is None:
+                    # Entries of several assets are one address: it is called what it is.
+                    several = each.address in found
+                    found[each.address] = (each.wallet or each.id) if several else each.id
         if self.treasury is not None:
             ids = {chain.name: chain.id for chain in self.treasury.config.chain}
             accounts = self.treasury.config.account
             found |= {each.address: each.name for each in accounts if ids[each.chain] == chain_id}
-        if self.book is not None:
-            entries = (each for each in self.book.entries if each.network == f"eip155:{chain_id}")
-            found |= {each.address: each.id for each in entries if each.retired_at is None}
         return found
 
 
@@ -130,9 +133,12 @@ def _of_plan(plan: Plan, known: Known) -> FileReport:
             "foreign",
             f"expected a plan of {known.treasury.config.treasury_id}, found one of {body.treasury_id}",
         )
-    items = tuple(_of_transfer(each, known) for each in body.transfers if each.call is not None)
-    others = [str(each.number) for each in body.transfers if each.call is None]
-    notes = [f"transfers {', '.join(others)} are not on Ethereum: `vault show` proves them"] if others else []
+    items = tuple(
+        _of_transfer(each, known) if each.call is not None else _of_payments(each, known)
+        for each in body.transfers
+    )
+    others = [str(each.number) for each in body.transfers if each.on_bitcoin]
+    notes = [f"the PSBT of transfer {each}: `vault psbt verify` proves it" for each in others]
     if known.book is not None and known.book.digest() != body.book_digest:
         notes.append(f"the plan was made with another version of the address book ({body.book_version})")
     title = f"Plan {plan.plan_id} of {body.treasury_id}, digest {plan.digest}"
@@ -151,7 +157,10 @@ def _of_transfer(transfer: Transfer, known: Known) -> VerifiedItem:
         _require_sender(known, call)
         lines = [*(f"pays {each.amount} to {each.destination}" for each in transfer.payments)]
         lines += [f"signed and paid for by {named(call.sender, names)}, nonce {call.nonce}"]
-        lines += [f"gas: {call.gas_limit} at most {call.max_fee} wei each, {call.max_gas_cost} wei in all"]
+        beside = f" and {call.data_fee} wei for data" if call.data_fee else ""
+        lines += [
+            f"gas: {call.gas_limit} at most {call.max_fee} wei each{beside}, {call.max_gas_cost} wei in all"
+        ]
         if call.safe is None:
             lines += [named_line(each, names) for each in decoded.lines()]
             lines.append(f"data: {call.data}")
@@ -162,6 +171,29 @@ def _of_transfer(transfer: Transfer, known: Known) -> VerifiedItem:
         return VerifiedItem(title, tuple(lines), hashes(tx).texts)
     except VaultError as error:
         return VerifiedItem(title, error=error)
+
+
+def _of_payments(transfer: Transfer, known: Known) -> VerifiedItem:
+    """What is no transaction of ours on Ethereum: who is paid what, and whether the book has them."""
+    title = f"Transfer {transfer.number}: {transfer.action} out of {transfer.source}"
+    try:
+        require_form(transfer)
+        for payment in transfer.payments:
+            _require_entry(known, transfer.network, payment.address, payment.amount.asset.symbol)
+    except VaultError as error:
+        return VerifiedItem(title, error=error)
+    lines = [
+        f"pays {each.amount} to {each.destination}, {each.address} on {transfer.network}"
+        for each in transfer.payments
+    ]
+    if transfer.kind == "venue_withdrawal":
+        way = f" by its network {transfer.venue_network}" if transfer.venue_network else ""
+        lines.append(f"{transfer.venue_account} pays it{way} and keeps {transfer.fee}; nobody here signs")
+    elif transfer.kind == "venue_move":
+        lines.append(f"moves {transfer.returned} at {transfer.venue_account}; nobody here signs")
+    else:
+        lines.append(f"network fee {transfer.fee}")
+    return VerifiedItem(title, tuple(lines))
 
 
 def _as_planned(transfer: Transfer) -> DecodedCall:
@@ -239,6 +271,7 @@ def _of_document(document: SafeDocument, known: Known) -> FileReport:
             _require_safe(known, tx.chain_id, call)
         else:
             notes.append("the file does not say which owners and which version the Safe has")
+        _require_signers(known, document)
         lines = describe(tx, call, document.signatures, names, fours=True)
         item = VerifiedItem(title, lines, hashes(tx).texts)
     except VaultError as error:
@@ -351,18 +384,34 @@ def _require_sender(known: Known, call: EthereumCall) -> None:
 def _require_safe(known: Known, chain_id: int, call: SafeCall) -> None:
     """A published implementation; owners and threshold as configured, where that is known here."""
     require_singleton(call.version, call.implementation)
+    if known.treasury is not None:
+        owners, threshold = _configured(known.treasury, chain_id, call.address)
+        require_owners(call.address, call.owners, call.threshold, owners, threshold)
+
+
+def _require_signers(known: Known, document: SafeDocument) -> None:
+    """The Safe is one of ours, and whoever signed is an owner of it, where that is known here."""
     if known.treasury is None:
         return
-    ids = {chain.name: chain.id for chain in known.treasury.config.chain}
-    for each in known.treasury.config.account:
-        if each.safe is not None and (ids[each.chain], each.address) == (chain_id, call.address):
-            owners = {*(known.treasury.account(name).address for name in each.safe.owners)}
-            require_owners(
-                call.address, call.owners, call.threshold, {*owners, *each.safe.outside}, each.safe.threshold
+    owners, _ = _configured(known.treasury, document.tx.chain_id, document.tx.safe)
+    for each in document.signatures:
+        if each.owner not in owners:
+            raise SafeError(
+                "foreign_signature",
+                f"expected signatures of owners of {document.tx.safe}, found one of {each.owner}",
+                hint="Somebody who owns nothing of this Safe signed it. Ask who sent the file.",
             )
-            return
+
+
+def _configured(treasury: Treasury, chain_id: int, safe: str) -> tuple[set[str], int]:
+    """Owners and threshold of a Safe of ours. Raises `SafeError` (``safe.wrong_safe``)."""
+    ids = {chain.name: chain.id for chain in treasury.config.chain}
+    for each in treasury.config.account:
+        if each.safe is not None and (ids[each.chain], each.address) == (chain_id, safe):
+            owners = {treasury.account(name).address for name in each.safe.owners}
+            return {*owners, *each.safe.outside}, each.safe.threshold
     raise SafeError(
         "wrong_safe",
-        f"expected a Safe of treasury.toml on chain {chain_id}, found {call.address}",
+        f"expected a Safe of treasury.toml on chain {chain_id}, found {safe}",
         hint="Somebody else's Safe, or a lookalike of ours.",
     )

@@ -63,5 +63,9 @@ def _outer(call: EthereumCall) -> tuple[str, ...]:
     return (
         f"sent by: {call.sender} ({call.account}), nonce {call.nonce}",
         f"gas: at most {Amount(ETH, call.max_gas_cost)} ({call.gas_limit} gas at {gwei(call.max_fee)} gwei, "
-        f"{gwei(call.max_priority_fee)} of it as tip)",
+        f"{gwei(call.max_priority_fee)} of it as tip{_data_fee(call)})",
     )
+
+
+def _data_fee(call: EthereumCall) -> str:
+    return f"; {Amount(ETH, call.data_fee)} for its data on the parent chain" if call.data_fee else ""

@@ -172,18 +172,22 @@ def _require_possible(desk: Desk, intent: IntentRow, height: int) -> None:
 
 
 def _require_ours(call: EthereumCall, receipt: Receipt) -> None:
-    """It is by our sender, and took no more gas and at no higher price than we signed for.
+    """It is by our sender, and took no more gas and at no higher price than we signed for, nor a fee for
+    data where the chain takes none.
 
     What it cost goes into the books as the node says it. Raises `EthereumError`.
     """
+    from vault.ethereum.chains import chain_of
+
     within = receipt.gas_used <= call.gas_limit and receipt.gas_price <= call.max_fee
+    within = within and (not receipt.l1_fee or chain_of(call.chain_id).fee == "optimism")
     if within and (receipt.sender, receipt.to) == (call.sender, call.to):
         return
     raise EthereumError(
         "bad_answer",
         f"{receipt.transaction_hash}: expected it from {call.sender} to {call.to}, for at most "
         f"{call.gas_limit} gas at {call.max_fee} wei, found it from {receipt.sender} to {receipt.to}, for "
-        f"{receipt.gas_used} at {receipt.gas_price}",
+        f"{receipt.gas_used} at {receipt.gas_price} and {receipt.l1_fee} wei for data",
         hint="The node is wrong. Ask another one.",
     )
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from vault.errors import DeniedError, PlanError
 from vault.evm.call import EthereumCall
 from vault.money import ETH, Amount
-from vault.treasury.ethereum.check import judge, require_apart
+from vault.treasury.ethereum.check import judge, require_apart, require_balance
 from vault.treasury.ethereum.expected import expected_of, what_it_does
-from vault.treasury.ethereum.ground import Ground, fees_now, next_nonce, require_funds, stand
+from vault.treasury.ethereum.ground import Ground, fees_now, next_nonce, require_funds, stand, with_data_fee
 from vault.treasury.plan import Payment, Transfer
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def build_payment(
     with stand(desk, errand.source) as ground:
         _require_network(ground, entry)
         _require_free(ground, before)
+        require_balance(ground, amount)
         part = payment(ground.chain.id, amount, entry.address)
         paid = (Payment(entry.id, entry.address, amount),)
         return _built(ground, errand, _fresh(ground, part), paid, amount.asset)
@@ -108,6 +109,7 @@ def build_replacement(desk: Desk, errand: Errand, original: Transfer, *, pays: b
 def _built(
     ground: Ground, errand: Errand, call: EthereumCall, paid: tuple[Payment, ...], asset: Asset
 ) -> Built:
+    call = with_data_fee(ground, call)
     transfer = Transfer(
         number=errand.number,
         action=errand.action,
