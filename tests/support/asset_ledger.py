@@ -118,6 +118,7 @@ class Ledger:
         )
         book = folder / "book.json"
         book.write_text(dump_book(BOOK), encoding="utf-8")
+        self.height = 100
         self.desk: Any = SimpleNamespace(
             store=self.store,
             clock=self.clock,
@@ -139,7 +140,7 @@ class Ledger:
                 ROLES[name],  # type: ignore[arg-type]
                 Amount(asset_of(symbol), units),
                 Amount.zero(asset_of(symbol)),
-                100,
+                self.height,
                 now,
                 network=NETWORK,
                 gas_from=PAYERS[name],

@@ -27,7 +27,7 @@ from vault.treasury.movements import (
     movements,
     source_of,
 )
-from vault.treasury.opening import Held, openings, record_opening
+from vault.treasury.opening import Held, Opening, openings, record_opening
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -101,8 +101,9 @@ class Unsolicited:
 class Sheet:
     """All places of one asset; fees paid and coins between two places stand apart.
 
-    `outside` went to cold addresses that no configured wallet watches, or was sent to a venue that did not
-    credit it (negative when it credited more), as a person found. Gas is among the fees of ETH.
+    `outside` went to cold addresses that no configured wallet watches, or moved before a place had books, or
+    was sent to a venue that did not credit it (negative when it credited more), as a person found. Gas is
+    among the fees of ETH.
     """
 
     lines: tuple[BookLine, ...]
@@ -236,9 +237,11 @@ def open_books(desk: Desk, snapshot: Snapshot) -> None:
             for venue, assets in booked_assets(desk, writer.connection).items()
             for asset in assets
         }
+        heights = {f"wallet:{each.name}": each.tip_height for each in snapshot.wallets if each.network}
         for held, amount in _holdings(snapshot, wanted).items():
             if held not in known:
-                record_opening(writer, held.place, amount)
+                seen = {"height": heights[held.place]} if held.place in heights else {}
+                record_opening(writer, held.place, amount, **seen)
 
 
 def explanations(connection: Connection) -> tuple[Explanation, ...]:
@@ -318,14 +321,14 @@ def close_books(desk: Desk, snapshot: Snapshot | None = None, *, closing: Intent
 def _sheet(  # noqa: PLR0917 -- the parts of the books, each named
     snapshot: Snapshot,
     asset: Asset,
-    opened: dict[Held, tuple[Amount, str]],
+    opened: dict[Held, Opening],
     observed: dict[Held, Amount],
     changes: Movements,
     closed: tuple[Explanation, ...],
 ) -> Sheet:
     wallets = {f"wallet:{each.name}": each for each in snapshot.wallets if each.asset == asset}
     zero, on_its_way, lines = Amount.zero(asset), 0, []
-    for held, (opening, _) in sorted(opened.items()):
+    for held, (opening, *_) in sorted(opened.items()):
         if held.asset != asset.symbol or held not in observed:
             continue
         known = [

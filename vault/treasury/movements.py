@@ -15,7 +15,7 @@ from vault.clock import from_iso
 from vault.money import ETH, Amount
 from vault.store import records
 from vault.treasury import history
-from vault.treasury.opening import Held
+from vault.treasury.opening import Held, Opening
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -54,7 +54,7 @@ _Effects = list[tuple[str, Amount]]
 def movements(
     connection: Connection,
     book: AddressBook,
-    opened: dict[Held, tuple[Amount, str]],
+    opened: dict[Held, Opening],
     closing: IntentRow | None,
 ) -> Movements:
     """Everything that plans of ours did since a place was opened, as if a step were as `closing`."""
@@ -78,18 +78,23 @@ def movements(
 
 def _book(
     found: Movements,
-    opened: dict[Held, tuple[Amount, str]],
+    opened: dict[Held, Opening],
     steps: dict[str, IntentRow],
     transfer: Transfer,
     homes: list[str],
 ) -> None:
     def counts(held: Held) -> bool:
-        since, at = opened.get(held), _moment(steps)
-        return since is None or at is None or from_iso(at) > from_iso(since[1])
+        since, at, block = opened.get(held), _moment(steps), _block(steps)
+        if since is None:
+            return True
+        if since.height is not None and block is not None:
+            return block > since.height
+        return at is None or from_iso(at) > from_iso(since.at)
 
     for place, amount in effects(transfer, steps, homes):
-        if counts(held := Held(place, amount.asset.symbol)):
-            found.moved[held] += amount.units
+        # What a place already held when its books opened came from outside of them.
+        held = Held(place, amount.asset.symbol)
+        found.moved[held if counts(held) else Held(OUTSIDE, held.asset)] += amount.units
     for place, amount in _possible(transfer, steps, homes):
         if counts(held := Held(place, amount.asset.symbol)):
             low, high = found.bounds[held]
@@ -111,6 +116,15 @@ def source_of(transfer: Transfer) -> str:
 def _moment(steps: dict[str, IntentRow]) -> str | None:
     outward = steps.get("withdraw") or steps.get("spend")
     return outward.submitted_at if outward else None
+
+
+def _block(steps: dict[str, IntentRow]) -> int | None:
+    """The block of Ethereum that its coins moved in, once that is final."""
+    outward = steps.get("withdraw") or steps.get("spend")
+    if outward is None or not str(outward.facts.get("network", "")).startswith("eip155:"):
+        return None
+    height = outward.facts.get("height")
+    return None if height is None else int(height)
 
 
 def effects(transfer: Transfer, steps: dict[str, IntentRow], homes: list[str]) -> _Effects:

@@ -26,12 +26,21 @@ class Held(NamedTuple):
     asset: str
 
 
-def openings(connection: Connection) -> dict[Held, tuple[Amount, str]]:
-    """What each place opened with in each asset, and when."""
+class Opening(NamedTuple):
+    """What a place opened with, and when; of a wallet also at which height of its chain."""
+
+    amount: Amount
+    at: str
+    height: int | None = None
+
+
+def openings(connection: Connection) -> dict[Held, Opening]:
+    """What each place opened with in each asset."""
     found = {}
     for body in records.documents(connection, "opening"):
         amount = Amount.from_json(body["amount"])
-        found[Held(body["place"], amount.asset.symbol)] = (amount, body["at"])
+        held = Held(body["place"], amount.asset.symbol)
+        found[held] = Opening(amount, body["at"], body.get("height"))
     return found
 
 

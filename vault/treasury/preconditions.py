@@ -15,6 +15,7 @@ from vault.errors import DeniedError, PlanError
 from vault.store import records
 from vault.treasury import coins, foreign_spends, history, limits, precautions, second_price
 from vault.treasury.ethereum.check import check_ethereum
+from vault.treasury.ethereum.pins import require_receivable
 from vault.treasury.lineage import Lineage
 from vault.treasury.plan import require_form, require_format
 from vault.treasury.spending import verify_transfer
@@ -218,6 +219,8 @@ def _route_differs(transfer: Transfer, expected: str) -> PlanError:
 def check_withdrawal(desk: Desk, transfer: Transfer, said: tuple[str, ...] | None = None) -> None:
     """The venue's own lists let it out, and it still withdraws there for the planned fee at most."""
     precautions.required(desk, precautions.of_sweep(desk, _place(desk, transfer)), said)
+    if transfer.network.startswith("eip155:"):
+        require_receivable(desk, transfer.network, transfer.amount, transfer.payment.address)
     info = desk.venues.network_info(
         transfer.venue_account, transfer.amount.asset.symbol, transfer.venue_network
     )

@@ -31,6 +31,7 @@ from vault.treasury import (
 )
 from vault.treasury.ethereum.accounts import is_account
 from vault.treasury.ethereum.following import depth_of
+from vault.treasury.ethereum.pins import require_receivable
 from vault.treasury.lead_times import expected_of
 from vault.treasury.plan import (
     MAX_PLAN_BYTES,
@@ -340,6 +341,8 @@ def _withdrawal(desk: Desk, policy: Policy, decision: Decision, entry: Entry, nu
     way = Way(settings.name, decision.amount.asset.symbol, band.venue_network, "withdraw")
     bitcoin = desk.treasury.config.bitcoin
     on_ethereum = entry.network.startswith("eip155:")
+    if on_ethereum:
+        require_receivable(desk, entry.network, net, entry.address)
     confirmations = depth_of(desk, entry.network) if on_ethereum else bitcoin.confirmations
     return Transfer(
         number=number,

@@ -44,10 +44,10 @@ def opened_with(monkeypatch: pytest.MonkeyPatch, more: int) -> None:
 
     cold = opening.Held("wallet:cold", "BTC")
 
-    def altered(connection: Any) -> dict[opening.Held, tuple[Amount, str]]:
+    def altered(connection: Any) -> dict[opening.Held, opening.Opening]:
         found = known(connection)
-        amount, at = found[cold]
-        return {**found, cold: (Amount(amount.asset, amount.units + more), at)}
+        amount = found[cold].amount
+        return {**found, cold: found[cold]._replace(amount=Amount(amount.asset, amount.units + more))}
 
     monkeypatch.setattr(books, "openings", altered)
 

@@ -311,3 +311,29 @@ def test_whatever_is_under_way_every_asset_closes_to_the_unit_and_a_thief_is_see
             place = f"venue:{name}" if name == VENUE else f"wallet:{name}"
             assert difference(after, place, symbol) < 0
         ledger.close()
+
+
+@pytest.mark.parametrize("block", [99, 100, 101])
+def test_an_arrival_counts_for_a_place_by_the_block_in_which_its_books_opened(
+    tmp_path: Path, block: int
+) -> None:
+    """A place that was first read when coins were on their way, or there already, never counts them twice."""
+    ledger = Ledger(tmp_path)
+    ledger.held = {where: units for where, units in START.items() if where != ("safe", "USDC")}
+    ledger.height = 90
+    books.open_books(ledger.desk, ledger.snapshot())
+    step = ledger.begin(transfer("hot", Amount(USDC, 1_000_000), 7))
+    ledger.move(step, "sent")
+    ledger.held["hot", "USDC"] -= 1_000_000
+    ledger.held["hot", "ETH"] -= 9
+    ledger.height = 100
+    there = 1_000_000 if block <= 100 else 0  # the books of the safe open at block 100
+    ledger.held["safe", "USDC"] = START["safe", "USDC"] + there
+    closed(ledger)
+    ledger.move(step, "done", gas_paid="9", height=str(block), network="eip155:1")
+    ledger.held["safe", "USDC"] = START["safe", "USDC"] + 1_000_000
+    found = closed(ledger)
+    assert difference(found, "wallet:safe", "USDC") == 0
+    assert found.of(USDC).even, found.of(USDC)
+    assert found.of(USDC).outside.units == there
+    ledger.close()

@@ -13,13 +13,14 @@ from vault.ethereum.token_checks import TokenPin, check_token, read_pin
 from vault.ethereum.tokens import token_of
 from vault.money import ETH
 from vault.store import records
+from vault.treasury.ethereum.accounts import chain_named
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from vault.ethereum.tokens import Token
     from vault.ethereum.view import BlockView
-    from vault.money import Asset
+    from vault.money import Amount, Asset
     from vault.store.database import Writer
     from vault.treasury.desk import Desk
 
@@ -52,6 +53,22 @@ def require_token(
     if pin is None:
         pin_token(desk, view, token)
     return token
+
+
+def require_receivable(desk: Desk, network: str, amount: Amount, address: str) -> None:
+    """What a venue is to pay can be held there: the token is as it was pinned, and lets the address have it.
+
+    Pins nothing. Raises `EthereumError`; a chain that does not answer is no yes.
+    """
+    if amount.asset == ETH:
+        return
+    node = desk.ethereum(chain_named(desk.treasury, network).name)
+    with node.session():
+        view = node.view(node.tip())
+        token = token_of(view.chain_id, amount.asset)
+        with desk.store.read() as connection:
+            pin = pin_of(connection, token)
+        check_token(view, token, pin, (address,), amount.units)
 
 
 def pin_token(desk: Desk, view: BlockView, token: Token) -> TokenPin:
