@@ -24,13 +24,8 @@ COLD = device_account("cold", "cold", "main", MNEMONIC, 1)
 AMOUNTS = {"ETH": "1.234567890123456789", "USDC": "1234.567891", "USDT": "765.432109"}
 
 
-# Every asset on one persona and both chains, and every other persona with one of them.
-CASES = [
-    *((kind, "trezor-core", tuple(AMOUNTS)) for kind in KINDS),
-    ("py-evm", "trezor-one", ("USDT",)),
-    ("py-evm", "onekey-pro", ("USDC",)),
-    ("py-evm", "onekey-classic1s", ("ETH",)),
-]
+PERSONAS = ("trezor-core", "trezor-one", "onekey-pro", "onekey-classic1s")
+CASES = [(kind, persona, tuple(AMOUNTS)) for kind in KINDS for persona in PERSONAS]
 
 
 @pytest.fixture
