@@ -14,13 +14,10 @@ from aiohttp import web
 from emulator.chains.chain import BitcoinChain
 from emulator.chains.errors import ChainError
 from emulator.chains.faults import Fault, FaultInjector, FaultKind
+from emulator.chains.orders import ControlError, Order, integer, only
 
-Order = dict[str, object]
 MAX_BLOCKS = 100_000
-
-
-class ControlError(ValueError):
-    """An order that is not understood."""
+MOST = 1_000_000  # of any number that has no bound of its own
 
 
 def control_routes(chain: BitcoinChain, faults: FaultInjector) -> list[web.RouteDef]:
@@ -58,9 +55,9 @@ class _Control:
         self._faults = faults
 
     def mine(self, order: Order) -> Order:
-        _only(order, "blocks", "address", "parent", "include_mempool", "min_fee_rate", "transactions")
+        only(order, "blocks", "address", "parent", "include_mempool", "min_fee_rate", "transactions")
         hashes = self._chain.mine(
-            _integer(order, "blocks", 1, most=MAX_BLOCKS),
+            integer(order, "blocks", 1, most=MAX_BLOCKS),
             _text(order, "address"),
             parent=_text(order, "parent"),
             transactions=_raw_list(order, "transactions"),
@@ -70,16 +67,16 @@ class _Control:
         return {"hashes": hashes, **self.state({})}
 
     def fund(self, order: Order) -> Order:
-        _only(order, "address", "amount_sat", "confirmations")
+        only(order, "address", "amount_sat", "confirmations")
         address = _text(order, "address")
         if address is None:
             raise ControlError("address: missing")
-        amount = _integer(order, "amount_sat", 0, most=21_000_000 * 100_000_000)
-        confirmations = _integer(order, "confirmations", 1, most=MAX_BLOCKS)
+        amount = integer(order, "amount_sat", 0, most=21_000_000 * 100_000_000)
+        confirmations = integer(order, "confirmations", 1, most=MAX_BLOCKS)
         return {"txid": self._chain.fund(address, amount, confirmations=confirmations), **self.state({})}
 
     def fees(self, order: Order) -> Order:
-        _only(order, "estimates")
+        only(order, "estimates")
         estimates = order.get("estimates")
         if not isinstance(estimates, dict):
             raise ControlError("estimates: expected an object of target: sat/vB")
@@ -89,19 +86,19 @@ class _Control:
         return self.state({})
 
     def reorg(self, order: Order) -> Order:
-        _only(order, "depth", "extra", "transactions")
-        depth = _integer(order, "depth", 1, most=MAX_BLOCKS)
-        extra = _integer(order, "extra", 1, most=MAX_BLOCKS)
+        only(order, "depth", "extra", "transactions")
+        depth = integer(order, "depth", 1, most=MAX_BLOCKS)
+        extra = integer(order, "extra", 1, most=MAX_BLOCKS)
         hashes = self._chain.reorg(depth, extra=extra, transactions=_raw_list(order, "transactions"))
         return {"hashes": hashes, **self.state({})}
 
     def evict(self, order: Order) -> Order:
-        _only(order, "txid")
+        only(order, "txid")
         with self._chain.lock:
             return {"evicted": self._chain.mempool.evict(_text(order, "txid") or ""), **self.state({})}
 
     def fault(self, order: Order) -> Order:
-        _only(order, "kind", "path", "method", "times", "status", "seconds", "height")
+        only(order, "kind", "path", "method", "times", "status", "seconds", "height")
         if order.get("kind") == "clear":
             self._faults.clear()
             return {"faults": []}
@@ -114,10 +111,10 @@ class _Control:
             kind,
             path=_text(order, "path") or "/",
             method=_text(order, "method") or "*",
-            times=None if order.get("times", 1) is None else _integer(order, "times", 1),
-            status=_integer(order, "status", 500, most=599),
-            seconds=_integer(order, "seconds", 600),
-            height=_integer(order, "height", self._chain.height),
+            times=None if order.get("times", 1) is None else integer(order, "times", 1, most=MOST),
+            status=integer(order, "status", 500, most=599),
+            seconds=integer(order, "seconds", 600, most=MOST),
+            height=integer(order, "height", self._chain.height, most=MOST),
         )
         self._faults.add(fault)
         return {"faults": [each.kind.value for each in self._faults.pending]}
@@ -131,19 +128,6 @@ class _Control:
                 "fee_estimates": {str(key): str(rate) for key, rate in self._chain.fee_estimates.items()},
                 "faults": [each.kind.value for each in self._faults.pending],
             }
-
-
-def _only(order: Order, *keys: str) -> None:
-    unknown = sorted(set(order) - set(keys))
-    if unknown:
-        raise ControlError(f"{unknown[0]}: unknown, expected {', '.join(keys)}")
-
-
-def _integer(order: Order, key: str, default: int, *, most: int = 1_000_000) -> int:
-    value = order.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-        raise ControlError(f"{key}: expected an integer from 0 to {most}, found {value!r}")
-    return value
 
 
 def _text(order: Order, key: str) -> str | None:

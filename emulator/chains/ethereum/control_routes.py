@@ -17,14 +17,10 @@ from emulator.chains.ethereum.chain import EthereumChain
 from emulator.chains.ethereum.errors import RpcRefusal
 from emulator.chains.ethereum.faults import EthereumFaults, Fault, FaultKind
 from emulator.chains.ethereum.hexes import data, parse_data
+from emulator.chains.orders import ControlError, Order, integer, only
 
-Order = dict[str, object]
 MAX_BLOCKS = 100_000
 UINT256 = 2**256 - 1
-
-
-class ControlError(ValueError):
-    """An order that is not understood."""
 
 
 def control_routes(chain: EthereumChain, faults: EthereumFaults, asked: deque[str]) -> list[web.RouteDef]:
@@ -69,91 +65,93 @@ class _Control:
         self._asked = asked
 
     def mine(self, order: Order) -> Order:
-        _only(order, "blocks", "transactions", "include_mempool")
+        only(order, "blocks", "transactions", "include_mempool")
         hashes = self._chain.mine(
-            _integer(order, "blocks", 1, most=MAX_BLOCKS),
+            integer(order, "blocks", 1, most=MAX_BLOCKS),
             transactions=_raw_list(order),
             include_mempool=order.get("include_mempool", True) is True,
         )
         return {"hashes": hashes, **self.state({})}
 
     def reorg(self, order: Order) -> Order:
-        _only(order, "depth", "extra", "keep_transactions", "transactions")
+        only(order, "depth", "extra", "keep_transactions", "transactions")
         hashes = self._chain.reorg(
-            _integer(order, "depth", 1, most=MAX_BLOCKS),
-            extra=_integer(order, "extra", 1, most=MAX_BLOCKS),
+            integer(order, "depth", 1, most=MAX_BLOCKS),
+            extra=integer(order, "extra", 1, most=MAX_BLOCKS),
             keep_transactions=order.get("keep_transactions", True) is True,
             transactions=_raw_list(order),
         )
         return {"hashes": hashes, **self.state({})}
 
     def automine(self, order: Order) -> Order:
-        _only(order, "on")
+        only(order, "on")
         self._chain.automine = order.get("on") is True
         return self.state({})
 
     def base_fee(self, order: Order) -> Order:
-        _only(order, "wei")
-        self._chain.set_base_fee(_integer(order, "wei", 0))
+        only(order, "wei")
+        self._chain.set_base_fee(integer(order, "wei", 0, most=UINT256))
         return self.state({})
 
     def fund(self, order: Order) -> Order:
-        _only(order, "address", "wei", "confirmations")
-        confirmations = _integer(order, "confirmations", 1, most=MAX_BLOCKS)
-        wei = _integer(order, "wei", 0)
+        only(order, "address", "wei", "confirmations")
+        confirmations = integer(order, "confirmations", 1, most=MAX_BLOCKS)
+        wei = integer(order, "wei", 0, most=UINT256)
         txid = self._chain.fund(_text(order, "address"), wei, confirmations=confirmations)
         return {"txid": txid, **self.state({})}
 
     def set_account(self, order: Order) -> Order:
-        _only(order, "address", "balance", "nonce", "code", "slot", "value")
+        only(order, "address", "balance", "nonce", "code", "slot", "value")
         address = _text(order, "address")
         if "balance" in order:
-            self._chain.set_balance(address, _integer(order, "balance", 0))
+            self._chain.set_balance(address, integer(order, "balance", 0, most=UINT256))
         if "nonce" in order:
-            self._chain.set_nonce(address, _integer(order, "nonce", 0, most=2**64 - 1))
+            self._chain.set_nonce(address, integer(order, "nonce", 0, most=2**64 - 1))
         if "code" in order:
             self._chain.set_code(address, parse_data(order["code"], "code"))
         if "slot" in order:
-            self._chain.set_storage(address, _integer(order, "slot", 0), _integer(order, "value", 0))
+            self._chain.set_storage(
+                address, integer(order, "slot", 0, most=UINT256), integer(order, "value", 0, most=UINT256)
+            )
         return self.state({})
 
     def drop(self, order: Order) -> Order:
-        _only(order, "txid")
+        only(order, "txid")
         with self._chain.lock:
             return {"dropped": self._chain.mempool.evict(_text(order, "txid")), **self.state({})}
 
     def deploy(self, order: Order) -> Order:
-        _only(order, "name", "arguments")
+        only(order, "name", "arguments")
         arguments = parse_data(order.get("arguments", "0x"), "arguments")
         return {"address": deploy.deploy_contract(self._chain, _text(order, "name"), arguments)}
 
     def token(self, order: Order) -> Order:
         """A call of a token's owner: `call` is the function's signature."""
-        _only(order, "token", "call", "arguments")
+        only(order, "token", "call", "arguments")
         arguments = parse_data(order.get("arguments", "0x"), "arguments")
         txid = deploy.own(self._chain, _text(order, "token"), _text(order, "call"), arguments)
         return {"txid": txid, **self.state({})}
 
     def blacklist(self, order: Order) -> Order:
-        _only(order, "token", "address", "on")
+        only(order, "token", "address", "on")
         token, address = _text(order, "token"), _text(order, "address")
         return {"txid": deploy.blacklist(self._chain, token, address, on=order.get("on") is True)}
 
     def safe(self, order: Order) -> Order:
-        _only(order, "owners", "threshold", "salt_nonce")
+        only(order, "owners", "threshold", "salt_nonce")
         owners = order.get("owners")
         if not isinstance(owners, list) or not all(isinstance(owner, str) for owner in owners):
             raise ControlError(f"owners: expected a list of addresses, found {owners!r}")
         address = deploy.deploy_safe(
             self._chain,
             owners,
-            _integer(order, "threshold", 1),
-            salt_nonce=_integer(order, "salt_nonce", 0),
+            integer(order, "threshold", 1, most=UINT256),
+            salt_nonce=integer(order, "salt_nonce", 0, most=UINT256),
         )
         return {"address": address}
 
     def fault(self, order: Order) -> Order:
-        _only(
+        only(
             order, "kind", "method", "times", "status", "seconds", "height", "code", "message", "result",
             "contains",
         )  # fmt: skip
@@ -170,10 +168,10 @@ class _Control:
         fault = Fault(
             kind,
             method=_text(order, "method", "*"),
-            times=None if order.get("times", 1) is None else _integer(order, "times", 1),
-            status=_integer(order, "status", 500, most=599),
+            times=None if order.get("times", 1) is None else integer(order, "times", 1, most=UINT256),
+            status=integer(order, "status", 500, most=599),
             seconds=float(seconds) if isinstance(seconds, (int, float)) else 600.0,
-            height=_integer(order, "height", self._chain.height),
+            height=integer(order, "height", self._chain.height, most=UINT256),
             code=code if isinstance(code, int) else -32000,
             message=_text(order, "message", "internal error"),
             result=order.get("result"),
@@ -197,19 +195,6 @@ class _Control:
                 "faults": [each.kind.value for each in self._faults.pending],
                 "asked": list(self._asked),
             }
-
-
-def _only(order: Order, *keys: str) -> None:
-    unknown = sorted(set(order) - set(keys))
-    if unknown:
-        raise ControlError(f"{unknown[0]}: unknown, expected {', '.join(keys)}")
-
-
-def _integer(order: Order, key: str, default: int, *, most: int = UINT256) -> int:
-    value = order.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-        raise ControlError(f"{key}: expected an integer from 0 to {most}, found {value!r}")
-    return value
 
 
 def _text(order: Order, key: str, default: str | None = None) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from vault.canonical import canonical_json, read_json
@@ -21,8 +20,6 @@ from vault.money import USDC, Amount, plain
 
 CHAIN_ID: Final = 42161  # Arbitrum One, where a withdrawal arrives: the device shows it
 NETWORK: Final = "Mainnet"
-# A nonce must lie within (T - 2 days, T + 1 day), T being the time of the venue's block.
-ACCEPTED_FOR: Final = timedelta(days=2)
 
 _DOMAIN_NAME: Final = "HyperliquidSignTransaction"
 _DOMAIN_TYPE: Final = (

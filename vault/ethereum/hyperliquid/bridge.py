@@ -20,7 +20,6 @@ from vault.money import USDC, Amount
 
 BRIDGE: Final = "0x2Df1c51E09aECF9cacB7bc98cB1742757f163dF7"
 MINIMUM_DEPOSIT: Final = Amount(USDC, 5_000_000)  # less is not credited and lost
-WITHDRAWAL_FEE: Final = Amount(USDC, 1_000_000)  # taken out of the amount
 
 FINALIZED: Final = event(
     "FinalizedWithdrawal(address indexed user, address destination, uint64 usd, uint64 nonce,"

@@ -45,10 +45,6 @@ class Ground:
         """How many blocks deep a transaction is final to us."""
         return self.chain.confirmations or self.table.confirmations
 
-    def confirmed(self, asset: str) -> int:
-        """What the account holds for good, in base units. Raises `EthereumError`."""
-        return confirmed(self, self.account.address, asset)
-
     def ether_of_sender(self) -> int:
         """What the sender may pay gas from, in wei."""
         return confirmed(self, self.sender.address, ETH.symbol)
